@@ -1,0 +1,12 @@
+//! The ground everything else speaks: capabilities, sets of them, the five sets of a process,
+//! the `execve` transition, file capabilities, and the knowledge table in `data/`.
+//!
+//! Pure: no I/O, no clock, no global state but tables parsed once.
+
+mod capability;
+mod set;
+mod state;
+
+pub use capability::{Capability, ParseCapabilityError};
+pub use set::{CapSet, CapSetIter};
+pub use state::CapState;

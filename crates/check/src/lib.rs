@@ -1,0 +1,1 @@
+//! Rules over what resolve found; findings, fixes, renderers.

@@ -1,0 +1,17 @@
+//! One file a command.
+
+pub mod check;
+#[cfg(target_os = "linux")]
+pub mod demo;
+#[cfg(target_os = "linux")]
+pub mod doctor;
+pub mod explain;
+pub mod fix;
+pub mod profile;
+#[cfg(target_os = "linux")]
+pub mod ps;
+#[cfg(target_os = "linux")]
+pub mod run;
+pub mod show;
+#[cfg(target_os = "linux")]
+pub mod trace;

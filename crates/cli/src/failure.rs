@@ -1,0 +1,61 @@
+//! How a command fails: one message for a person, one exit code for a script.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use crate::ui::Ui;
+
+/// Exit code of `check` and `fix --check` when something was found.
+pub const FOUND: u8 = 1;
+/// Exit code when a command could not do its work: bad input, missing privilege, I/O.
+pub const ERROR: u8 = 2;
+
+/// An expected error on its way to the user.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    help: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// A failure with exit code [`ERROR`]. The message names the file, the line, the value and
+    /// what was expected, as a lowercase fragment.
+    pub fn new(message: impl Display) -> Self {
+        Self { message: message.to_string(), help: None, code: ERROR }
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Display) -> Self {
+        self.help = Some(help.to_string());
+        self
+    }
+
+    /// With another exit code.
+    #[must_use]
+    pub fn code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Prints it to standard error.
+    pub fn report(self, ui: &Ui) -> ExitCode {
+        if !self.message.is_empty() {
+            ui.error(&self.message, self.help.as_deref());
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+/// A reader that went away (`dropcap … | head`) is not an error: leave quietly, with the status a
+/// shell gives a program that SIGPIPE ended.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { message: String::new(), help: None, code: 128 + 13 };
+        }
+        Self::new(format_args!("cannot write the output: {error}"))
+    }
+}

@@ -1,0 +1,79 @@
+//! The `dropcap` command: parse, call a job, render. One file a command, in `commands/`.
+
+mod commands;
+mod failure;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use ui::Ui;
+
+/// Find out which Linux capabilities a container really needs, prove it, write the
+/// least-privilege securityContext, and keep it that way.
+#[derive(Debug, Parser)]
+#[command(name = "dropcap", version, max_term_width = 100, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    ui: ui::UiArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant a command; those that need a Linux kernel exist only there.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print what a capability allows, how dangerous it is, who has it by default, how to live without it
+    #[command(alias = "describe")]
+    Explain(commands::explain::Args),
+    /// Print the capability sets every container of a manifest really gets, with the reason for each member
+    Show(commands::show::Args),
+    /// Report what is wrong with the capabilities of a manifest's containers
+    Check(commands::check::Args),
+    /// Write the edits that `check` proposes: the safe ones, or with --unsafe-fixes all
+    Fix(commands::fix::Args),
+    /// Show, merge and compare profiles
+    Profile(commands::profile::Args),
+    /// Watch a program or a container and say which capabilities it uses, and for what
+    #[cfg(target_os = "linux")]
+    Trace(commands::trace::Args),
+    /// Run a command with exactly the capability sets asked for
+    #[cfg(target_os = "linux")]
+    Run(commands::run::Args),
+    /// List who holds which capabilities now: containers first
+    #[cfg(target_os = "linux")]
+    Ps(commands::ps::Args),
+    /// Say what this machine can do, what is missing, and how to get it
+    #[cfg(target_os = "linux")]
+    Doctor(commands::doctor::Args),
+    /// Do the whole job once, on a service and a manifest built into this program
+    #[cfg(target_os = "linux")]
+    Demo(commands::demo::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(&cli.ui);
+    let result = match &cli.command {
+        Command::Explain(args) => commands::explain::run(args, &ui),
+        Command::Show(args) => commands::show::run(args, &ui),
+        Command::Check(args) => commands::check::run(args, &ui),
+        Command::Fix(args) => commands::fix::run(args, &ui),
+        Command::Profile(args) => commands::profile::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Trace(args) => commands::trace::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Run(args) => commands::run::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Ps(args) => commands::ps::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => commands::doctor::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Demo(args) => commands::demo::run(args, &ui),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(&ui),
+    }
+}

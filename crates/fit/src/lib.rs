@@ -1,0 +1,1 @@
+//! Trials: run under a chosen set, test, shrink, prove.

@@ -1,0 +1,1 @@
+//! From observations to needs: call sites judged, alternatives, evidence in words, remedies. Pure.

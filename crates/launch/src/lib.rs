@@ -1,0 +1,1 @@
+//! A process with exactly the sets it is to have, read back from /proc before exec.

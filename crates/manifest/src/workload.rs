@@ -1,0 +1,191 @@
+//! The workloads a manifest holds, as far as capabilities are concerned, each value with its span.
+
+use std::ops::Range;
+
+/// A range of bytes in the source text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// As a range, to index the text with.
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Spanned<T> {
+    /// The value as Kubernetes reads it.
+    pub value: T,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// A Kubernetes object with a pod spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// `kind`, as written: `Pod`, `Deployment`, …
+    pub kind: String,
+    /// `apiVersion`, as written.
+    pub api_version: String,
+    /// `metadata.name`; `metadata.generateName` with a `*` behind it; empty if neither is there.
+    pub name: String,
+    /// `metadata.namespace`, if written.
+    pub namespace: Option<String>,
+    /// Index of the YAML document in the file, from 0.
+    pub document: usize,
+    /// The whole object.
+    pub span: Span,
+    /// Its pod spec.
+    pub pod: Pod,
+}
+
+/// The parts of a pod spec that decide what its containers hold or how dangerous that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// The pod spec's mapping.
+    pub span: Span,
+    /// `securityContext.runAsUser` of the pod.
+    pub run_as_user: Option<Spanned<i64>>,
+    /// `securityContext.runAsGroup` of the pod.
+    pub run_as_group: Option<Spanned<i64>>,
+    /// `securityContext.supplementalGroups` of the pod.
+    pub supplemental_groups: Vec<Spanned<i64>>,
+    /// `securityContext.fsGroup` of the pod.
+    pub fs_group: Option<Spanned<i64>>,
+    /// `securityContext.runAsNonRoot` of the pod.
+    pub run_as_non_root: Option<Spanned<bool>>,
+    /// `securityContext.sysctls`, name and value.
+    pub sysctls: Vec<Spanned<(String, String)>>,
+    /// `securityContext.capabilities` of the pod: no such field exists, the API server refuses or prunes it.
+    pub misplaced_capabilities: Option<Span>,
+    /// `hostNetwork`.
+    pub host_network: Option<Spanned<bool>>,
+    /// `hostPID`.
+    pub host_pid: Option<Spanned<bool>>,
+    /// `hostIPC`.
+    pub host_ipc: Option<Spanned<bool>>,
+    /// `hostUsers`.
+    pub host_users: Option<Spanned<bool>>,
+    /// `os.name`.
+    pub os: Option<Spanned<String>>,
+    /// Volumes of type `hostPath`.
+    pub host_paths: Vec<HostPath>,
+    /// All containers of the three lists, in the order init, regular, ephemeral, and as written within each.
+    pub containers: Vec<Container>,
+}
+
+/// A `hostPath` volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPath {
+    /// The volume's name, which mounts refer to.
+    pub volume: String,
+    /// The path on the node.
+    pub path: Spanned<String>,
+}
+
+/// Which of the pod's three container lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ContainerList {
+    /// `initContainers` (sidecars among them).
+    InitContainers,
+    /// `containers`.
+    Containers,
+    /// `ephemeralContainers`.
+    EphemeralContainers,
+}
+
+/// One container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its list.
+    pub list: ContainerList,
+    /// Its index in that list, from 0.
+    pub index: usize,
+    /// `name`; empty if missing.
+    pub name: String,
+    /// Where the name is written, else the container's start.
+    pub name_span: Span,
+    /// The container's mapping.
+    pub span: Span,
+    /// `image`.
+    pub image: Option<Spanned<String>>,
+    /// `command`.
+    pub command: Vec<String>,
+    /// `args`.
+    pub args: Vec<String>,
+    /// `ports`.
+    pub ports: Vec<Port>,
+    /// Names of volumes it mounts writable, with the mount's span.
+    pub writable_mounts: Vec<Spanned<String>>,
+    /// `securityContext`.
+    pub security: SecurityContext,
+}
+
+/// One entry of `ports`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// `containerPort`.
+    pub container_port: Spanned<i64>,
+    /// `protocol`, `TCP` if not written.
+    pub protocol: String,
+}
+
+/// A container's `securityContext`; everything `None` when it is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SecurityContext {
+    /// Where it is written; `None` if it is not there.
+    pub span: Option<Span>,
+    /// `privileged`.
+    pub privileged: Option<Spanned<bool>>,
+    /// `allowPrivilegeEscalation`; `false` sets no_new_privs.
+    pub allow_privilege_escalation: Option<Spanned<bool>>,
+    /// `runAsUser`.
+    pub run_as_user: Option<Spanned<i64>>,
+    /// `runAsGroup`.
+    pub run_as_group: Option<Spanned<i64>>,
+    /// `runAsNonRoot`.
+    pub run_as_non_root: Option<Spanned<bool>>,
+    /// `capabilities`.
+    pub capabilities: Option<Capabilities>,
+}
+
+/// `securityContext.capabilities`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Where it is written.
+    pub span: Span,
+    /// `add`.
+    pub add: Option<CapList>,
+    /// `drop`.
+    pub drop: Option<CapList>,
+}
+
+/// A list of capability names, verbatim: what they mean is the runtime's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapList {
+    /// Where the list is written.
+    pub span: Span,
+    /// Its items, verbatim.
+    pub items: Vec<Spanned<String>>,
+}
+
+impl SecurityContext {
+    /// The words under `add`, verbatim.
+    pub fn add(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.capabilities.iter().flat_map(|c| &c.add).flat_map(|l| &l.items)
+    }
+
+    /// The words under `drop`, verbatim.
+    pub fn drop(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.capabilities.iter().flat_map(|c| &c.drop).flat_map(|l| &l.items)
+    }
+}

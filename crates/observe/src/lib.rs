@@ -1,0 +1,1 @@
+//! Trace and judge joined for one run.

@@ -1,0 +1,202 @@
+//! What a trace saw: the capability checks of one target, aggregated, with nothing judged.
+//!
+//! This is the seam between the tracer (which fills it) and the judge (which reads it), and the
+//! format of `trace --record`. What a backend cannot know is `None`, never guessed.
+
+use std::collections::BTreeMap;
+
+use caps::Capability;
+use serde::{Deserialize, Serialize};
+
+/// The version of this format. A reader refuses any other.
+pub const RECORDING_VERSION: u32 = 1;
+
+/// One run of one target, as the kernel side saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Recording {
+    /// [`RECORDING_VERSION`].
+    pub version: u32,
+    /// The machine it ran on.
+    pub machine: Machine,
+    /// What was watched.
+    pub target: Target,
+    /// Whether the target's first `execve` was seen; `false` for one that was already running.
+    pub start_seen: bool,
+    /// How long it was watched, nanoseconds.
+    pub duration_ns: u64,
+    /// How the target's first process ended, if it did while watched.
+    pub exit: Option<Exit>,
+    /// What could not be kept; all zero for a complete recording.
+    pub lost: Lost,
+    /// Processes seen in the target, by the number that [`Observation::process`] refers to.
+    pub processes: BTreeMap<u32, Process>,
+    /// The checks, aggregated.
+    pub observations: Vec<Observation>,
+}
+
+/// The kernel and the backend that watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Machine {
+    /// `uname -r`.
+    pub kernel: String,
+    /// `uname -m`.
+    pub architecture: String,
+    /// `tp_btf`, `raw_tp`, `fexit` or `kprobe`.
+    pub backend: String,
+}
+
+/// What was watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Target {
+    /// A command this program started.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+    },
+    /// A process that was running, and its descendants.
+    Process {
+        /// Process ID on the node.
+        pid: u32,
+    },
+    /// Everything in a cgroup.
+    Cgroup {
+        /// Path below the cgroup mount.
+        path: String,
+    },
+    /// A container of an engine.
+    Container(Container),
+}
+
+/// A container as its engine and the OCI bundle name it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Container {
+    /// The engine's full identifier.
+    pub id: String,
+    /// The engine: `podman`, `docker`, `containerd`, `cri-o`.
+    pub engine: String,
+    /// The container's name, if there is one.
+    pub name: Option<String>,
+    /// The Kubernetes pod's name, if there is one.
+    pub pod: Option<String>,
+    /// The Kubernetes namespace, if there is one.
+    pub namespace: Option<String>,
+    /// The image's name, if known.
+    pub image: Option<String>,
+    /// The image's digest, if known.
+    pub image_digest: Option<String>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Exit {
+    /// `exit(2)` with this status.
+    Code(i32),
+    /// Killed by this signal.
+    Signal(i32),
+}
+
+/// What could not be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lost {
+    /// Checks whose aggregate found no room; the capability's own bit is still in the set.
+    pub checks: u64,
+    /// Checks without a kernel stack.
+    pub stacks: u64,
+    /// Processes that could not be followed.
+    pub processes: u64,
+    /// Evidence (arguments, results) that was sampled away or found no room.
+    pub evidence: u64,
+}
+
+impl Lost {
+    /// Whether nothing was lost that could change the set of needs. Sampled evidence does not.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.checks == 0 && self.stacks == 0 && self.processes == 0
+    }
+}
+
+/// A process of the target: one program image, so an `execve` makes a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Process {
+    /// Process ID on the node.
+    pub pid: u32,
+    /// The parent's process ID on the node, if seen.
+    pub parent: Option<u32>,
+    /// `comm`, at most 15 bytes.
+    pub comm: String,
+    /// The program file, if it could be read.
+    pub exe: Option<String>,
+    /// Effective user ID when first seen, in the initial namespace.
+    pub uid: Option<u32>,
+}
+
+/// The relation of the user namespace a check was made against to the target's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NamespaceRelation {
+    /// The target's own user namespace: what its capability sets answer for.
+    Own,
+    /// A namespace below it, made by the target itself: its sets need nothing for it.
+    Inner,
+    /// A namespace above it (a container with a user namespace asking the host's): no capability
+    /// of the container can grant it.
+    Outer,
+}
+
+/// Checks that agree in everything the judge looks at, with how often and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Observation {
+    /// The capability asked for.
+    pub capability: Capability,
+    /// Whether `cap_capable` granted it.
+    pub granted: bool,
+    /// Whether the checked credentials are the task's own (`cred == current->real_cred`).
+    pub own_credentials: bool,
+    /// Against which user namespace.
+    pub namespace: NamespaceRelation,
+    /// `CAP_OPT_NOAUDIT`; `None` where the backend does not see `opts`.
+    pub no_audit: Option<bool>,
+    /// The system call the task was in; `None` for a kernel thread.
+    pub syscall: Option<Syscall>,
+    /// Kernel functions from `cap_capable`'s caller outwards, `+offset` and module left off, compiler suffixes kept.
+    /// Empty when the stack was lost or symbols are hidden.
+    pub stack: Vec<String>,
+    /// The process that asked: a key of [`Recording::processes`].
+    pub process: u32,
+    /// How often.
+    pub count: u64,
+    /// Nanoseconds since the start of the recording.
+    pub first_ns: u64,
+    /// Nanoseconds since the start of the recording.
+    pub last_ns: u64,
+    /// What the system call returned (negative errno), of the first of these checks whose return
+    /// was seen.
+    pub result: Option<i64>,
+}
+
+/// A system call in progress, with the arguments that decide.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Syscall {
+    /// The number on the recording machine's architecture.
+    pub number: u32,
+    /// The name, if this program knows the number.
+    pub name: Option<String>,
+    /// Made through the 32-bit entry.
+    pub compat: bool,
+    /// The six raw arguments of the first such check.
+    pub arguments: [u64; 6],
+    /// The path given, if the call takes one and it could be read.
+    pub path: Option<String>,
+    /// The socket address given (`0.0.0.0:80`, `[::]:443`, `unix:/run/x`), likewise.
+    pub address: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Manifest and runtime joined: what every container really gets, and why.
