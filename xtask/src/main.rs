@@ -1,1 +1,41 @@
-fn main() {}
+//! The project's own tasks, run as `cargo xtask TASK`.
+
+mod bpf;
+mod ci;
+mod layers;
+mod process;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What every task returns: nothing, or a message for a person.
+pub type Result<T = ()> = std::result::Result<T, String>;
+
+const USAGE: &str = "usage: cargo xtask TASK
+  layers         fail on an import against the layers, or on `unsafe` outside its two places
+  bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
+  ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["layers"] => layers::run(),
+        ["bpf"] => bpf::run(false),
+        ["bpf", "--check"] => bpf::run(true),
+        ["ci"] => ci::run(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's root folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}

@@ -1,0 +1,22 @@
+//! Runs other programs, from the workspace's root.
+
+use std::process::Command;
+
+use crate::Result;
+
+/// Runs a program and fails with its name if it fails.
+pub fn run(command: &mut Command) -> Result {
+    let shown = format!("{command:?}");
+    let status = command
+        .current_dir(crate::root())
+        .status()
+        .map_err(|e| format!("cannot start {shown}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown} failed: {status}")) }
+}
+
+/// `cargo` with these arguments, by the same cargo that runs this task.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
