@@ -1,0 +1,41 @@
+//! The built `dropcap`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The path of the `dropcap` binary, built from the sources as they are.
+///
+/// In the integration tests of the binary's own package cargo has built it already; elsewhere
+/// cargo is called once for each test process.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn dropcap() -> PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        if let Some(path) = std::env::var_os("CARGO_BIN_EXE_dropcap") {
+            return PathBuf::from(path);
+        }
+        build()
+    })
+    .clone()
+}
+
+/// Builds it into the target folder that this test was built into.
+fn build() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    // <target>/<profile>/deps/<test>
+    let profile = test.ancestors().nth(2).expect("a test lies in target/PROFILE/deps");
+    let target = profile.parent().expect("a profile folder lies in a target folder");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--package", "dropcap", "--bin", "dropcap", "--target-dir"]);
+    build.arg(target);
+    if profile.file_name().is_some_and(|name| name == "release") {
+        build.arg("--release");
+    }
+    let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+    assert!(status.success(), "dropcap does not build: {build:?}");
+    profile.join("dropcap")
+}

@@ -1,0 +1,51 @@
+//! For tests only: what a test needs and how it is skipped, the built binary, containers to look at.
+//!
+//! A test that needs more than a compiler starts with [`needs!`]:
+//!
+//! ```
+//! # fn body() {
+//! testkit::needs!(root, podman, program("setpriv"));
+//! // from here on all three are there
+//! # }
+//! ```
+//!
+//! What is missing is printed as `skipped: …` and the test returns; with `DROPCAP_NO_SKIP=1`, as in
+//! CI, it panics instead. A failure to *use* something that is there is a failed test, not a skip.
+
+mod binary;
+pub mod need;
+mod podman;
+
+use std::io::Write;
+
+pub use binary::dropcap;
+pub use podman::{Container, IMAGE, image, podman, podman_run};
+
+/// Returns from the test, aloud, unless everything named is there; each is a function of [`need`].
+#[macro_export]
+macro_rules! needs {
+    ($($need:ident $(($($argument:expr),*))?),+ $(,)?) => {
+        $(
+            if let Err(why) = $crate::need::$need($($($argument),*)?) {
+                $crate::skip(&why);
+                return;
+            }
+        )+
+    };
+}
+
+/// Says on standard error that the running test is skipped and why; panics with `DROPCAP_NO_SKIP=1`.
+///
+/// # Panics
+/// With `DROPCAP_NO_SKIP` set to anything but `0` or nothing.
+pub fn skip(why: &str) {
+    let strict = std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0");
+    assert!(!strict, "skipped although DROPCAP_NO_SKIP is set: {why}");
+    let thread = std::thread::current();
+    // Not `eprintln!`: the test harness swallows that of a test that passes.
+    let _ = writeln!(
+        std::io::stderr(),
+        "skipped: {why} (test {})",
+        thread.name().unwrap_or("without a name")
+    );
+}
