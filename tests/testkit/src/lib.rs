@@ -13,12 +13,16 @@
 //! CI, it panics instead. A failure to *use* something that is there is a failed test, not a skip.
 
 mod binary;
+mod debian;
 pub mod need;
+mod pod;
 mod podman;
 
 use std::io::Write;
 
 pub use binary::dropcap;
+pub use debian::{DEBIAN_IMAGE, debian_image};
+pub use pod::Pod;
 pub use podman::{Container, IMAGE, image, podman, podman_run};
 
 /// Returns from the test, aloud, unless everything named is there; each is a function of [`need`].

@@ -59,6 +59,22 @@ pub fn podman() -> Met {
     program("busybox")
 }
 
+/// What it takes to make [`crate::debian_image`] and run its programs in containers.
+pub fn debian() -> Met {
+    podman()?;
+    ["debootstrap", "nsenter", "ssh-keygen"].into_iter().try_for_each(program)
+}
+
+/// What it takes to play a pod's manifest on it: [`crate::Pod`].
+pub fn pods() -> Met {
+    debian()?;
+    runc()?;
+    ["curl", "jq", "iptables"].into_iter().try_for_each(program)?;
+    let helpers = ["/usr/lib/podman/netavark", "/usr/libexec/podman/catatonit"];
+    let missing = helpers.into_iter().find(|helper| !Path::new(helper).exists());
+    missing.map_or(Ok(()), |helper| Err(format!("needs {helper}")))
+}
+
 /// runc, the low-level runtime.
 pub fn runc() -> Met {
     program("runc")

@@ -1,0 +1,127 @@
+//! An image of real Debian programs, made here because there is no registry.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::podman::{podman, succeed};
+
+/// The image that [`debian_image`] makes, under the name the manifests of the tests use: with no
+/// registry in its name, so that the engine finds it as `nginx`.
+pub const DEBIAN_IMAGE: &str = "localhost/nginx:latest";
+
+/// What is in it beyond Debian's minimal base.
+const PACKAGES: &str = "curl,iputils-ping,nginx-light,openssh-client,openssh-server,redis-server";
+
+/// Debian's suite; the call-site tables and minimal sets of the tests were measured on its programs.
+const SUITE: &str = "bookworm";
+
+/// Makes sure that [`DEBIAN_IMAGE`] exists and returns its name. Its command starts nginx in the
+/// foreground, as the official image does.
+///
+/// Debootstrapped once a machine (under a minute), under a lock other test processes respect.
+///
+/// # Panics
+/// If it cannot be made.
+pub fn debian_image() -> &'static str {
+    static MADE: OnceLock<()> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let lock = File::create(std::env::temp_dir().join("dropcap-test-debian.lock"))
+            .expect("the lock file is created");
+        lock.lock().expect("the lock is taken");
+        let label = podman()
+            .args([
+                "image",
+                "inspect",
+                "--format",
+                "{{index .Labels \"dropcap-test\"}}",
+                DEBIAN_IMAGE,
+            ])
+            .output();
+        if label.expect("podman runs").stdout.trim_ascii() != PACKAGES.as_bytes() {
+            import();
+        }
+    });
+    DEBIAN_IMAGE
+}
+
+/// Debootstraps and imports.
+fn import() {
+    let folder = tempfile::tempdir().expect("a folder for the image");
+    let root: PathBuf = folder.path().join("root");
+    succeed(
+        Command::new("debootstrap")
+            .args(["--variant=minbase", &format!("--include={PACKAGES}"), SUITE])
+            .arg(&root),
+    );
+    settle(&root);
+    let archive = folder.path().join("root.tar");
+    succeed(
+        Command::new("tar")
+            .arg("--create")
+            .arg("--file")
+            .arg(&archive)
+            .arg("--directory")
+            .arg(&root)
+            .arg("."),
+    );
+    succeed(
+        podman()
+            .args(["import", "--change", r#"CMD ["nginx","-g","daemon off;"]"#])
+            .args([
+                "--change",
+                "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            ])
+            .args(["--change", &format!("LABEL dropcap-test={PACKAGES}")])
+            .arg(&archive)
+            .arg(DEBIAN_IMAGE),
+    );
+}
+
+/// What an image's author would do: entrypoints, and a key with which the tests log in.
+fn settle(root: &Path) {
+    // As the official redis image's entrypoint: owner of the data set right, then stepped down.
+    let entrypoint = "#!/bin/sh\nset -e\ncd /data\nfind . \\! -user redis -exec chown redis '{}' +\nexec setpriv --reuid redis --regid redis --init-groups redis-server --dir /data --save ''\n";
+    script(&root.join("usr/local/bin/redis-entrypoint"), entrypoint);
+    fs::create_dir_all(root.join("data")).expect("mkdir");
+    fs::write(root.join("data/kept"), "").expect("a file that root owns");
+    // Not readable by root but by capability, once redis owns the folder.
+    succeed(
+        Command::new("chown")
+            .args(["--reference"])
+            .arg(root.join("var/lib/redis"))
+            .arg(root.join("data")),
+    );
+    succeed(Command::new("chmod").arg("700").arg(root.join("data")));
+    fs::create_dir_all(root.join("run/sshd")).expect("mkdir");
+    fs::create_dir_all(root.join("root/.ssh")).expect("mkdir");
+    succeed(
+        Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(root.join("root/key")),
+    );
+    // Logging in as an ordinary user makes sshd change owner, group and root.
+    succeed(Command::new("chroot").arg(root).args([
+        "useradd",
+        "--create-home",
+        "--shell",
+        "/bin/sh",
+        "guest",
+    ]));
+    let ssh = root.join("home/guest/.ssh");
+    fs::create_dir_all(&ssh).expect("mkdir");
+    fs::copy(root.join("root/key.pub"), ssh.join("authorized_keys")).expect("the key is copied");
+    succeed(Command::new("chroot").arg(root).args([
+        "chown",
+        "-R",
+        "guest:guest",
+        "/home/guest/.ssh",
+    ]));
+}
+
+fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).expect("a script is written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
+}
