@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use caps::Capability;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of this format. A reader refuses any other.
@@ -48,7 +49,7 @@ pub struct Machine {
 }
 
 /// What was watched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Target {
     /// A command this program started.
@@ -71,7 +72,7 @@ pub enum Target {
 }
 
 /// A container as its engine and the OCI bundle name it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Container {
     /// The engine's full identifier.
@@ -91,7 +92,7 @@ pub struct Container {
 }
 
 /// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Exit {
     /// `exit(2)` with this status.
@@ -101,7 +102,7 @@ pub enum Exit {
 }
 
 /// What could not be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Lost {
     /// Checks whose aggregate found no room; the capability's own bit is still in the set.
@@ -152,6 +153,11 @@ pub enum NamespaceRelation {
 }
 
 /// Checks that agree in everything the judge looks at, with how often and when.
+///
+/// Checks that differ in capability, outcome, credentials, namespace, process, stack or system
+/// call are different observations. So are those that differ in an argument that decides: the
+/// mode of `chmod`, `fchmod`, `fchmodat` and `fchmodat2` (`judge::deciding_arguments`). Paths and
+/// addresses may be sampled: they are evidence, not verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Observation {
