@@ -4,9 +4,17 @@
 //! Pure: no I/O, no clock, no global state but tables parsed once.
 
 mod capability;
+mod exec;
+mod file;
+mod securebits;
 mod set;
 mod state;
 
 pub use capability::{Capability, ParseCapabilityError};
+pub use exec::{
+    ExecError, ExecFile, Ids, Kernel, Process, SetIdRule, UserNamespace, exec, exec_on,
+};
+pub use file::{DecodeFileCapsError, EncodeFileCapsError, FileCaps, FileCapsVersion};
+pub use securebits::Securebits;
 pub use set::{CapSet, CapSetIter};
 pub use state::CapState;
