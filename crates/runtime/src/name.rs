@@ -206,6 +206,13 @@ impl Runtime {
         Self { engine, version: None, oci, configured_default: None, own: CapSet::all_known() }
     }
 
+    /// What a Kubernetes manifest is resolved for when nobody says: containerd 2.0, the runtime of
+    /// most clusters. Whoever assumes it says so.
+    #[must_use]
+    pub fn assumed_for_kubernetes() -> Self {
+        Self { version: Some(Version::new(2, 0)), ..Self::new(Engine::Containerd) }
+    }
+
     /// With another default set.
     #[must_use]
     pub fn with_default(mut self, set: CapSet) -> Self {

@@ -1,0 +1,96 @@
+//! One container, resolved for one runtime.
+
+use manifest::{Container, Pod, Span};
+use runtime::{List, Reason, Refusal, Request, Resolution, Runtime, Word};
+
+use crate::context::Context;
+use crate::network::{LowPorts, Ping};
+use crate::objection::{Objection, objections};
+
+/// One container, resolved for one runtime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// For which runtime.
+    pub runtime: Runtime,
+    /// The security context in effect.
+    pub context: Context,
+    /// What the runtime is asked for.
+    pub request: Request,
+    /// What comes of it.
+    pub outcome: Outcome,
+    /// Why Kubernetes would not let it start. The outcome is worked out all the same: it is what
+    /// the author asks for.
+    pub objections: Vec<Objection>,
+    /// Whether low ports need a capability at all.
+    pub low_ports: LowPorts,
+    /// Whether ping needs a capability at all.
+    pub ping: Ping,
+}
+
+/// What comes of a container's request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It starts, with these sets.
+    Starts(Resolution),
+    /// The runtime does not start it.
+    Refused(Refusal),
+    /// A Windows container: there are no capabilities.
+    Windows,
+}
+
+impl Outcome {
+    /// The sets, if it starts.
+    #[must_use]
+    pub fn resolution(&self) -> Option<&Resolution> {
+        match self {
+            Outcome::Starts(resolution) => Some(resolution),
+            Outcome::Refused(_) | Outcome::Windows => None,
+        }
+    }
+}
+
+/// Resolves `container` of `pod` for `runtime`.
+#[must_use]
+pub fn container(pod: &Pod, container: &Container, runtime: &Runtime) -> Resolved {
+    let context = Context::of(pod, container);
+    let request = context.request(container);
+    let outcome = if context.windows.is_some() {
+        Outcome::Windows
+    } else {
+        match runtime::resolve(runtime, &request) {
+            Ok(resolution) => Outcome::Starts(resolution),
+            Err(refusal) => Outcome::Refused(refusal),
+        }
+    };
+    Resolved {
+        objections: objections(pod, container, &context),
+        low_ports: LowPorts::of(pod, &context, runtime),
+        ping: Ping::of(pod, &context, runtime),
+        runtime: runtime.clone(),
+        context,
+        request,
+        outcome,
+    }
+}
+
+impl Resolved {
+    /// Where the manifest says what `reason` says; `None` where nothing is written, as for a
+    /// default. `container` is the one this was resolved from.
+    #[must_use]
+    pub fn span(&self, reason: &Reason, container: &Container) -> Option<Span> {
+        match reason {
+            Reason::Privileged => self.context.privileged.map(|privileged| privileged.span),
+            Reason::LostNonRoot | Reason::Ambient { .. } => self.context.user_span(),
+            _ => word_span(reason.word()?, container),
+        }
+    }
+}
+
+/// Where `word` is written.
+fn word_span(word: &Word, container: &Container) -> Option<Span> {
+    let item = match word.list {
+        List::Add => container.security.add().nth(word.index),
+        List::Drop => container.security.drop().nth(word.index),
+    };
+    item.map(|item| item.span)
+}
