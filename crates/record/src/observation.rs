@@ -169,6 +169,13 @@ pub struct Observation {
     pub own_credentials: bool,
     /// Against which user namespace.
     pub namespace: NamespaceRelation,
+    /// Effective user ID of the checked credentials, in the initial namespace; `None` where the
+    /// backend does not read it.
+    pub uid: Option<u32>,
+    /// Whether the checked credentials have the capability in their bounding set (`cap_bset`);
+    /// `None` where the backend does not read it. A refusal with the capability in the bounding
+    /// set is no lack of the container: the process gave it up itself, as `setuid(2)` does.
+    pub in_bounding: Option<bool>,
     /// `CAP_OPT_NOAUDIT`; `None` where the backend does not see `opts`.
     pub no_audit: Option<bool>,
     /// The system call the task was in; `None` for a kernel thread.
