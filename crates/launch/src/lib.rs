@@ -1,1 +1,21 @@
-//! A process with exactly the sets it is to have, read back from /proc before exec.
+//! A process with exactly the sets it is to have, read back from `/proc` before `execve`.
+//!
+//! What is asked for is the state *before* `execve`, as a container runtime prepares it; the
+//! kernel makes the rest of it, as it does for that runtime (capabilities(7), "Transformation of
+//! capabilities during execve").
+
+mod child;
+mod error;
+mod exact;
+mod preflight;
+mod program;
+mod readback;
+mod spec;
+
+pub use child::{Child, Output};
+pub use error::{Difference, LaunchError, SetName, Unexecutable};
+pub use exact::{Held, output, spawn, spawn_held};
+pub use preflight::check;
+pub use spec::{Spec, Stdio};
+pub use sys::credentials::{Ids, Step};
+pub use sys::process::Exit;
