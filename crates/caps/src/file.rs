@@ -176,3 +176,80 @@ impl FileCaps {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bytes `getfattr -n security.capability` shows for `setcap cap_net_raw+ep`.
+    const PING: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    #[test]
+    fn pings_attribute_is_read_and_written() {
+        let ping = FileCaps::effective(CapSet::of(&[Capability::NET_RAW]));
+        assert_eq!(FileCaps::decode(&PING), Ok(ping));
+        assert_eq!(ping.encode(), Ok(PING.to_vec()));
+        assert_eq!(ping.rootid(), 0);
+    }
+
+    #[test]
+    fn version_and_length_must_go_together() {
+        assert_eq!(FileCaps::decode(&[]), Err(DecodeFileCapsError::Truncated(0)));
+        assert_eq!(FileCaps::decode(&[1, 0, 0]), Err(DecodeFileCapsError::Truncated(3)));
+        assert_eq!(FileCaps::decode(&[0, 0, 0, 4]), Err(DecodeFileCapsError::Version(0x0400_0000)));
+        assert_eq!(
+            FileCaps::decode(&PING[..12]),
+            Err(DecodeFileCapsError::Length { version: 2, expected: 20, found: 12 })
+        );
+    }
+
+    #[test]
+    fn version_1_has_thirty_two_bits() {
+        let mut caps = FileCaps {
+            version: FileCapsVersion::V1,
+            ..FileCaps::effective(CapSet::of(&[Capability::SETFCAP]))
+        };
+        let value = caps.encode().unwrap();
+        assert_eq!(value, [1, 0, 0, 1, 0, 0, 0, 0x80, 0, 0, 0, 0]);
+        assert_eq!(FileCaps::decode(&value), Ok(caps));
+        caps.inheritable = CapSet::of(&[Capability::BPF]);
+        assert_eq!(caps.encode(), Err(EncodeFileCapsError(CapSet::of(&[Capability::BPF]))));
+    }
+
+    fn any_caps() -> impl Strategy<Value = FileCaps> {
+        let version = prop_oneof![
+            Just(FileCapsVersion::V1),
+            Just(FileCapsVersion::V2),
+            any::<u32>().prop_map(|rootid| FileCapsVersion::V3 { rootid }),
+        ];
+        (any::<u64>(), any::<u64>(), any::<bool>(), version).prop_map(
+            |(p, i, effective, version)| {
+                let mask =
+                    if version == FileCapsVersion::V1 { u64::from(u32::MAX) } else { u64::MAX };
+                FileCaps {
+                    permitted: CapSet::from_bits(p & mask),
+                    inheritable: CapSet::from_bits(i & mask),
+                    effective,
+                    version,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(caps in any_caps()) {
+            prop_assert_eq!(FileCaps::decode(&caps.encode().unwrap()), Ok(caps));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(value in prop::collection::vec(any::<u8>(), 0..30)) {
+            if let Ok(caps) = FileCaps::decode(&value) {
+                // The three unused bytes of the flag word are the only thing that may be lost.
+                prop_assert_eq!(&caps.encode().unwrap()[4..], &value[4..]);
+            }
+        }
+    }
+}

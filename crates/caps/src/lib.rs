@@ -6,15 +6,15 @@
 mod capability;
 mod exec;
 mod file;
+mod process;
 mod securebits;
 mod set;
 mod state;
 
 pub use capability::{Capability, ParseCapabilityError};
-pub use exec::{
-    ExecError, ExecFile, Ids, Kernel, Process, SetIdRule, UserNamespace, exec, exec_on,
-};
+pub use exec::{ExecError, ExecFile, Kernel, SetIdRule, exec, exec_on};
 pub use file::{DecodeFileCapsError, EncodeFileCapsError, FileCaps, FileCapsVersion};
+pub use process::{Ids, Process, UserNamespace};
 pub use securebits::Securebits;
 pub use set::{CapSet, CapSetIter};
 pub use state::CapState;
