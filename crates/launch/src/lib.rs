@@ -17,5 +17,5 @@ pub use error::{Difference, LaunchError, SetName, Unexecutable};
 pub use exact::{Held, output, spawn, spawn_held};
 pub use preflight::check;
 pub use spec::{Spec, Stdio};
-pub use sys::credentials::{Ids, Step};
+pub use sys::credentials::Step;
 pub use sys::process::Exit;

@@ -1,7 +1,6 @@
 //! Whether this process can give what is asked for: found out before anything is forked.
 
-use caps::{CapSet, CapState, Capability};
-use sys::credentials::Ids;
+use caps::{CapSet, CapState, Capability, Ids, Securebits};
 
 use crate::error::{LaunchError, SetName};
 use crate::spec::Spec;
@@ -12,7 +11,7 @@ pub(crate) struct Own {
     pub(crate) state: CapState,
     pub(crate) uid: Ids,
     pub(crate) gid: Ids,
-    pub(crate) securebits: u32,
+    pub(crate) securebits: Securebits,
 }
 
 impl Own {
@@ -142,7 +141,7 @@ mod tests {
             },
             uid: Ids::all(0),
             gid: Ids::all(0),
-            securebits: 0,
+            securebits: Securebits::NONE,
         }
     }
 

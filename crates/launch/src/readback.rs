@@ -1,7 +1,6 @@
 //! What `/proc/thread-self/status` says of the child before `execve`, against what was asked for.
 
-use caps::{CapSet, CapState};
-use sys::credentials::Ids;
+use caps::{CapSet, CapState, Ids};
 
 use crate::error::{Difference, SetName};
 use crate::spec::Spec;
@@ -30,7 +29,7 @@ pub(crate) fn differences(spec: &Spec, status: &str) -> Vec<Difference> {
         }
     }
     for (name, ids) in [("Uid", spec.uid), ("Gid", spec.gid)] {
-        if let Some(Ids { real, effective, saved }) = ids {
+        if let Some(Ids { real, effective, saved, .. }) = ids {
             // The fourth is the file system ID, which follows the effective one, setresuid(2).
             compare(&mut found, status, name, &[real, effective, saved, effective]);
         }
@@ -106,7 +105,7 @@ mod tests {
         let mut spec = spec().no_new_privs(true);
         spec.state.bounding = CapSet::from(Capability::CHOWN);
         spec.state.permitted = CapSet::EMPTY;
-        spec.uid = Some(Ids { real: 1, effective: 2, saved: 3 });
+        spec.uid = Some(Ids::new(1, 2, 3));
         spec.groups = Some(vec![]);
         let said: Vec<String> =
             differences(&spec, STATUS).iter().map(ToString::to_string).collect();

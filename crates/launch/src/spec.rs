@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 
-use caps::CapState;
-use sys::credentials::Ids;
+use caps::{CapState, Ids, Securebits};
 
 /// A command and the credentials it is executed with.
 #[derive(Debug)]
@@ -19,7 +18,8 @@ pub struct Spec {
     /// Its working directory; `None` is that of this process. Entered before the credentials
     /// change, as runc does first (`finalizeNamespace`).
     pub working_directory: Option<PathBuf>,
-    /// User IDs; `None` keeps those of this process.
+    /// User IDs; `None` keeps those of this process. The file system's ID follows the effective
+    /// one, setresuid(2).
     pub uid: Option<Ids>,
     /// Group IDs; `None` keeps those of this process.
     pub gid: Option<Ids>,
@@ -28,7 +28,7 @@ pub struct Spec {
     /// The five sets right before `execve`.
     pub state: CapState,
     /// Securebits right before `execve`, `linux/securebits.h`; `None` keeps those of this process.
-    pub securebits: Option<u32>,
+    pub securebits: Option<Securebits>,
     /// Whether no_new_privs is set.
     pub no_new_privs: bool,
     /// Standard input.

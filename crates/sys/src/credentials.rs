@@ -5,34 +5,10 @@
 use std::fs;
 use std::io;
 
-use caps::{CapSet, CapState, Capability};
+use caps::{CapSet, CapState, Capability, Ids, Securebits};
 use rustix::io::Errno;
 use rustix::thread::{self, CapabilitySet, CapabilitySets};
 use rustix::thread::{Gid, Uid};
-
-/// Real, effective and saved IDs, user or group, setresuid(2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ids {
-    /// Who started it.
-    pub real: u32,
-    /// Who it acts as.
-    pub effective: u32,
-    /// Who it may become again.
-    pub saved: u32,
-}
-
-impl Ids {
-    /// The same three times, as a container runtime sets them.
-    #[must_use]
-    pub const fn all(id: u32) -> Self {
-        Self { real: id, effective: id, saved: id }
-    }
-}
-
-/// `SECBIT_KEEP_CAPS`, `linux/securebits.h`; prctl(2) `PR_SET_KEEPCAPS` sets it alone.
-pub const SECBIT_KEEP_CAPS: u32 = 1 << 4;
-/// `SECBIT_NO_SETUID_FIXUP`, `linux/securebits.h`.
-pub const SECBIT_NO_SETUID_FIXUP: u32 = 1 << 2;
 
 /// The calling thread's five sets: capget(2), and one prctl(2) a capability for the bounding and
 /// the ambient set, so that it works without `/proc`.
@@ -84,13 +60,17 @@ pub fn last_capability() -> Capability {
 ///
 /// # Errors
 /// What prctl(2) says; it does not fail on a kernel that has capabilities.
-pub fn own_securebits() -> io::Result<u32> {
+pub fn own_securebits() -> io::Result<Securebits> {
     // SAFETY: PR_GET_SECUREBITS takes no argument and returns the bits.
     let bits = unsafe { libc::prctl(libc::PR_GET_SECUREBITS) };
-    if bits < 0 { Err(io::Error::last_os_error()) } else { Ok(bits.cast_unsigned()) }
+    if bits < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(Securebits::from_bits(bits.cast_unsigned()))
+    }
 }
 
-/// The calling process's user IDs, effective group and supplementary groups.
+/// The calling process's effective user and group ID.
 #[must_use]
 pub fn own_user() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
@@ -104,19 +84,19 @@ pub fn own_ids() -> io::Result<(Ids, Ids)> {
     let (mut r, mut e, mut s) = (0, 0, 0);
     // SAFETY: three valid pointers to u32, which the call fills.
     let done = unsafe { libc::getresuid(&raw mut r, &raw mut e, &raw mut s) };
-    let user = Ids { real: r, effective: e, saved: s };
+    let user = Ids::new(r, e, s);
     // SAFETY: likewise.
     let also = unsafe { libc::getresgid(&raw mut r, &raw mut e, &raw mut s) };
     if done != 0 || also != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok((user, Ids { real: r, effective: e, saved: s }))
+    Ok((user, Ids::new(r, e, s)))
 }
 
 /// Credentials a child is to have before its `execve`.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// User IDs; `None` keeps them.
+    /// User IDs; `None` keeps them. The file system's ID follows the effective one, setresuid(2).
     pub uid: Option<Ids>,
     /// Group IDs; `None` keeps them.
     pub gid: Option<Ids>,
@@ -125,7 +105,7 @@ pub struct Change {
     /// The five sets, all of them exactly.
     pub state: CapState,
     /// Securebits; `None` keeps them.
-    pub securebits: Option<u32>,
+    pub securebits: Option<Securebits>,
     /// Whether to set no_new_privs; it cannot be taken back.
     pub no_new_privs: bool,
 }
@@ -253,7 +233,7 @@ pub(crate) struct Prepared {
     gid: Option<Ids>,
     groups: Option<Vec<Gid>>,
     state: CapState,
-    securebits: Option<u32>,
+    securebits: Option<Securebits>,
     no_new_privs: bool,
 }
 
@@ -336,12 +316,12 @@ impl Prepared {
         if let Some(groups) = &self.groups {
             thread::set_thread_groups(groups).map_err(Refused::at(Step::Groups))?;
         }
-        if let Some(Ids { real, effective, saved }) = self.gid {
+        if let Some(Ids { real, effective, saved, .. }) = self.gid {
             let [real, effective, saved] = [real, effective, saved].map(Gid::from_raw);
             thread::set_thread_res_gid(real, effective, saved)
                 .map_err(Refused::at(Step::GroupId))?;
         }
-        if let Some(Ids { real, effective, saved }) = self.uid {
+        if let Some(Ids { real, effective, saved, .. }) = self.uid {
             let [real, effective, saved] = [real, effective, saved].map(Uid::from_raw);
             thread::set_thread_res_uid(real, effective, saved)
                 .map_err(Refused::at(Step::UserId))?;
@@ -364,9 +344,9 @@ impl Prepared {
     }
 }
 
-fn set_securebits(bits: u32) -> Result<(), Refused> {
+fn set_securebits(bits: Securebits) -> Result<(), Refused> {
     // SAFETY: PR_SET_SECUREBITS takes the bits as its one argument; no pointer is involved.
-    let done = unsafe { libc::prctl(libc::PR_SET_SECUREBITS, libc::c_ulong::from(bits)) };
+    let done = unsafe { libc::prctl(libc::PR_SET_SECUREBITS, libc::c_ulong::from(bits.bits())) };
     if done == 0 { Ok(()) } else { Err(Refused::at(Step::SecureBits)(last_errno())) }
 }
 
