@@ -1,7 +1,11 @@
 //! Linux: processes, namespaces, procfs, cgroups, extended attributes. The only crate with unsafe code besides the BPF loader's one module.
 
+pub mod cgroup;
+pub mod container;
 pub mod credentials;
+pub mod namespace;
 pub mod process;
+pub mod procfs;
 pub mod running;
 pub mod signal;
 pub mod xattr;

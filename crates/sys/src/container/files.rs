@@ -1,0 +1,175 @@
+//! Files that engines and low-level runtimes leave on disk, read as the one who wrote them sees them.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The most that is read of one file.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// A root folder to look paths up in: `/`, or that of a supervisor, `/proc/PID/root`, which may
+/// live in another mount namespace (an engine inside a container, or this program in one).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct View {
+    root: PathBuf,
+}
+
+impl View {
+    /// Below this folder. No link leads out of it.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The content of a regular file; anything else (a FIFO that would never answer) is an error.
+    pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, &self.root, flags, Mode::empty())?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let file = rustix::fs::openat2(&root, path, flags, Mode::empty(), resolve)?;
+        let stat = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let mut content = Vec::new();
+        File::from(file).take(LIMIT).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// A JSON file. `None` if there is none; what cannot be read or understood goes to `unread`.
+    pub fn json<T: DeserializeOwned>(&self, path: &Path, unread: &mut Vec<String>) -> Option<T> {
+        let content = match self.read(path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                unread.push(format!("cannot read {}: {error}", path.display()));
+                return None;
+            }
+        };
+        match serde_json::from_slice(&content) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                unread.push(format!("cannot understand {}: {error}", path.display()));
+                None
+            }
+        }
+    }
+
+    /// The number in a file that holds one.
+    pub fn number(&self, path: &Path) -> Option<u32> {
+        std::str::from_utf8(&self.read(path).ok()?).ok()?.trim().parse().ok()
+    }
+
+    /// The names in a folder; none if it cannot be listed.
+    pub fn list(&self, path: &Path) -> Vec<String> {
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        let Ok(entries) = std::fs::read_dir(self.root.join(relative)) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// What is used of an OCI bundle's `config.json` (runtime-spec `config.md`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Bundle {
+    /// `annotations`.
+    pub annotations: HashMap<String, String>,
+    /// `mounts`.
+    pub mounts: Vec<BundleMount>,
+}
+
+/// An entry of `mounts`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BundleMount {
+    /// Where in the container.
+    pub destination: String,
+    /// From where.
+    pub source: String,
+}
+
+/// What is used of runc's `state.json` (runc 1.1 `libcontainer/container_linux.go`, `State`).
+#[derive(Debug, Deserialize)]
+pub struct RuncState {
+    /// The container's first process.
+    pub init_process_pid: u32,
+    /// When that started, clock ticks since boot.
+    pub init_process_start: u64,
+    /// The configuration runc made of the bundle's.
+    #[serde(default)]
+    pub config: RuncConfig,
+}
+
+/// Part of [`RuncState`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RuncConfig {
+    /// Annotations as `KEY=VALUE`, and `bundle=PATH`.
+    pub labels: Vec<String>,
+}
+
+/// What is used of crun's `status` (crun 1.8 `src/libcrun/status.c`).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CrunStatus {
+    /// The container's first process.
+    pub pid: u32,
+    /// When that started, clock ticks since boot.
+    #[serde(default)]
+    pub process_start_time: u64,
+    /// The bundle.
+    pub bundle: PathBuf,
+}
+
+/// An entry of `containers.json` and `volatile-containers.json` of containers/storage
+/// (`containers.go`, `Container`), which podman and CRI-O share.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct StoredContainer {
+    /// The container.
+    pub id: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// The image's identifier.
+    pub image: String,
+    /// JSON of the engine's own.
+    pub metadata: String,
+}
+
+/// What podman and CRI-O keep in [`StoredContainer::metadata`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct StoredMetadata {
+    /// The image as the user named it.
+    pub image_name: String,
+}
+
+/// What is used of Docker's `config.v2.json` (moby `container/container.go`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DockerContainer {
+    /// The name, with a slash before it.
+    pub name: String,
+    /// The image's identifier.
+    pub image: String,
+    /// What the user asked for.
+    pub config: DockerConfig,
+}
+
+/// Part of [`DockerContainer`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DockerConfig {
+    /// The image as the user named it.
+    pub image: String,
+    /// The labels.
+    pub labels: Option<HashMap<String, String>>,
+}
