@@ -119,19 +119,24 @@ impl Capability {
     }
 }
 
-/// Levenshtein distance in bytes; the names are ASCII.
+/// How many letters to add, leave out, change or swap with their neighbour (optimal string
+/// alignment); in bytes, the names are ASCII.
 fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let substitute = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(diagonal + 1).min(row[j] + 1);
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let change = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = change.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
         }
+        (before, last) = (last, row);
     }
-    row[b.len()]
+    last[b.len()]
 }
 
 impl serde::Serialize for Capability {
@@ -166,6 +171,7 @@ mod tests {
         let error = "SYS_ADMINN".parse::<Capability>().unwrap_err();
         assert_eq!(error.suggestion, Some(Capability::SYS_ADMIN));
         assert_eq!(error.to_string(), "unknown capability \"SYS_ADMINN\", did you mean SYS_ADMIN?");
+        assert_eq!("chwon".parse::<Capability>().unwrap_err().suggestion, Some(Capability::CHOWN));
         assert_eq!("64".parse::<Capability>().unwrap_err().suggestion, None);
         assert_eq!("ALL".parse::<Capability>().unwrap_err().suggestion, None);
         assert_eq!("".parse::<Capability>().unwrap_err().suggestion, None);

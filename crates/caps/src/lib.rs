@@ -9,7 +9,9 @@ mod file;
 mod process;
 mod securebits;
 mod set;
+mod spelling;
 mod state;
+mod text;
 
 pub use capability::{Capability, ParseCapabilityError};
 pub use exec::{ExecError, ExecFile, Kernel, SetIdRule, exec, exec_on};
@@ -17,4 +19,6 @@ pub use file::{DecodeFileCapsError, EncodeFileCapsError, FileCaps, FileCapsVersi
 pub use process::{Ids, Process, UserNamespace};
 pub use securebits::Securebits;
 pub use set::{CapSet, CapSetIter};
+pub use spelling::ParseCapSetError;
 pub use state::CapState;
+pub use text::{LibcapText, NotFileCapsError, ParseLibcapTextError};
