@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use caps::CapSet;
+use caps::{CapSet, FileCaps};
 
 use crate::error::{LaunchError, Unexecutable};
 use crate::spec::Spec;
@@ -82,34 +82,50 @@ fn effective_user(spec: &Spec) -> u32 {
 
 /// What a script's `#!` line names; for anything else the loader, which only its ELF header knows.
 fn interpreter(file: &Path) -> String {
-    let mut start = Vec::new();
-    let read = File::open(file).and_then(|f| f.take(256).read_to_end(&mut start));
-    let line = start.strip_prefix(b"#!").and_then(|rest| rest.split(|b| *b == b'\n').next());
-    match (read, line) {
-        (Ok(_), Some(line)) => {
-            let line = line.trim_ascii_start();
-            let word = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-            let carriage_return = if line.ends_with(b"\r") {
-                " (its first line ends in a carriage return)"
-            } else {
-                ""
-            };
-            format!("{}{carriage_return}", OsStr::from_bytes(word).display())
+    match first_line(file) {
+        Some(line) if line.ends_with(b"\r") => {
+            let word = String::from_utf8_lossy(first_word(&line)).into_owned();
+            format!("{word} (its first line ends in a carriage return)")
         }
-        _ => "the dynamic loader it was linked for (see `file` or `ldd`)".to_owned(),
+        Some(line) => String::from_utf8_lossy(first_word(&line)).into_owned(),
+        None => "the dynamic loader it was linked for (see `file` or `ldd`)".to_owned(),
     }
 }
 
-/// What the file's permitted set holds beyond the bounding set, and its effective bit demands.
+/// The path in a script's `#!` line; `None` if it is no script.
+fn script_interpreter(file: &Path) -> Option<PathBuf> {
+    Some(PathBuf::from(OsStr::from_bytes(first_word(&first_line(file)?))))
+}
+
+/// A script's first line behind `#!`, as far as the kernel looks (256 bytes, `BINPRM_BUF_SIZE`).
+fn first_line(file: &Path) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(file).and_then(|f| f.take(256).read_to_end(&mut start)).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
+    Some(line.trim_ascii_start().to_owned())
+}
+
+fn first_word(line: &[u8]) -> &[u8] {
+    line.split(u8::is_ascii_whitespace).next().unwrap_or_default()
+}
+
+/// What the capabilities of the file, or of the interpreter that it names as a script, demand
+/// beyond what the process can have: `caps::ExecError::FileCapsExceedBounding`.
 fn ungrantable(file: &Path, spec: &Spec) -> Option<CapSet> {
-    let value = sys::xattr::file_capabilities(file).ok()??;
-    // `struct vfs_cap_data`, `linux/capability.h`: magic and flags, then permitted and inheritable
-    // in turn, 32 bits each, little-endian.
-    let word = |index: usize| {
-        let bytes = value.get(4 * index..4 * index + 4)?.try_into().ok()?;
-        Some(u64::from(u32::from_le_bytes(bytes)))
-    };
-    let permitted = word(1)? | word(3).unwrap_or_default() << 32;
-    let missing = CapSet::from_bits(permitted) - spec.state.bounding;
-    (!missing.is_empty()).then_some(missing)
+    let mut file = file.to_owned();
+    // The kernel follows at most five scripts, `exec_binprm` in `fs/exec.c`.
+    for _ in 0..5 {
+        match script_interpreter(&file) {
+            Some(interpreter) => file = interpreter,
+            None => break,
+        }
+    }
+    let value = sys::xattr::file_capabilities(&file).ok()??;
+    let caps = FileCaps::decode(&value).ok()?;
+    let known = CapSet::up_to(sys::credentials::last_capability());
+    let permitted = caps.permitted & known;
+    let granted =
+        (permitted & spec.state.bounding) | (caps.inheritable & spec.state.inheritable & known);
+    let missing = permitted - granted;
+    (caps.effective && !missing.is_empty()).then_some(missing)
 }
