@@ -29,6 +29,10 @@ pub const API_VERSION: &str = "dropcap.dev/v1";
 /// `kind` of a profile.
 pub const KIND: &str = "CapabilityProfile";
 
+/// Why a profile is incomplete when no run of it saw the target start.
+pub const START_NOT_SEEN: &str =
+    "start not seen: the target was already running, and what it did at start is unknown";
+
 /// The capabilities a workload needs, why, and how well that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -318,10 +322,7 @@ fn incomplete(runs: &[Run]) -> Vec<String> {
     }
     let mut reasons = BTreeSet::new();
     if !runs.iter().any(|run| run.start_seen) {
-        reasons.insert(
-            "start not seen: the target was already running, and what it did at start is unknown"
-                .to_owned(),
-        );
+        reasons.insert(START_NOT_SEEN.to_owned());
     }
     reasons.extend(runs.iter().flat_map(|run| run.incomplete.iter().cloned()));
     reasons.into_iter().collect()

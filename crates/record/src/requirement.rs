@@ -78,6 +78,9 @@ pub struct Use {
     pub first_ms: u64,
     /// When it was last seen, milliseconds from the start of the run.
     pub last_ms: u64,
+    /// Whether it was seen only while the target was starting, in every run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_start: bool,
     /// What a trial said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
@@ -93,6 +96,25 @@ impl Use {
     #[must_use]
     pub fn key(&self) -> (&str, &str, &str) {
         (&self.what, &self.by, &self.site)
+    }
+
+    /// On one line: `bind 0.0.0.0:80 by nginx (main), at start, refused 2 times: EPERM`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = format!("{} by {}", self.what, self.by);
+        if self.at_start {
+            line.push_str(", at start");
+        }
+        let times = |n: u64| if n == 1 { "once".to_owned() } else { format!("{n} times") };
+        if self.refused > 0 {
+            line.push_str(&format!(", refused {}", times(self.refused)));
+            if let Some(returned) = &self.returned {
+                line.push_str(&format!(": {returned}"));
+            }
+        } else if self.count > 1 {
+            line.push_str(&format!(", {}", times(self.count)));
+        }
+        line
     }
 
     /// Whether it still asks for a capability: a trial that passed without it has settled it.
@@ -121,6 +143,7 @@ impl Use {
         self.refused = self.refused.max(other.refused);
         self.first_ms = self.first_ms.min(other.first_ms);
         self.last_ms = self.last_ms.max(other.last_ms);
+        self.at_start &= other.at_start;
         self.trial = self.trial.max(other.trial);
     }
 }

@@ -1,0 +1,44 @@
+//! What a refused check came to: a check denied is not yet a call failed.
+
+use record::observation::Observation;
+
+use crate::table::Outcome;
+
+/// `EPERM` and `EACCES`, `include/uapi/asm-generic/errno-base.h`: what a call returns that failed
+/// for want of a capability.
+const PERMISSION: [i64; 2] = [-1, -13];
+/// The last error number a system call returns, `include/linux/err.h`.
+const MAX_ERRNO: i64 = 4095;
+
+/// What became of the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The check was granted.
+    None,
+    /// The container has the capability; this process does not: `setuid(2)` away from root,
+    /// `capset(2)`, or never root. More in the container's list would change nothing.
+    GivenUp,
+    /// The call succeeded.
+    CallSucceeded,
+    /// The call failed with `EPERM` or `EACCES`.
+    CallFailed,
+    /// How the call ended is not known, or does not tell.
+    Unclear,
+}
+
+/// Of an observation, at a site where a refusal shows as `outcome` says.
+pub(crate) fn of(observation: &Observation, outcome: Outcome) -> Refusal {
+    if observation.granted {
+        return Refusal::None;
+    }
+    if observation.in_bounding == Some(true) {
+        return Refusal::GivenUp;
+    }
+    match (observation.result, outcome) {
+        (Some(result), _) if PERMISSION.contains(&result) => Refusal::CallFailed,
+        (Some(result), Outcome::Call) if !(-MAX_ERRNO..0).contains(&result) => {
+            Refusal::CallSucceeded
+        }
+        _ => Refusal::Unclear,
+    }
+}

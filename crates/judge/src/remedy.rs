@@ -1,0 +1,163 @@
+//! How to do without: the remedies that fit a piece of evidence, from `data/remedies.toml`.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+use caps::Capability;
+use record::observation::{Observation, Recording, Syscall};
+use record::requirement::{Place, Remedy};
+use serde::Deserialize;
+
+use crate::role;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remedies {
+    remedy: Vec<Row>,
+}
+
+/// A remedy and when it applies.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Row {
+    /// For one of these.
+    capability: Vec<Capability>,
+    /// In one of these system calls; any if empty.
+    #[serde(default)]
+    syscall: Vec<String>,
+    /// With this argument equal to this.
+    #[serde(default)]
+    argument: Option<Equals>,
+    /// Only what was seen at start alone.
+    #[serde(default)]
+    at_start: bool,
+    /// Only if the port is below 1024.
+    #[serde(default)]
+    privileged_port: bool,
+    /// Only if the path is below one of these.
+    #[serde(default)]
+    below: Vec<String>,
+    /// Where it is applied.
+    place: Place,
+    /// The instruction; `{uid}`, `{gid}`, `{port}`, `{path}`, `{folder}` come from the evidence, and
+    /// a row whose word is not known does not apply.
+    how: String,
+    /// Why that removes the need.
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Equals {
+    index: usize,
+    equals: u64,
+}
+
+static REMEDIES: LazyLock<Remedies> =
+    LazyLock::new(|| match toml::from_str(include_str!("../data/remedies.toml")) {
+        Ok(remedies) => remedies,
+        Err(error) => unreachable!("a test reads the built-in remedies: {error}"),
+    });
+
+/// The remedies that fit.
+pub(crate) fn of(recording: &Recording, observation: &Observation) -> Vec<Remedy> {
+    let facts = Facts::of(observation);
+    let at_start = role::at_start(recording, observation);
+    REMEDIES
+        .remedy
+        .iter()
+        .filter(|row| row.fits(observation, &facts, at_start))
+        .filter_map(|row| {
+            Some(Remedy {
+                how: facts.fill(&row.how)?,
+                why: facts.fill(&row.why)?,
+                place: row.place,
+            })
+        })
+        .collect()
+}
+
+impl Row {
+    fn fits(&self, observation: &Observation, facts: &Facts, at_start: bool) -> bool {
+        let syscall = observation.syscall.as_ref();
+        let name = syscall.and_then(|s| s.name.as_deref());
+        self.capability.contains(&observation.capability)
+            && (self.syscall.is_empty()
+                || name.is_some_and(|n| self.syscall.iter().any(|s| s == n)))
+            && self.argument.as_ref().is_none_or(|a| {
+                let given = syscall.and_then(|s| s.arguments.get(a.index));
+                given.is_some_and(|value| value & 0xffff_ffff == a.equals)
+            })
+            && (!self.at_start || at_start)
+            && (!self.privileged_port || facts.port.is_some_and(|p| p < 1024))
+            && (self.below.is_empty()
+                || facts.path.as_ref().is_some_and(|p| {
+                    self.below.iter().any(|folder| p.starts_with(folder.as_str()))
+                }))
+    }
+}
+
+/// What the evidence says that a remedy can use.
+#[derive(Default)]
+struct Facts {
+    uid: Option<u32>,
+    gid: Option<u32>,
+    port: Option<u16>,
+    path: Option<String>,
+}
+
+impl Facts {
+    fn of(observation: &Observation) -> Self {
+        let Some(syscall) = &observation.syscall else { return Self::default() };
+        let (uid, gid) = ids(syscall);
+        Self {
+            uid,
+            gid,
+            port: syscall.address.as_ref().and_then(|a| port(a)),
+            path: syscall.path.clone().filter(|p| p.starts_with('/')),
+        }
+    }
+
+    /// The template with the facts in place, or `None` if it wants one that is not known.
+    fn fill(&self, template: &str) -> Option<String> {
+        let mut text = template.to_owned();
+        let folder =
+            self.path.as_ref().and_then(|p| p.rsplit_once('/')).map(|(folder, _)| {
+                if folder.is_empty() { "/".to_owned() } else { folder.to_owned() }
+            });
+        for (word, fact) in [
+            ("{uid}", self.uid.map(|id| id.to_string())),
+            ("{gid}", self.gid.map(|id| id.to_string())),
+            ("{port}", self.port.map(|port| port.to_string())),
+            ("{high}", self.port.map(|port| (8000 + port).to_string())),
+            ("{path}", self.path.clone()),
+            ("{folder}", folder),
+        ] {
+            if text.contains(word) {
+                text = text.replace(word, &fact?);
+            }
+        }
+        Some(text)
+    }
+}
+
+/// The user and group a call changes to: 0 (nothing gained) and -1 (unchanged) are none.
+fn ids(syscall: &Syscall) -> (Option<u32>, Option<u32>) {
+    let id = |i: usize| {
+        let id = syscall.arguments[i] as u32;
+        (id != 0 && id != u32::MAX).then_some(id)
+    };
+    match syscall.name.as_deref() {
+        Some("setuid" | "setfsuid") => (id(0), None),
+        Some("setreuid" | "setresuid") => (id(1).or_else(|| id(0)), None),
+        Some("setgid" | "setfsgid") => (None, id(0)),
+        Some("setregid" | "setresgid") => (None, id(1).or_else(|| id(0))),
+        Some("chown" | "lchown" | "fchown") => (id(1), id(2)),
+        Some("fchownat") => (id(2), id(3)),
+        _ => (None, None),
+    }
+}
+
+fn port(address: &str) -> Option<u16> {
+    address.parse::<SocketAddr>().ok().map(|a| a.port()).filter(|p| *p != 0)
+}

@@ -1,0 +1,296 @@
+//! The table of call sites, `data/sites.toml`.
+
+use std::sync::LazyLock;
+
+use caps::Capability;
+use serde::Deserialize;
+
+use crate::site::Site;
+use record::observation::Syscall;
+use record::requirement::Verdict;
+
+/// What a check at a site means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// The call fails without the capability.
+    Needed,
+    /// The call may do as well, or nearly as well, without it.
+    Doubtful,
+    /// The kernel only asks; nothing the program can tell depends on the answer.
+    Never,
+}
+
+impl Decision {
+    /// The verdict, `None` for what is never a need.
+    pub(crate) fn verdict(self) -> Option<Verdict> {
+        match self {
+            Decision::Needed => Some(Verdict::Needed),
+            Decision::Doubtful => Some(Verdict::Doubtful),
+            Decision::Never => None,
+        }
+    }
+}
+
+/// Where a refusal shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    /// The system call fails: if it succeeded, the refusal did not matter.
+    #[default]
+    Call,
+    /// The system call succeeds all the same: the refusal is in a netlink answer, or the effect
+    /// is silently a lesser one.
+    Elsewhere,
+}
+
+/// Whose credentials a site judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Credentials {
+    /// The task's own: a check of others is the kernel's own business.
+    #[default]
+    Own,
+    /// Those of an opened file or of a tracer: a need of the program's, whoever's they are.
+    Any,
+}
+
+/// A condition on a system call's argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Argument {
+    /// Which, from 0.
+    pub(crate) index: usize,
+    /// Holds if one of these bits is set.
+    #[serde(default)]
+    pub(crate) any: Option<u64>,
+    /// Holds if it equals this.
+    #[serde(default)]
+    pub(crate) equals: Option<u64>,
+}
+
+impl Argument {
+    /// System call arguments that decide are all `int` or `umode_t`: the upper half is noise.
+    fn holds(self, arguments: &[u64; 6]) -> bool {
+        let value = arguments.get(self.index).copied().unwrap_or_default() & 0xffff_ffff;
+        self.any.is_none_or(|bits| value & bits != 0) && self.equals.is_none_or(|v| value == v)
+    }
+}
+
+/// A row: what must hold, and what is then said.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Row {
+    /// The innermost meaningful function is one of these (a `*` at either end stands for
+    /// anything). Without it the row goes by the system call alone.
+    #[serde(default)]
+    pub(crate) at: Vec<String>,
+    /// One of these lies further out.
+    #[serde(default)]
+    pub(crate) under: Vec<String>,
+    /// One of these was asked for.
+    pub(crate) capability: Vec<Capability>,
+    /// In one of these system calls.
+    #[serde(default)]
+    pub(crate) syscall: Vec<String>,
+    /// With this argument.
+    #[serde(default)]
+    pub(crate) argument: Option<Argument>,
+    /// The verdict.
+    pub(crate) verdict: Decision,
+    /// The verdict if the check was refused and the call failed with EPERM or EACCES.
+    #[serde(default)]
+    pub(crate) refused: Option<Decision>,
+    /// Any one of these serves; the one to prefer first.
+    #[serde(default)]
+    pub(crate) any_of: Vec<Capability>,
+    /// Whose credentials.
+    #[serde(default)]
+    pub(crate) credentials: Credentials,
+    /// Where a refusal shows.
+    #[serde(default)]
+    pub(crate) outcome: Outcome,
+    /// The reason, a fragment for the evidence.
+    pub(crate) why: String,
+    /// Kernels whose source was read or on which it was seen.
+    pub(crate) kernels: Vec<String>,
+}
+
+impl Row {
+    fn matches(&self, site: &Site, capability: Capability, syscall: Option<&Syscall>) -> bool {
+        let name = syscall.and_then(|s| s.name.as_deref());
+        let at = self.at.is_empty()
+            || site.innermost().is_some_and(|f| self.at.iter().any(|p| matches(p, f)));
+        let under = self.under.is_empty()
+            || site.frames().iter().skip(1).any(|f| self.under.iter().any(|p| matches(p, f)));
+        at && under
+            && self.capability.contains(&capability)
+            && (self.syscall.is_empty()
+                || name.is_some_and(|n| self.syscall.iter().any(|s| s == n)))
+            && self.argument.is_none_or(|a| syscall.is_some_and(|s| a.holds(&s.arguments)))
+    }
+}
+
+/// `*` at the start or the end of a pattern stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(rest), Some(_)) => name.contains(rest.trim_end_matches('*')),
+        (Some(suffix), None) => name.ends_with(suffix),
+        (None, Some(prefix)) => name.starts_with(prefix),
+        (None, None) => name == pattern,
+    }
+}
+
+/// Frames that say nothing by themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Frames {
+    /// Between `cap_capable` and the one who asked.
+    helpers: Vec<String>,
+    /// Outside of every system call.
+    entries: Vec<String>,
+}
+
+impl Frames {
+    pub(crate) fn is_helper(&self, name: &str) -> bool {
+        self.helpers.iter().any(|p| matches(p, name))
+    }
+
+    pub(crate) fn is_entry(&self, name: &str) -> bool {
+        self.entries.iter().any(|p| matches(p, name))
+    }
+}
+
+/// A second question where the first was refused: the same place asks `broad` after `specific`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Pair {
+    /// Asked first.
+    pub(crate) first: Capability,
+    /// Asked when the first was refused.
+    pub(crate) second: Capability,
+    /// At these functions only; everywhere if empty.
+    #[serde(default)]
+    pub(crate) at: Vec<String>,
+    /// Both, the one to prefer first.
+    pub(crate) any_of: Vec<Capability>,
+    /// Whether the first is always followed by the second, so that the second serves wherever
+    /// the first is asked for.
+    #[serde(default)]
+    pub(crate) always: bool,
+    /// The reason.
+    why: String,
+}
+
+impl Pair {
+    pub(crate) fn is_at(&self, site: &Site) -> bool {
+        self.at.is_empty()
+            || site.innermost().is_some_and(|f| self.at.iter().any(|p| matches(p, f)))
+    }
+}
+
+/// A function that lends the task other credentials, which are nevertheless its own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Override {
+    /// The function that lends them.
+    under: Vec<String>,
+    /// Functions that lend others again, further in.
+    unless_within: Vec<String>,
+    /// Innermost functions that such a lender calls before it lends.
+    own_check: Vec<String>,
+    /// The reason.
+    why: String,
+}
+
+impl Override {
+    /// Whether the checked credentials, though not the task's real ones, are lent by this one.
+    pub(crate) fn lends(&self, site: &Site) -> bool {
+        let frames = site.frames();
+        let Some(lender) = frames.iter().position(|f| self.under.iter().any(|p| matches(p, f)))
+        else {
+            return false;
+        };
+        let another = (0..lender).any(|i| {
+            let inner_is_own = i == 1 && self.own_check.iter().any(|p| matches(p, &frames[0]));
+            !inner_is_own && self.unless_within.iter().any(|p| matches(p, &frames[i]))
+        });
+        !another
+    }
+}
+
+/// The table of call sites.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteTable {
+    pub(crate) frames: Frames,
+    #[serde(rename = "override")]
+    pub(crate) overrides: Vec<Override>,
+    #[serde(rename = "pair")]
+    pub(crate) pairs: Vec<Pair>,
+    #[serde(rename = "site")]
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Why a table could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the table of call sites cannot be read: {0}")]
+pub struct TableError(#[from] toml::de::Error);
+
+impl SiteTable {
+    /// Reads a table in the form of `data/sites.toml`.
+    ///
+    /// # Errors
+    /// When it is not TOML, or a field, a capability or a verdict is not known.
+    pub fn parse(text: &str) -> Result<Self, TableError> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// The table this program was built with.
+    #[must_use]
+    pub fn builtin() -> &'static Self {
+        static TABLE: LazyLock<SiteTable> =
+            LazyLock::new(|| match SiteTable::parse(include_str!("../data/sites.toml")) {
+                Ok(table) => table,
+                Err(error) => unreachable!("a test reads the built-in table: {error}"),
+            });
+        &TABLE
+    }
+
+    /// The first row that fits.
+    pub(crate) fn find(
+        &self,
+        site: &Site,
+        capability: Capability,
+        syscall: Option<&Syscall>,
+    ) -> Option<&Row> {
+        self.rows.iter().find(|row| row.matches(site, capability, syscall))
+    }
+}
+
+/// An argument on which a verdict depends: observations that differ in it must be kept apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DecidingArgument {
+    /// The system call.
+    pub syscall: String,
+    /// Which argument, from 0.
+    pub index: usize,
+}
+
+/// The arguments on which a verdict of the built-in table depends.
+#[must_use]
+pub fn deciding_arguments() -> Vec<DecidingArgument> {
+    let mut found: Vec<DecidingArgument> = SiteTable::builtin()
+        .rows
+        .iter()
+        .filter_map(|row| Some((row, row.argument?)))
+        .flat_map(|(row, argument)| {
+            row.syscall
+                .iter()
+                .map(move |s| DecidingArgument { syscall: s.clone(), index: argument.index })
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
