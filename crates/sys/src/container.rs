@@ -57,7 +57,7 @@ pub struct Container {
     pub engine: Engine,
     /// Its name: in Kubernetes that of the pod's container.
     pub name: Option<String>,
-    /// The Kubernetes pod.
+    /// The pod, of Kubernetes or podman.
     pub pod: Option<String>,
     /// The pod's namespace.
     pub namespace: Option<String>,
@@ -67,7 +67,9 @@ pub struct Container {
     pub image_id: Option<String>,
     /// Whether it only holds a pod's namespaces (`pause`).
     pub sandbox: bool,
-    /// The process ID of its first process on the node: the only one that `find` and `trace` need.
+    /// The container that holds its pod's namespaces.
+    pub sandbox_id: Option<String>,
+    /// The process ID of its first process on the node.
     pub init: Option<u32>,
     /// Its cgroup in each hierarchy, without what it made inside; empty if it has no cgroup of its
     /// own (`podman run --cgroups=disabled`): then only the process tree tells.
@@ -88,6 +90,7 @@ impl Container {
             image: None,
             image_id: None,
             sandbox: false,
+            sandbox_id: None,
             init: None,
             cgroups: Cgroups::default(),
             bundle: None,

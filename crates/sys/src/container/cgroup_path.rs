@@ -55,6 +55,10 @@ pub fn identify(path: &str) -> Option<Named> {
         let (id, engine) = PREFIXES.iter().find_map(|(prefix, engine)| {
             name.strip_prefix(prefix).filter(|id| is_id(id)).map(|id| (id, *engine))
         })?;
+        // A podman pod's cgroup has a bare identifier too; nothing but conmon lives in it directly.
+        if engine.is_none() && parts.get(index + 1) == Some(&"conmon") {
+            return None;
+        }
         let parent = index.checked_sub(1).map(|above| parts[above]);
         let engine = engine.or_else(|| (parent == Some("docker")).then_some(Engine::Docker));
         Some(named(id, engine))
@@ -84,6 +88,8 @@ mod tests {
         for (path, engine) in [
             ("/libpod_parent/libpod-{A}", Some(Podman)),
             ("/machine.slice/libpod-{A}.scope", Some(Podman)),
+            ("/libpod_parent/{B}/libpod-{A}", Some(Podman)),
+            ("/libpod_parent/libpod-{A}/libpod_parent/conmon", Some(Podman)),
             ("/machine.slice/libpod-{A}.scope/container", Some(Podman)),
             (
                 "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope",
@@ -132,6 +138,7 @@ mod tests {
             "/system.slice/sshd.service",
             "/machine.slice/libpod-conmon-{A}.scope",
             "/libpod_parent/conmon",
+            "/libpod_parent/{A}/conmon",
             "/kubepods.slice/kubepods-pod1c.slice/crio-conmon-{A}.scope",
             "/docker/0123456789ab",
             "/x-{A}",

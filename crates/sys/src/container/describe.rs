@@ -11,6 +11,8 @@ use super::{Container, Engine};
 #[derive(Debug, Default)]
 pub struct Describer {
     storage: HashMap<(View, PathBuf), Vec<StoredContainer>>,
+    /// The hostname in each container's bundle.
+    pub hostnames: HashMap<String, String>,
     /// What could not be read or understood.
     pub unread: Vec<String>,
 }
@@ -24,6 +26,7 @@ impl Describer {
         from_annotations(container, &config.annotations);
         self.ask_storage(container, view, bundle);
         self.ask_docker(container, view, &config);
+        self.hostnames.extend(config.hostname.map(|name| (container.id.clone(), name)));
     }
 
     /// podman and CRI-O: the bundle is `GRAPHROOT/DRIVER-containers/ID/userdata`, and the index of
@@ -93,34 +96,80 @@ impl Describer {
     }
 }
 
-/// What Kubernetes' runtimes and nerdctl write into the bundle's annotations.
-pub fn from_annotations(container: &mut Container, annotations: &HashMap<String, String>) {
+/// What engines write into the bundle's annotations.
+fn from_annotations(container: &mut Container, annotations: &HashMap<String, String>) {
     let get = |name: &str| annotations.get(name).cloned().filter(|value| !value.is_empty());
     match annotations.get("io.container.manager").map(String::as_str) {
         Some("libpod") => container.engine = Engine::Podman,
         Some("cri-o") => container.engine = Engine::Crio,
         _ => {}
     }
-    // containerd 1.6 to 2.3, `pkg/cri/annotations/annotations.go`.
     if let Some(kind) = get("io.kubernetes.cri.container-type") {
+        // containerd 1.6 to 2.3, `pkg/cri/annotations/annotations.go`.
         container.engine = Engine::Containerd;
         container.sandbox = kind == "sandbox";
+        container.sandbox_id = get("io.kubernetes.cri.sandbox-id");
         container.name = get("io.kubernetes.cri.container-name");
         container.pod = get("io.kubernetes.cri.sandbox-name");
         container.namespace = get("io.kubernetes.cri.sandbox-namespace");
         container.image = get("io.kubernetes.cri.image-name");
-    // cri-o 1.36, `vendor/…/pkg/annotations/internal.go` and the kubelet's labels.
     } else if let Some(kind) = get("io.kubernetes.cri-o.ContainerType") {
-        container.engine = Engine::Crio;
+        // cri-o 1.36, `internal/annotations`; podman's `kube play` writes these two as well.
         container.sandbox = kind == "sandbox";
-        container.name = if container.sandbox { None } else { get("io.kubernetes.container.name") };
-        container.pod = get("io.kubernetes.pod.name");
-        container.namespace = get("io.kubernetes.pod.namespace");
-        container.image = get("io.kubernetes.cri-o.UserRequestedImage")
-            .or_else(|| get("io.kubernetes.cri-o.ImageName"));
-    // nerdctl 2, `pkg/labels/labels.go`: labels, handed to its OCI hook as annotations.
+        container.sandbox_id = get("io.kubernetes.cri-o.SandboxID");
+        if container.engine != Engine::Podman {
+            container.engine = Engine::Crio;
+            container.name = get("io.kubernetes.container.name").filter(|_| !container.sandbox);
+            container.pod = get("io.kubernetes.pod.name");
+            container.namespace = get("io.kubernetes.pod.namespace");
+            container.image = get("io.kubernetes.cri-o.UserRequestedImage")
+                .or_else(|| get("io.kubernetes.cri-o.ImageName"));
+        }
     } else if let Some(name) = get("nerdctl/name") {
+        // nerdctl 2, `pkg/labels/labels.go`: labels, handed to its OCI hook as annotations.
         container.engine = Engine::Containerd;
         container.name = Some(name);
     }
+}
+
+/// podman writes a pod's name nowhere but into its database; its sandbox, which podman names after
+/// the pod's identifier (podman 4.3 `libpod/runtime_pod_infra_linux.go`), has it for a hostname. The pod's
+/// containers lie beside the sandbox in the pod's cgroup, or name it (`kube play`).
+pub fn podman_pods(containers: &mut [&mut Container], hostnames: &HashMap<String, String>) {
+    let mut pods = Vec::new();
+    for container in containers.iter_mut() {
+        let is_infra = container
+            .name
+            .as_deref()
+            .and_then(|name| name.strip_suffix("-infra"))
+            .is_some_and(|pod| pod.len() == 12 && pod.bytes().all(|b| b.is_ascii_hexdigit()));
+        if container.engine == Engine::Podman && is_infra {
+            container.sandbox = true;
+            let pod = hostnames.get(&container.id).cloned();
+            pods.push((container.id.clone(), pod_cgroup(container).map(str::to_owned), pod));
+        }
+    }
+    for container in containers.iter_mut().filter(|c| c.engine == Engine::Podman) {
+        let named = container.sandbox_id.clone();
+        let own = pod_cgroup(container);
+        let pod = pods.iter().find(|(sandbox, cgroup, _)| {
+            *sandbox == container.id
+                || named.as_ref() == Some(sandbox)
+                || (own.is_some() && own == cgroup.as_deref())
+        });
+        if let Some((sandbox, _, pod)) = pod {
+            container.sandbox_id = Some(sandbox.clone());
+            container.pod.clone_from(pod);
+        }
+    }
+}
+
+/// The cgroup above the container's, if it is a pod's: named after an identifier.
+fn pod_cgroup(container: &Container) -> Option<&str> {
+    let path = container.cgroups.paths().first().copied()?;
+    let (above, _) = path.rsplit_once('/')?;
+    let name = above.rsplit('/').next().unwrap_or_default();
+    let name = name.strip_suffix(".slice").unwrap_or(name);
+    let id = name.rsplit('_').next().unwrap_or(name);
+    super::cgroup_path::is_id(id).then_some(above)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::cgroup_path::{Named, identify};
-use super::describe::Describer;
+use super::describe::{Describer, podman_pods};
 use super::files::{CrunStatus, RuncState, View};
 use super::supervisor::{Kind, Supervisor};
 use super::{Container, Containers, Engine};
@@ -87,7 +87,7 @@ impl<'a> Search<'a> {
             conmon.pid_file.as_ref().and_then(|file| view.number(file)) == Some(process.pid);
         let is_first = match self.named.get(&process.pid) {
             Some(named) => named.id == conmon.id && (in_pid_file || self.is_earliest(process)),
-            None => in_pid_file,
+            None => in_pid_file && !self.is_named(&conmon.id),
         };
         if !is_first {
             return;
@@ -113,7 +113,7 @@ impl<'a> Search<'a> {
             },
             None => {
                 let Some(folder) = &bundles else { return };
-                let is_its = |id: &String| first(id) == Some(process.pid);
+                let is_its = |id: &String| first(id) == Some(process.pid) && !self.is_named(id);
                 let Some(id) = view.list(folder).into_iter().find(is_its) else { return };
                 id
             }
@@ -123,6 +123,11 @@ impl<'a> Search<'a> {
         container.engine = if docker { Engine::Docker } else { Engine::Containerd };
         let bundle = bundles.map(|folder| (view, folder.join(&id)));
         self.drafts.insert(id, Draft { container, bundle });
+    }
+
+    /// Whether a cgroup names this container: then only processes in such a cgroup are its.
+    fn is_named(&self, id: &str) -> bool {
+        self.named.values().any(|named| named.id == id)
     }
 
     /// Whether no other process of the same container (by cgroup) started before.
@@ -176,6 +181,10 @@ impl<'a> Search<'a> {
         let Some(process) = self.processes.get(&pid).copied() else { return };
         // A process ID that is used again is another process.
         if start_time.is_some_and(|time| time != process.start_time) {
+            return;
+        }
+        // Any user has a folder of state below /run/user; cgroups are the kernel's word.
+        if self.named.get(&pid).map(|named| named.id.as_str()) != Some(id) && self.is_named(id) {
             return;
         }
         let mut container = self.container(id, process);
@@ -241,6 +250,9 @@ impl<'a> Search<'a> {
                 describer.describe(&mut draft.container, view, bundle);
             }
         }
+        let mut all: Vec<&mut Container> =
+            self.drafts.values_mut().map(|draft| &mut draft.container).collect();
+        podman_pods(&mut all, &describer.hostnames);
         self.unread.append(&mut describer.unread);
         let mut list: Vec<Container> = self.drafts.into_values().map(|d| d.container).collect();
         list.sort_by(|a, b| {

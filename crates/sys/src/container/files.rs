@@ -82,6 +82,8 @@ impl View {
 pub struct Bundle {
     /// `annotations`.
     pub annotations: HashMap<String, String>,
+    /// `hostname`.
+    pub hostname: Option<String>,
     /// `mounts`.
     pub mounts: Vec<BundleMount>,
 }
