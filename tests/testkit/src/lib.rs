@@ -17,6 +17,7 @@ mod debian;
 pub mod need;
 mod pod;
 mod podman;
+mod tryout;
 
 use std::io::Write;
 
@@ -24,6 +25,7 @@ pub use binary::dropcap;
 pub use debian::{DEBIAN_IMAGE, debian_image};
 pub use pod::Pod;
 pub use podman::{Container, IMAGE, image, podman, podman_run};
+pub use tryout::tryout;
 
 /// Returns from the test, aloud, unless everything named is there; each is a function of [`need`].
 #[macro_export]
