@@ -74,6 +74,10 @@ pub struct Pod {
     pub host_ipc: Option<Spanned<bool>>,
     /// `hostUsers`.
     pub host_users: Option<Spanned<bool>>,
+    /// `shareProcessNamespace`.
+    pub share_process_namespace: Option<Spanned<bool>>,
+    /// `runtimeClassName`.
+    pub runtime_class: Option<Spanned<String>>,
     /// `os.name`.
     pub os: Option<Spanned<String>>,
     /// Volumes of type `hostPath`.
@@ -103,6 +107,18 @@ pub enum ContainerList {
     EphemeralContainers,
 }
 
+impl ContainerList {
+    /// The list's key in the pod spec.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::InitContainers => "initContainers",
+            Self::Containers => "containers",
+            Self::EphemeralContainers => "ephemeralContainers",
+        }
+    }
+}
+
 /// One container of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
@@ -122,6 +138,12 @@ pub struct Container {
     pub command: Vec<String>,
     /// `args`.
     pub args: Vec<String>,
+    /// `workingDir`.
+    pub working_dir: Option<Spanned<String>>,
+    /// `restartPolicy`; `Always` on an init container makes it a sidecar.
+    pub restart_policy: Option<Spanned<String>>,
+    /// `env`, name and value; those with `valueFrom` are left out, their value is not in the manifest.
+    pub env: Vec<(String, String)>,
     /// `ports`.
     pub ports: Vec<Port>,
     /// Names of volumes it mounts writable, with the mount's span.

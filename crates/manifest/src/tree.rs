@@ -1,0 +1,198 @@
+//! A document as a tree of nodes with byte spans: what is written, aliases and merge keys kept.
+
+mod build;
+
+use std::borrow::Cow;
+
+use granit_parser::ScalarStyle;
+
+use crate::problem::ProblemKind;
+use crate::scalar::{self, Value};
+use crate::workload::Span;
+
+pub(crate) use build::build;
+
+/// Index of a node in its [`Tree`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+/// All documents of one text.
+#[derive(Debug)]
+pub(crate) struct Tree<'t> {
+    pub(crate) text: &'t str,
+    nodes: Vec<Node<'t>>,
+    pub(crate) documents: Vec<TreeDocument>,
+}
+
+/// One document of the stream.
+#[derive(Debug)]
+pub(crate) struct TreeDocument {
+    pub(crate) span: Span,
+    /// `None` for an empty document.
+    pub(crate) root: Result<Option<NodeId>, Fault>,
+    /// Keys that stand twice in one mapping; at most [`build::MAX_DUPLICATES`].
+    pub(crate) duplicates: Vec<Duplicate>,
+}
+
+/// Why a document has no tree.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) at: Span,
+    pub(crate) kind: ProblemKind,
+}
+
+/// A key that was there before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Duplicate {
+    pub(crate) map: NodeId,
+    pub(crate) key: NodeId,
+    pub(crate) first: NodeId,
+}
+
+/// One value as written.
+#[derive(Debug)]
+pub(crate) struct Node<'t> {
+    pub(crate) kind: NodeKind<'t>,
+    /// From the first byte of the content (behind anchor and tag; the first key of a block mapping)
+    /// to the end of its last value. A block scalar's span starts at its content and takes in the
+    /// blank lines behind it. Empty for a value that is not written.
+    pub(crate) span: Span,
+    /// `[…]` or `{…}`.
+    pub(crate) flow: bool,
+    /// Whether it has an anchor that an alias refers to.
+    pub(crate) shared: bool,
+    /// Whether it has an anchor or a tag, which stand before the content.
+    pub(crate) decorated: bool,
+}
+
+/// What a node is.
+#[derive(Debug)]
+pub(crate) enum NodeKind<'t> {
+    Scalar {
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        tag: Tag,
+    },
+    /// `*name`.
+    Alias(NodeId),
+    /// Keys and values as written, merge keys among them.
+    Map(Vec<(NodeId, NodeId)>),
+    Seq(Vec<NodeId>),
+}
+
+/// What a scalar's tag says about its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tag {
+    /// None: the style decides.
+    None,
+    /// `!!int`, `!!bool`, `!!float`, `!!null`: as if plain.
+    Plain,
+    /// Any other: text.
+    Text,
+}
+
+/// A value found in a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: NodeId,
+    /// As written: possibly an alias.
+    pub(crate) value: NodeId,
+    /// Whether it came through `<<`.
+    pub(crate) merged: bool,
+    /// Whether it came through a `<<` that stands behind the mapping's own key of that name.
+    pub(crate) overrides: bool,
+}
+
+impl<'t> Tree<'t> {
+    pub(crate) fn node(&self, id: NodeId) -> &Node<'t> {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub(crate) fn span(&self, id: NodeId) -> Span {
+        self.node(id).span
+    }
+
+    /// The node an alias stands for; any other node itself. An alias always refers backwards to a
+    /// node that is no alias.
+    pub(crate) fn resolve(&self, id: NodeId) -> NodeId {
+        match self.node(id).kind {
+            NodeKind::Alias(target) => target,
+            _ => id,
+        }
+    }
+
+    /// The entries of a mapping as written; empty for anything else.
+    pub(crate) fn entries(&self, id: NodeId) -> &[(NodeId, NodeId)] {
+        match &self.node(id).kind {
+            NodeKind::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list as written; empty for anything else.
+    pub(crate) fn items(&self, id: NodeId) -> &[NodeId] {
+        match &self.node(id).kind {
+            NodeKind::Seq(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text of a scalar, whatever it means; `None` for anything else.
+    pub(crate) fn text(&self, id: NodeId) -> Option<&str> {
+        match &self.node(self.resolve(id)).kind {
+            NodeKind::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The meaning of a scalar; `None` for anything else.
+    pub(crate) fn value(&self, id: NodeId) -> Option<Value<'_>> {
+        let NodeKind::Scalar { text, style, tag } = &self.node(self.resolve(id)).kind else {
+            return None;
+        };
+        Some(match (tag, style) {
+            (Tag::None, ScalarStyle::Plain) | (Tag::Plain, _) => scalar::resolve(text),
+            _ => Value::Text(text),
+        })
+    }
+
+    pub(crate) fn is_null(&self, id: NodeId) -> bool {
+        self.value(id) == Some(Value::Null)
+    }
+
+    pub(crate) fn is_merge_key(&self, id: NodeId) -> bool {
+        matches!(
+            &self.node(id).kind,
+            NodeKind::Scalar { text, style: ScalarStyle::Plain, tag: Tag::None } if text == "<<"
+        )
+    }
+
+    /// The value a key has when Kubernetes reads the mapping: `goyaml.v2/decode.go` goes through
+    /// the entries in order and sets them, a merge key's where it stands, so the last one counts.
+    pub(crate) fn get(&self, map: NodeId, key: &str) -> Option<Entry> {
+        let mut found: Option<Entry> = None;
+        for &(name, value) in self.entries(map) {
+            if self.is_merge_key(name) {
+                if let Some(entry) = self.get_merged(value, key) {
+                    let overrides = found.is_some_and(|found| !found.merged);
+                    found = Some(Entry { merged: true, overrides, ..entry });
+                }
+            } else if self.text(name) == Some(key) {
+                found = Some(Entry { key: name, value, merged: false, overrides: false });
+            }
+        }
+        found
+    }
+
+    /// The same in what `<<` refers to: a mapping, or a list of which the first one counts.
+    fn get_merged(&self, value: NodeId, key: &str) -> Option<Entry> {
+        let value = self.resolve(value);
+        match &self.node(value).kind {
+            NodeKind::Map(_) => self.get(value, key),
+            NodeKind::Seq(items) => {
+                items.iter().find_map(|&item| self.get(self.resolve(item), key))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! From the parser's events to the tree, bounded in depth, number and expansion.
+
+use std::collections::{HashMap, HashSet};
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, options};
+
+use super::{Duplicate, Fault, Node, NodeId, NodeKind, Tag, Tree, TreeDocument};
+use crate::problem::ProblemKind;
+use crate::workload::Span;
+
+/// The most values kept of one file; a real manifest of [`crate::MAX_BYTES`] stays below.
+pub(crate) const MAX_VALUES: usize = 2_000_000;
+/// The most values the aliases of one document may stand for; go-yaml's own bound begins at
+/// 400,000 (`goyaml.v2/decode.go`, `alias_ratio_range_low`).
+pub(crate) const MAX_EXPANSION: u64 = 400_000;
+/// The most duplicate keys that are kept of one document.
+pub(crate) const MAX_DUPLICATES: usize = 20;
+
+/// Reads all documents of a text. A broken one does not hide those behind the next `---`.
+pub(crate) fn build(text: &str) -> Tree<'_> {
+    let options = options! {
+        emit_comments: false,
+        // As libyaml and so Kubernetes: the last line of a block scalar has a line feed only if
+        // the file has one there.
+        block_scalar_eof_without_line_feed: true,
+    };
+    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut builder = Builder {
+        tree: Tree { text, nodes: Vec::new(), documents: Vec::new() },
+        start: None,
+        open: Vec::new(),
+        root: None,
+        anchors: HashMap::new(),
+        duplicates: Vec::new(),
+        written: 0,
+        fault: None,
+    };
+    while let Some(next) = parser.next_event() {
+        let fault = match next {
+            Ok((event, span)) => {
+                let bytes = span.byte_range().unwrap_or_default();
+                builder.event(event, Span { start: bytes.start, end: bytes.end })
+            }
+            Err(error) => Err(fault_of(&error, text.len())),
+        };
+        let Err(fault) = fault else { continue };
+        let fatal = matches!(fault.kind, ProblemKind::TooManyValues { .. });
+        builder.fault = Some(fault);
+        builder.end_document(None);
+        if fatal || !matches!(parser.proceed_next_document(), Ok(true)) {
+            break;
+        }
+    }
+    builder.tree
+}
+
+fn fault_of(error: &ScanError, len: usize) -> Fault {
+    let at = error.marker().byte_offset().unwrap_or(len).min(len);
+    let kind = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => ProblemKind::TooDeep,
+        other => ProblemKind::Syntax { reason: other.to_string() },
+    };
+    Fault { at: Span { start: at, end: at }, kind }
+}
+
+/// A collection that has not ended.
+struct Open {
+    node: NodeId,
+    anchor: usize,
+    /// A mapping's key that waits for its value.
+    key: Option<NodeId>,
+    /// Values in it, those its aliases stand for included.
+    weight: u64,
+}
+
+struct Builder<'t> {
+    tree: Tree<'t>,
+    /// Where the document began that has not ended.
+    start: Option<usize>,
+    open: Vec<Open>,
+    root: Option<NodeId>,
+    /// Node and weight by the parser's anchor number; the weight is `None` while it is open.
+    anchors: HashMap<usize, (NodeId, Option<u64>)>,
+    duplicates: Vec<Duplicate>,
+    /// Values written in this document.
+    written: u64,
+    fault: Option<Fault>,
+}
+
+impl<'t> Builder<'t> {
+    fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), Fault> {
+        match event {
+            Event::DocumentStart(..) => self.start = Some(span.start),
+            Event::DocumentEnd => self.end_document(Some(span)),
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = match tag.as_deref().map(|tag| tag.core_suffix()) {
+                    None => Tag::None,
+                    Some(Some("int" | "bool" | "float" | "null")) => Tag::Plain,
+                    Some(_) => Tag::Text,
+                };
+                // The parser says `~` for a value that is not written.
+                let empty = span.start == span.end && style == ScalarStyle::Plain;
+                let text = if empty { "".into() } else { text };
+                let kind = NodeKind::Scalar { text, style, tag };
+                let decorated = anchor != 0 || tag != Tag::None;
+                let node = self.push(kind, span, false, decorated)?;
+                if anchor != 0 {
+                    self.anchors.insert(anchor, (node, Some(1)));
+                }
+                self.attach(node, 1)?;
+            }
+            Event::Alias(anchor) => {
+                let Some(&(target, weight)) = self.anchors.get(&anchor) else {
+                    let reason = "an alias without an anchor".to_owned();
+                    return Err(Fault { at: span, kind: ProblemKind::Syntax { reason } });
+                };
+                let Some(weight) = weight else {
+                    return Err(Fault { at: span, kind: ProblemKind::RecursiveAlias });
+                };
+                self.tree.nodes[target.0 as usize].shared = true;
+                let node = self.push(NodeKind::Alias(target), span, false, false)?;
+                self.attach(node, weight)?;
+            }
+            Event::SequenceStart(style, anchor, tag) => {
+                self.open(NodeKind::Seq(Vec::new()), span, style, anchor, tag.is_some())?;
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                self.open(NodeKind::Map(Vec::new()), span, style, anchor, tag.is_some())?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        kind: NodeKind<'t>,
+        span: Span,
+        flow: bool,
+        decorated: bool,
+    ) -> Result<NodeId, Fault> {
+        if self.tree.nodes.len() >= MAX_VALUES {
+            let kind = ProblemKind::TooManyValues { limit: MAX_VALUES };
+            return Err(Fault { at: span, kind });
+        }
+        self.written += 1;
+        #[expect(clippy::cast_possible_truncation, reason = "below MAX_VALUES")]
+        let id = NodeId(self.tree.nodes.len() as u32);
+        self.tree.nodes.push(Node { kind, span, flow, shared: false, decorated });
+        Ok(id)
+    }
+
+    fn open(
+        &mut self,
+        kind: NodeKind<'t>,
+        span: Span,
+        style: StructureStyle,
+        anchor: usize,
+        tagged: bool,
+    ) -> Result<(), Fault> {
+        let flow = style == StructureStyle::Flow;
+        let node = self.push(kind, span, flow, anchor != 0 || tagged)?;
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node, None));
+        }
+        self.open.push(Open { node, anchor, key: None, weight: 1 });
+        Ok(())
+    }
+
+    fn close(&mut self, end: Span) -> Result<(), Fault> {
+        let Some(Open { node, anchor, weight, .. }) = self.open.pop() else { return Ok(()) };
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node, Some(weight)));
+        }
+        let Node { kind, flow, .. } = &self.tree.nodes[node.0 as usize];
+        let span = self.tree.nodes[node.0 as usize].span;
+        let span = if *flow {
+            Span { start: span.start, end: end.end }
+        } else {
+            // The parser ends a block collection where the next thing begins.
+            let (first, last) = match kind {
+                NodeKind::Map(entries) => {
+                    (entries.first().map(|e| e.0), entries.last().map(|e| (e.0, e.1)))
+                }
+                NodeKind::Seq(items) => (None, items.last().map(|&item| (item, item))),
+                _ => (None, None),
+            };
+            let start = first.map_or(span.start, |first| self.tree.span(first).start);
+            let end = last.map_or(span.end, |(key, value)| {
+                self.tree.span(key).end.max(self.tree.span(value).end)
+            });
+            Span { start, end }
+        };
+        if let NodeKind::Map(entries) = &self.tree.nodes[node.0 as usize].kind {
+            find_duplicates(&self.tree, node, entries, &mut self.duplicates);
+        }
+        self.tree.nodes[node.0 as usize].span = span;
+        self.attach(node, weight)
+    }
+
+    /// Puts a finished value into the collection that is open.
+    fn attach(&mut self, node: NodeId, weight: u64) -> Result<(), Fault> {
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        open.weight = open.weight.saturating_add(weight);
+        let at = self.tree.nodes[node.0 as usize].span;
+        if open.weight > self.written.saturating_add(MAX_EXPANSION) {
+            let kind = ProblemKind::ExcessiveAliases { limit: MAX_EXPANSION };
+            return Err(Fault { at, kind });
+        }
+        let (parent, key) = (open.node, open.key.take());
+        let is_scalar =
+            matches!(self.tree.node(self.tree.resolve(node)).kind, NodeKind::Scalar { .. });
+        match (&mut self.tree.nodes[parent.0 as usize].kind, key) {
+            (NodeKind::Seq(items), _) => items.push(node),
+            (NodeKind::Map(entries), Some(key)) => entries.push((key, node)),
+            (NodeKind::Map(_), None) if !is_scalar => {
+                return Err(Fault { at, kind: ProblemKind::InvalidKey });
+            }
+            _ => {
+                if let Some(open) = self.open.last_mut() {
+                    open.key = Some(node);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the document, with what was found of it.
+    fn end_document(&mut self, end: Option<Span>) {
+        let fault = self.fault.take();
+        let end = end.or(fault.as_ref().map(|fault| fault.at)).map_or(0, |span| span.end);
+        let start = self.start.take().unwrap_or(end).min(end);
+        let root = self.root.take();
+        let is_empty = root.is_some_and(|root| {
+            let node = self.tree.node(root);
+            node.span.start == node.span.end && matches!(node.kind, NodeKind::Scalar { .. })
+        });
+        self.tree.documents.push(TreeDocument {
+            span: Span { start, end },
+            root: fault.map_or(Ok(root.filter(|_| !is_empty)), Err),
+            duplicates: std::mem::take(&mut self.duplicates),
+        });
+        self.open.clear();
+        self.anchors.clear();
+        self.written = 0;
+    }
+}
+
+fn find_duplicates(
+    tree: &Tree<'_>,
+    map: NodeId,
+    entries: &[(NodeId, NodeId)],
+    duplicates: &mut Vec<Duplicate>,
+) {
+    if entries.len() < 2 || duplicates.len() >= MAX_DUPLICATES {
+        return;
+    }
+    let names = || entries.iter().filter(|e| !tree.is_merge_key(e.0));
+    let mut seen = HashSet::with_capacity(entries.len());
+    if names().all(|&(key, _)| seen.insert(tree.text(key))) {
+        return;
+    }
+    let mut first = HashMap::new();
+    for &(key, _) in names() {
+        if let Some(&first) = first.get(&tree.text(key)) {
+            if duplicates.len() < MAX_DUPLICATES {
+                duplicates.push(Duplicate { map, key, first });
+            }
+        } else {
+            first.insert(tree.text(key), key);
+        }
+    }
+}
