@@ -1,6 +1,6 @@
 //! Which container a process belongs to and what it is called, on written-down process tables:
 //! what this machine's engines cannot show (other engines, dead supervisors, cgroups that do not tell).
-#![allow(missing_docs)]
+#![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
 
 use std::fs;
 use std::os::unix::fs::symlink;
