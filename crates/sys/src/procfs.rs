@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use caps::CapState;
+use caps::{CapState, Ids};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -22,7 +22,7 @@ use crate::cgroup::Cgroups;
 use crate::namespace::{IdMap, Namespaces, parse_link};
 
 pub use stat::{ParseStatError, Stat};
-pub use status::{Ids, ParseStatusError, Seccomp, Status};
+pub use status::{ParseStatusError, Seccomp, Status};
 
 /// The most that is read of a process's arguments, bytes.
 const CMDLINE_LIMIT: u64 = 64 * 1024;
@@ -46,9 +46,9 @@ pub struct Process {
     pub exe: Option<PathBuf>,
     /// The arguments, which a process may overwrite; empty for kernel threads and zombies.
     pub cmdline: Vec<String>,
-    /// User IDs.
+    /// User IDs, as numbers of the reader's user namespace.
     pub uids: Ids,
-    /// Group IDs.
+    /// Group IDs, likewise.
     pub gids: Ids,
     /// Supplementary groups.
     pub groups: Vec<u32>,

@@ -2,21 +2,7 @@
 
 use std::str::FromStr;
 
-use caps::{CapSet, CapState};
-
-/// Real, effective, saved-set and file-system ID, credentials(7), as the reader's user namespace
-/// sees them (65534 for one that is not mapped there).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Ids {
-    /// Whose process it is.
-    pub real: u32,
-    /// What permissions are checked with.
-    pub effective: u32,
-    /// What the process may return to.
-    pub saved: u32,
-    /// What file access is checked with.
-    pub file_system: u32,
-}
+use caps::{CapSet, CapState, Ids};
 
 /// `Seccomp` and `Seccomp_filters`, seccomp(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -41,9 +27,9 @@ pub struct Status {
     pub parent: u32,
     /// `NSpid`: the process ID in each PID namespace, from that of this procfs inwards. At least one.
     pub ns_pids: Vec<u32>,
-    /// `Uid`.
+    /// `Uid`: numbers of the reader's user namespace, 65534 for one that is not mapped there.
     pub uids: Ids,
-    /// `Gid`.
+    /// `Gid`, likewise.
     pub gids: Ids,
     /// `Groups`.
     pub groups: Vec<u32>,
@@ -149,9 +135,7 @@ impl<'a> Fields<'a> {
 
     fn ids(&self, field: &'static str) -> Result<Ids, ParseStatusError> {
         match self.numbers(field)?[..] {
-            [real, effective, saved, file_system] => {
-                Ok(Ids { real, effective, saved, file_system })
-            }
+            [real, effective, saved, filesystem] => Ok(Ids { real, effective, saved, filesystem }),
             _ => Err(malformed(field, self.get(field)?, "four numbers")),
         }
     }
@@ -208,8 +192,8 @@ Seccomp_filters:\t1
                 pid: 21340,
                 parent: 21333,
                 ns_pids: vec![21340, 7],
-                uids: Ids { real: 101, effective: 101, saved: 0, file_system: 101 },
-                gids: Ids { real: 101, effective: 101, saved: 101, file_system: 101 },
+                uids: Ids { real: 101, effective: 101, saved: 0, filesystem: 101 },
+                gids: Ids { real: 101, effective: 101, saved: 101, filesystem: 101 },
                 groups: vec![101, 2000],
                 threads: 3,
                 caps: CapState {
