@@ -50,6 +50,14 @@ enum Command {
     /// Do the whole job once, on a service and a manifest built into this program
     #[cfg(target_os = "linux")]
     Demo(commands::demo::Args),
+    /// The service of the demo
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    DemoService(commands::demo_parts::ServiceArgs),
+    /// The probe of the demo
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    DemoProbe(commands::demo_parts::ProbeArgs),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +79,10 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => commands::demo::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::DemoService(args) => commands::demo_parts::serve(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::DemoProbe(args) => commands::demo_parts::probe(args, &ui),
     };
     match result {
         Ok(code) => code,

@@ -89,13 +89,15 @@ impl Running {
         deadline: Option<Instant>,
         whole_group: bool,
     ) -> io::Result<Option<Exit>> {
-        if self.exit.is_some() {
-            return Ok(self.exit);
-        }
-        let ended = rustix::process::pidfd_open(self.pid, PidfdFlags::empty())?;
         for stream in streams.iter().filter_map(|s| s.from.as_ref()) {
             rustix::io::ioctl_fionbio(stream, true)?;
         }
+        if self.exit.is_some() {
+            // Reaped by an earlier wait; what it printed is still in the pipes.
+            streams.iter_mut().try_for_each(Stream::drain)?;
+            return Ok(self.exit);
+        }
+        let ended = rustix::process::pidfd_open(self.pid, PidfdFlags::empty())?;
         loop {
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
             let over = ready(&ended, streams, left)?;

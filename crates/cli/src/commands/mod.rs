@@ -4,6 +4,8 @@ pub mod check;
 #[cfg(target_os = "linux")]
 pub mod demo;
 #[cfg(target_os = "linux")]
+pub mod demo_parts;
+#[cfg(target_os = "linux")]
 pub mod doctor;
 pub mod explain;
 pub mod fix;
