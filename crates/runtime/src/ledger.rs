@@ -1,5 +1,7 @@
 //! The container's set while an engine works it out: every step leaves its reason behind.
 
+use std::fmt;
+
 use caps::{CapSet, Capability};
 
 use crate::name::Runtime;
@@ -8,7 +10,7 @@ use crate::reason::Reason;
 use crate::request::{List, Request, Word};
 
 /// One set under construction, with the reason for each of the 64 places.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Ledger {
     set: CapSet,
     reasons: Vec<Reason>,
@@ -68,6 +70,13 @@ impl Ledger {
     /// Why `capability` is in or out.
     pub(crate) fn reason(&self, capability: Capability) -> &Reason {
         &self.reasons[usize::from(capability.number())]
+    }
+}
+
+/// The set alone: sixty-four reasons hide what one looks for.
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.set, f)
     }
 }
 

@@ -9,7 +9,6 @@ mod containerd;
 mod crio;
 mod defaults;
 mod docker;
-mod exec;
 mod ledger;
 mod linux;
 mod name;
@@ -24,7 +23,6 @@ mod sets;
 mod sysctl;
 
 pub use defaults::{DefaultSet, default_sets};
-pub use exec::FileCapabilities;
 pub use name::{Engine, OciRuntime, ParseRuntimeError, Runtime, Version};
 pub use odd::{Became, Meaning, OddWord, Oddity};
 pub use reason::Reason;

@@ -189,7 +189,7 @@ pub struct Runtime {
     /// `base_runtime_spec`, CRI-O's and Podman's `default_capabilities`.
     pub configured_default: Option<CapSet>,
     /// What the daemon itself holds: a container can hold nothing beyond it, and on all engines
-    /// but CRI-O it is what `ALL` means.
+    /// but CRI-O and Docker before 23.0 it is what `ALL` means.
     pub own: CapSet,
 }
 
@@ -260,10 +260,7 @@ impl FromStr for Runtime {
     type Err = ParseRuntimeError;
 
     fn from_str(input: &str) -> Result<Self, Self::Err> {
-        let (engine, oci) = match input.split_once('+') {
-            Some((engine, oci)) => (engine, Some(oci)),
-            None => (input, None),
-        };
+        let (engine, oci) = split_oci(input)?;
         let (word, version) = split_version(engine)?;
         let engine = match word.to_ascii_lowercase().as_str() {
             "containerd" => Engine::Containerd,
@@ -276,10 +273,24 @@ impl FromStr for Runtime {
         };
         let mut runtime = Runtime::new(engine);
         runtime.version = version;
-        if let Some(oci) = oci {
-            runtime.oci = oci.parse()?;
-        }
+        runtime.oci = oci.unwrap_or(runtime.oci);
         Ok(runtime)
+    }
+}
+
+/// `engine+oci` in its two parts. A version may have a `+` of its own, as in `20.10.24+dfsg1`.
+fn split_oci(input: &str) -> Result<(&str, Option<OciRuntime>), ParseRuntimeError> {
+    let found = input.match_indices('+').find_map(|(at, _)| {
+        let oci = input[at + 1..].parse().ok()?;
+        Some((&input[..at], Some(oci)))
+    });
+    match (found, input.split_once('+')) {
+        (Some(found), _) => Ok(found),
+        (None, Some((engine, oci))) if !engine.contains('@') => Err(oci
+            .parse::<OciRuntime>()
+            .err()
+            .unwrap_or(ParseRuntimeError::OciRuntime { input: oci.to_owned() })),
+        (None, _) => Ok((input, None)),
     }
 }
 
@@ -343,6 +354,9 @@ mod tests {
         ] {
             assert_eq!(word.parse::<Runtime>().unwrap().to_string(), word);
         }
+        let debian: Runtime = "docker@20.10.24+dfsg1+runc@1.1.5+ds1".parse().unwrap();
+        assert_eq!(debian.to_string(), "docker@20.10+runc@1.1");
+        assert_eq!("docker@20.10.24+dfsg1".parse::<Runtime>().unwrap().to_string(), "docker@20.10");
         assert_eq!("CRI-O".parse::<Runtime>().unwrap().engine, Engine::Crio);
     }
 

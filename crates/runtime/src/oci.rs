@@ -1,39 +1,37 @@
 //! What the OCI runtime makes of the names in the spec.
 //!
-//! Sources: runc `libcontainer/capabilities/capabilities.go` (since 1.0-rc94 a name it does not
-//! know is left out with a warning, matched exactly); crun `src/libcrun/linux.c` (a warning
-//! before 1.29, an error since); gVisor `runsc/specutils/specutils.go` (an error; `NET_RAW` is
-//! taken away unless the sandbox runs with `--net-raw`); youki's oci-spec-rs
-//! `src/runtime/capability.rs` (every leading `CAP_` is stripped; an unknown name is an error).
+//! Sources:
+//! - runc `libcontainer/capabilities/capabilities.go`: names are matched exactly; since 1.0-rc94
+//!   one it does not know is left out with a warning.
+//! - crun `src/libcrun/linux.c` `read_caps`: libcap's `cap_from_name(3)` reads letters and `_` and
+//!   stops at the first other character, so that `CAP_NET_RAW,CAP_KILL` is NET_RAW; what it does
+//!   not know is left out with a warning before 1.29, and an error since.
+//! - gVisor `runsc/specutils/specutils.go`: an unknown name is an error; `NET_RAW` is taken away
+//!   unless the sandbox runs with `--net-raw`.
+//! - youki's oci-spec-rs 0.9.0 `src/runtime/capability.rs`: every leading `CAP_` is stripped; an
+//!   unknown name is an error.
 
 use caps::{CapSet, Capability};
 
 use crate::ledger::{Plan, exact};
 use crate::name::{OciRuntime, Runtime, Version};
-use crate::odd::Became;
+use crate::odd::{Became, Meaning};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 
 /// Reads `plan` as the OCI runtime does.
 pub(crate) fn read(runtime: &Runtime, mut plan: Plan) -> Result<Plan, Refusal> {
     for (word, becomes) in std::mem::take(&mut plan.passed_on) {
-        let refuse = match runtime.oci {
-            OciRuntime::Runc(version) => version.is_some_and(|v| v < Version::new(1, 0)),
-            OciRuntime::Crun(version) => version.is_none_or(|v| v >= Version::new(1, 29)),
-            OciRuntime::Gvisor => true,
-            OciRuntime::Youki => {
-                if let Some(capability) = exact(&format!("CAP_{}", stripped(&becomes))) {
-                    for odd in plan.odd.iter_mut().filter(|odd| odd.word == word) {
-                        odd.became = Became::Read;
-                    }
-                    plan.bounding.grant(capability, &Reason::Added { word });
-                    plan.permitted.insert(capability);
-                    continue;
-                }
-                true
+        if let Some(capability) = lenient(runtime.oci, &becomes) {
+            for odd in plan.odd.iter_mut().filter(|odd| odd.word == word) {
+                odd.became = match odd.meant {
+                    Some(Meaning::One(meant)) if meant == capability => Became::Read,
+                    _ => Became::ReadAs { capability },
+                };
             }
-        };
-        if refuse {
+            plan.bounding.grant(capability, &Reason::Added { word });
+            plan.permitted.insert(capability);
+        } else if refuses(runtime.oci) {
             let (engine, oci, suggestion) = (runtime.engine, runtime.oci, word.suggestion());
             return Err(Refusal::UnknownToOci { engine, oci, word, becomes, suggestion });
         }
@@ -48,10 +46,29 @@ pub(crate) fn read(runtime: &Runtime, mut plan: Plan) -> Result<Plan, Refusal> {
     Ok(plan)
 }
 
-/// Without any leading `CAP_`.
-fn stripped(mut name: &str) -> &str {
-    while let Some(rest) = name.strip_prefix("CAP_") {
-        name = rest;
+/// What an OCI runtime reads in a name that is not exactly one of the kernel's.
+fn lenient(oci: OciRuntime, name: &str) -> Option<Capability> {
+    match oci {
+        OciRuntime::Runc(_) | OciRuntime::Gvisor => None,
+        OciRuntime::Crun(_) => {
+            let end = name.find(|c: char| !c.is_ascii_alphabetic() && c != '_');
+            exact(&name[..end.unwrap_or(name.len())])
+        }
+        OciRuntime::Youki => {
+            let mut rest = name;
+            while let Some(shorter) = rest.strip_prefix("CAP_") {
+                rest = shorter;
+            }
+            exact(&format!("CAP_{rest}"))
+        }
     }
-    name
+}
+
+/// Whether an OCI runtime refuses a container over a name it does not know.
+fn refuses(oci: OciRuntime) -> bool {
+    match oci {
+        OciRuntime::Runc(version) => version.is_some_and(|v| v < Version::new(1, 0)),
+        OciRuntime::Crun(version) => version.is_none_or(|v| v >= Version::new(1, 29)),
+        OciRuntime::Gvisor | OciRuntime::Youki => true,
+    }
 }

@@ -49,6 +49,11 @@ pub enum Oddity {
 pub enum Became {
     /// It is read as what was meant.
     Read,
+    /// It names nothing, and the OCI runtime reads this in it.
+    ReadAs {
+        /// What is granted.
+        capability: Capability,
+    },
     /// It has no effect.
     Ignored {
         /// What the runtime made of it.

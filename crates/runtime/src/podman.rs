@@ -19,40 +19,40 @@ use crate::request::{List, Request, Word};
 /// default) as permitted, effective, inheritable and ambient.
 pub(crate) fn plan(runtime: &Runtime, request: &Request, root: bool) -> Result<Plan, Refusal> {
     let own = runtime.own;
-    let add = read(runtime, request, List::Add)?;
-    let drop = read(runtime, request, List::Drop)?;
     let mut set = if request.privileged {
         let mut set = Ledger::empty(runtime);
         set.grant(own, &Reason::Privileged);
         set
     } else {
-        merge(runtime, request, &add, &drop)?
+        merge(runtime, request)?
     };
     set.keep(own, &Reason::BeyondDaemon { engine: runtime.engine });
     let mut plan = Plan::plain(set);
     if !root {
+        // Read whether privileged or not.
         let mut asked = CapSet::EMPTY;
-        for (_, meaning) in &add {
+        for (_, meaning) in read(runtime, request, List::Add)? {
             match meaning {
                 Meaning::All => asked = own,
-                Meaning::One(capability) => asked.insert(*capability),
+                Meaning::One(capability) => asked.insert(capability),
             }
         }
         plan.permitted = asked & own;
         plan.inheritable = plan.permitted;
         plan.ambient = plan.permitted;
     }
-    Ok(plan.with_odd(request, |_| Became::Read))
+    Ok(if request.privileged {
+        plan.unread(request)
+    } else {
+        plan.with_odd(request, |_| Became::Read)
+    })
 }
 
 /// `MergeCapabilities`.
-fn merge(
-    runtime: &Runtime,
-    request: &Request,
-    add: &[(Word, Meaning)],
-    drop: &[(Word, Meaning)],
-) -> Result<Ledger, Refusal> {
+fn merge(runtime: &Runtime, request: &Request) -> Result<Ledger, Refusal> {
     let engine = runtime.engine;
+    let add = &read(runtime, request, List::Add)?;
+    let drop = &read(runtime, request, List::Drop)?;
     let mut set = Ledger::default(runtime);
     let add_all = request.all(List::Add);
     if let Some(word) = request.all(List::Drop) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::exec::FileCapabilities;
+use caps::FileCaps;
 
 /// A security context, as far as it decides capabilities.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,7 +18,7 @@ pub struct Request {
     /// As whom the process starts.
     pub user: User,
     /// The capabilities of the entrypoint's file; `None` if it has none or nobody looked.
-    pub entrypoint: Option<FileCapabilities>,
+    pub entrypoint: Option<FileCaps>,
 }
 
 /// As whom the container's process starts, as far as `execve` cares.

@@ -1,8 +1,7 @@
 //! The five sets in the OCI spec, the five sets after `execve`, and the reason for each place.
 
-use caps::{CapSet, CapState, Capability};
+use caps::{CapSet, CapState, Capability, ExecError, ExecFile, Process};
 
-use crate::exec::exec;
 use crate::ledger::{Ledger, Plan};
 use crate::name::{Engine, Runtime};
 use crate::odd::OddWord;
@@ -166,12 +165,12 @@ fn sets(runtime: &Runtime, request: &Request, root: bool) -> Result<Sets, Refusa
     let plan = match engine {
         Engine::Containerd => containerd::plan(runtime, request),
         Engine::Crio => crio::plan(runtime, request)?,
-        Engine::Docker => docker::plan(runtime, request)?,
+        Engine::Docker => docker::plan(runtime, request, root)?,
         Engine::Podman => podman::plan(runtime, request, root)?,
         Engine::Nerdctl => nerdctl::plan(runtime, request),
         Engine::Linux => linux::plan(runtime, request)?,
     };
-    let Plan { bounding, permitted, inheritable, ambient, odd, .. } = oci::read(runtime, plan)?;
+    let Plan { mut bounding, permitted, inheritable, ambient, odd, .. } = oci::read(runtime, plan)?;
     let spec = CapState {
         bounding: bounding.set(),
         permitted,
@@ -180,8 +179,9 @@ fn sets(runtime: &Runtime, request: &Request, root: bool) -> Result<Sets, Refusa
         ambient,
     };
     startable(runtime, spec)?;
-    let process = exec(spec, root, request.no_new_privs, request.entrypoint)
-        .map_err(|missing| Refusal::Entrypoint { missing })?;
+    // A bounding set only ever shrinks: what the spec names beyond the daemon's own is not there.
+    bounding.keep(runtime.own, &Reason::BeyondDaemon { engine });
+    let process = after_exec(CapState { bounding: bounding.set(), ..spec }, root, request)?;
     let regainable = if request.no_new_privs {
         CapSet::EMPTY
     } else {
@@ -202,4 +202,25 @@ fn startable(runtime: &Runtime, spec: CapState) -> Result<(), Refusal> {
         return Err(Refusal::InheritableBeyondBounding { engine, missing });
     }
     Ok(())
+}
+
+/// The entrypoint's `execve`, out of the state in which the OCI runtime leaves the process. The
+/// ambient set is raised one by one and what cannot be raised is left out with a warning; the
+/// other sets are set as they stand in the spec.
+fn after_exec(spec: CapState, root: bool, request: &Request) -> Result<CapState, Refusal> {
+    // Any number but 0 will do: nothing here depends on it.
+    let id = if root { 0 } else { 65534 };
+    let ambient = spec.ambient & spec.permitted & spec.inheritable;
+    let before = Process {
+        no_new_privs: request.no_new_privs,
+        ..Process::new(id, id, CapState { ambient, ..spec })
+    };
+    let file = ExecFile { caps: request.entrypoint, ..ExecFile::plain() };
+    match caps::exec(&before, &file) {
+        Ok(after) => Ok(after.caps),
+        Err(
+            ExecError::FileCapsExceedBounding { missing }
+            | ExecError::AmbientInvariant { excess: missing },
+        ) => Err(Refusal::Entrypoint { missing }),
+    }
 }

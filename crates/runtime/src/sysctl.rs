@@ -7,7 +7,8 @@ impl Runtime {
     /// network namespace, so that ports below 1024 need no `NET_BIND_SERVICE`.
     ///
     /// Docker since 20.10 (moby `daemon/oci_linux.go` `WithSysctls`), containerd's CRI since 2.0
-    /// (`enable_unprivileged_ports`). Not with the host's network, and a sysctl that the pod sets
+    /// (`enable_unprivileged_ports`), nerdctl since 2.2.1 (`pkg/cmd/container/create.go`; counted
+    /// from 2.3 here, where every release has it). Not with the host's network, and a sysctl that the pod sets
     /// itself wins.
     #[must_use]
     pub fn opens_low_ports(&self, host_network: bool) -> bool {
@@ -15,6 +16,7 @@ impl Runtime {
             && match self.engine {
                 Engine::Docker => self.at_least(20, 10),
                 Engine::Containerd => self.at_least(2, 0),
+                Engine::Nerdctl => self.at_least(2, 3),
                 _ => false,
             }
     }
@@ -23,11 +25,13 @@ impl Runtime {
     /// (`net.ipv4.ping_group_range`), so that a ping that uses them needs no `NET_RAW`. Raw
     /// sockets stay closed.
     ///
-    /// The same releases as [`Runtime::opens_low_ports`] (`enable_unprivileged_icmp`), but not in
-    /// a user namespace.
+    /// Docker and containerd, the same releases as [`Runtime::opens_low_ports`]
+    /// (`enable_unprivileged_icmp`), but not in a user namespace.
     #[must_use]
     pub fn opens_ping(&self, host_network: bool, user_namespace: bool) -> bool {
-        !user_namespace && self.opens_low_ports(host_network)
+        !user_namespace
+            && matches!(self.engine, Engine::Docker | Engine::Containerd)
+            && self.opens_low_ports(host_network)
     }
 }
 
@@ -47,12 +51,13 @@ mod tests {
             "crio",
             "podman",
             "nerdctl",
+            "nerdctl@2.2",
             "linux",
         ]
         .into_iter()
         .filter(|name| opens(name))
         .collect();
-        assert_eq!(open, ["containerd", "containerd@2.0", "docker"]);
+        assert_eq!(open, ["containerd", "containerd@2.0", "docker", "nerdctl"]);
         let containerd: Runtime = "containerd".parse().unwrap();
         assert!(!containerd.opens_low_ports(true));
         assert!(containerd.opens_ping(false, false) && !containerd.opens_ping(false, true));

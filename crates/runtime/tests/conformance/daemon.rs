@@ -1,0 +1,82 @@
+//! A daemon of this test's own: its own folder, its own socket, gone when dropped.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A running daemon and the folder it lives in.
+pub struct Daemon {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Daemon {
+    /// Starts what `command` makes of a new folder, and waits for `ready`.
+    pub fn start(command: impl Fn(&Path) -> Command, ready: impl Fn(&Path) -> bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = File::create(folder.path().join("log")).unwrap();
+        let child = command(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut daemon = Self { child, folder };
+        let end = Instant::now() + Duration::from_secs(60);
+        while !ready(daemon.folder()) {
+            let ended = daemon.child.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < end, "not ready:\n{}", daemon.log());
+            sleep(Duration::from_millis(100));
+        }
+        daemon
+    }
+
+    /// Where it lives.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let end = Instant::now() + Duration::from_secs(20);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // What it left mounted below its folder, innermost first.
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let folder = self.folder().to_string_lossy().into_owned();
+        let ours = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        for point in ours.filter(|point| point.starts_with(&folder)).rev() {
+            let _ = Command::new("umount").arg("--lazy").arg(point).status();
+        }
+    }
+}
+
+/// An archive of a root file system with busybox as `/bin/cat`, and as `/pause`, which sleeps.
+pub fn archive(folder: &Path) -> PathBuf {
+    let root = folder.join("root");
+    for part in ["bin", "proc", "dev", "sys", "etc", "tmp"] {
+        fs::create_dir_all(root.join(part)).unwrap();
+    }
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+    let busybox = testkit::need::find_program("busybox").unwrap();
+    for name in ["bin/cat", "bin/sleep"] {
+        fs::copy(&busybox, root.join(name)).unwrap();
+    }
+    let archive = folder.join("root.tar");
+    let status =
+        Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&root).arg(".").status();
+    assert!(status.unwrap().success());
+    archive
+}
