@@ -6,6 +6,7 @@
 mod capability;
 mod exec;
 mod file;
+mod knowledge;
 mod process;
 mod securebits;
 mod set;
@@ -16,6 +17,9 @@ mod text;
 pub use capability::{Capability, ParseCapabilityError};
 pub use exec::{ExecError, ExecFile, Kernel, SetIdRule, exec, exec_on};
 pub use file::{DecodeFileCapsError, EncodeFileCapsError, FileCaps, FileCapsVersion};
+pub use knowledge::{
+    Amplified, Amplifier, Knowledge, Operation, Reach, Tier, all_knowledge, knowledge,
+};
 pub use process::{Ids, Process, UserNamespace};
 pub use securebits::Securebits;
 pub use set::{CapSet, CapSetIter};
