@@ -56,24 +56,25 @@ pub(crate) enum Credentials {
 }
 
 /// A condition on a system call's argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Argument {
     /// Which, from 0.
     pub(crate) index: usize,
     /// Holds if one of these bits is set.
     #[serde(default)]
     pub(crate) any: Option<u64>,
-    /// Holds if it equals this.
+    /// Holds if it is one of these; any if empty.
     #[serde(default)]
-    pub(crate) equals: Option<u64>,
+    pub(crate) one_of: Vec<u64>,
 }
 
 impl Argument {
     /// System call arguments that decide are all `int` or `umode_t`: the upper half is noise.
-    fn holds(self, arguments: &[u64; 6]) -> bool {
+    fn holds(&self, arguments: &[u64; 6]) -> bool {
         let value = arguments.get(self.index).copied().unwrap_or_default() & 0xffff_ffff;
-        self.any.is_none_or(|bits| value & bits != 0) && self.equals.is_none_or(|v| value == v)
+        self.any.is_none_or(|bits| value & bits != 0)
+            && (self.one_of.is_empty() || self.one_of.contains(&value))
     }
 }
 
@@ -127,7 +128,7 @@ impl Row {
             && self.capability.contains(&capability)
             && (self.syscall.is_empty()
                 || name.is_some_and(|n| self.syscall.iter().any(|s| s == n)))
-            && self.argument.is_none_or(|a| syscall.is_some_and(|s| a.holds(&s.arguments)))
+            && self.argument.as_ref().is_none_or(|a| syscall.is_some_and(|s| a.holds(&s.arguments)))
     }
 }
 
@@ -152,8 +153,12 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    /// The tracer's own program is one too: a compiled BPF program is `bpf_prog_`, its tag of
+    /// sixteen hexadecimal digits, and its name (`bpf_prog_load` is a kernel function).
     pub(crate) fn is_helper(&self, name: &str) -> bool {
-        self.helpers.iter().any(|p| matches(p, name))
+        let tag = name.strip_prefix("bpf_prog_").and_then(|rest| rest.get(..16));
+        tag.is_some_and(|tag| tag.bytes().all(|b| b.is_ascii_hexdigit()))
+            || self.helpers.iter().any(|p| matches(p, name))
     }
 
     pub(crate) fn is_entry(&self, name: &str) -> bool {
@@ -283,7 +288,7 @@ pub fn deciding_arguments() -> Vec<DecidingArgument> {
     let mut found: Vec<DecidingArgument> = SiteTable::builtin()
         .rows
         .iter()
-        .filter_map(|row| Some((row, row.argument?)))
+        .filter_map(|row| Some((row, row.argument.as_ref()?)))
         .flat_map(|(row, argument)| {
             row.syscall
                 .iter()
