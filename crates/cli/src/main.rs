@@ -61,7 +61,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let ui = Ui::new(&cli.ui);
     let result = match &cli.command {
         Command::Explain(args) => commands::explain::run(args, &ui),
@@ -88,4 +91,17 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.report(&ui),
     }
+}
+
+/// Help and version, or a command line that cannot be read: clap's own words. For `run` the exit code is that
+/// of `docker run`, so that it is never taken for the command's own.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    #[cfg(target_os = "linux")]
+    if error.use_stderr()
+        && std::env::args().skip(1).find(|a| !a.starts_with('-')).is_some_and(|a| a == "run")
+    {
+        return ExitCode::from(commands::run::CANNOT);
+    }
+    ExitCode::from(if error.use_stderr() { failure::ERROR } else { 0 })
 }

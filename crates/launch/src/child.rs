@@ -43,6 +43,11 @@ impl Child {
         self.running.pid()
     }
 
+    /// Whether it leads a process group of its own.
+    pub(crate) fn leads_group(&self) -> bool {
+        self.running.leads_group()
+    }
+
     /// Waits for its end. A second call gives the same answer.
     ///
     /// # Errors

@@ -138,6 +138,12 @@ pub enum Unexecutable {
         /// The effective user ID it was tried as.
         uid: u32,
     },
+    /// EACCES, and nobody may execute it: its mode has no execute bit.
+    #[error("its mode is {mode:04o}, without an execute bit")]
+    NoExecuteBit {
+        /// The lower 12 bits of the mode.
+        mode: u32,
+    },
     /// It is a folder.
     #[error("it is a folder")]
     Folder,

@@ -7,6 +7,7 @@
 mod child;
 mod error;
 mod exact;
+mod forward;
 mod preflight;
 mod program;
 mod readback;
@@ -15,6 +16,7 @@ mod spec;
 pub use child::{Child, Output};
 pub use error::{Difference, LaunchError, SetName, Unexecutable};
 pub use exact::{Held, output, spawn, spawn_held};
+pub use forward::Forwarding;
 pub use preflight::check;
 pub use spec::{Spec, Stdio};
 pub use sys::credentials::Step;

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use caps::{CapSet, FileCaps};
@@ -60,6 +61,9 @@ impl Candidates {
         let errno = source.raw_os_error().unwrap_or_default();
         let reason = match (errno, there) {
             (EACCES, Ok(meta)) if meta.is_dir() => Unexecutable::Folder,
+            (EACCES, Ok(meta)) if meta.mode() & 0o111 == 0 => {
+                Unexecutable::NoExecuteBit { mode: meta.mode() & 0o7777 }
+            }
             (EACCES, Ok(_)) => Unexecutable::Denied { uid: effective_user(spec) },
             (EACCES, Err(error)) if error.kind() == io::ErrorKind::NotFound => return not_found,
             (EACCES, Err(_)) => Unexecutable::Denied { uid: effective_user(spec) },

@@ -42,6 +42,12 @@ impl Running {
         self.pid.as_raw_nonzero().get().cast_unsigned()
     }
 
+    /// Whether it leads a process group of its own.
+    #[must_use]
+    pub fn leads_group(&self) -> bool {
+        self.leads_group
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

@@ -18,6 +18,19 @@ pub const FORWARDED: [i32; 8] = [
     libc::SIGWINCH,
 ];
 
+/// Those that the terminal's driver sends to the whole foreground process group, termios(3).
+pub const BY_KEY: [i32; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH];
+
+/// What a parent gets when a child ends.
+pub const CHILD: i32 = libc::SIGCHLD;
+
+/// Undoes an inherited `SIG_IGN` for SIGCHLD: with it the kernel reaps children itself, and how they
+/// ended is lost, wait(2).
+pub fn default_child_signal() {
+    // SAFETY: sets the default disposition; no handler of this program is lost, it has none.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// Signals that are blocked in this thread and taken with [`Blocked::next`]. Dropped, the mask is
 /// as it was before.
 #[derive(Debug)]
