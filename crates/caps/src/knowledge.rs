@@ -28,7 +28,7 @@ pub enum Reach {
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
 )]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "camelCase")]
 pub enum Tier {
     /// L: hardly more than any program has.
     Low,
@@ -81,13 +81,13 @@ pub enum Amplifier {
 impl Amplifier {
     /// The words for it in the table and in JSON; a capability is its own word.
     const WORDS: [(Amplifier, &'static str); 7] = [
-        (Amplifier::HostPath, "host-path"),
-        (Amplifier::HostPid, "host-pid"),
-        (Amplifier::HostNetwork, "host-network"),
-        (Amplifier::HostIpc, "host-ipc"),
+        (Amplifier::HostPath, "hostPath"),
+        (Amplifier::HostPid, "hostPID"),
+        (Amplifier::HostNetwork, "hostNetwork"),
+        (Amplifier::HostIpc, "hostIPC"),
         (Amplifier::Devices, "devices"),
-        (Amplifier::KernelBug, "kernel-bug"),
-        (Amplifier::SeccompUnconfined, "seccomp-unconfined"),
+        (Amplifier::KernelBug, "kernelBug"),
+        (Amplifier::SeccompUnconfined, "seccompUnconfined"),
     ];
 }
 
@@ -129,7 +129,7 @@ impl<'de> serde::Deserialize<'de> for Amplifier {
 
 /// Something a capability allows.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all(serialize = "camelCase", deserialize = "kebab-case"), deny_unknown_fields)]
 pub struct Operation {
     /// What it does, in a few words.
     pub does: String,
@@ -139,7 +139,7 @@ pub struct Operation {
 
 /// How a capability gets worse.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all(serialize = "camelCase", deserialize = "kebab-case"), deny_unknown_fields)]
 pub struct Amplified {
     /// What has to be there.
     pub by: Amplifier,
@@ -155,7 +155,7 @@ pub struct Amplified {
 /// The reach of a capability is a judgement, argued in [`Knowledge::why`]; no published list
 /// agrees with another. Who holds it by default is not known here but in the `runtime` crate.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all(serialize = "camelCase", deserialize = "kebab-case"), deny_unknown_fields)]
 pub struct Knowledge {
     /// Which one.
     #[serde(rename = "name")]
@@ -186,7 +186,7 @@ pub struct Knowledge {
     #[serde(default)]
     pub without: Vec<String>,
     /// Where `without` is empty: why nothing is needed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_remedy: Option<String>,
     /// Where this was read.
     pub sources: Vec<String>,
