@@ -1,6 +1,7 @@
 //! Manifests as text: documents, workloads, containers, spans to the list item, and edits that
 //! leave every other byte as it was. Knows nothing of runtimes and judges nothing.
 
+mod edit;
 mod indentation;
 mod manifest;
 mod object;
@@ -10,12 +11,17 @@ mod reader;
 mod scalar;
 mod source;
 mod tree;
+mod walk;
 mod workload;
+mod write;
 
+pub use edit::{Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, apply};
 pub use manifest::{Content, Document, Manifest, parse, parse_source, read};
 pub use problem::{MisplacedKey, Problem, ProblemKind};
 pub use source::{LineIndex, MAX_BYTES, Position, ReadError, Source};
+pub use walk::{Counts, Loaded, SkipReason, Skipped, load};
 pub use workload::{
     CapList, Capabilities, Container, ContainerList, HostPath, Pod, Port, SecurityContext, Span,
     Spanned, Workload,
 };
+pub use write::{WriteError, replace_whole, write_whole};

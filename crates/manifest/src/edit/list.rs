@@ -1,0 +1,222 @@
+//! Patches of a list that has items.
+
+use super::Item;
+use super::goal::{ListGoal, Slot};
+use super::layout::{Layout, Quote};
+use super::patch::{Patch, column, line_end, line_start, skip_blank};
+use super::plan::Refused;
+use super::render;
+use crate::tree::{NodeId, NodeKind, Tree};
+
+use granit_parser::ScalarStyle;
+
+/// A list with items: what happens to each of them, and what is new.
+struct ListEdit<'a, 't> {
+    tree: &'a Tree<'t>,
+    list: NodeId,
+    /// Behind the colon of its key.
+    colon: usize,
+    layout: Layout,
+    items: &'a [NodeId],
+    /// Whether each old item stays, rewritten or not.
+    stays: Vec<bool>,
+    new: Vec<&'a Item>,
+}
+
+/// Patches that turn the list into what `goal` says. `colon` is the place behind its key's colon.
+pub(super) fn patches(
+    tree: &Tree<'_>,
+    list: NodeId,
+    colon: usize,
+    layout: &Layout,
+    goal: &ListGoal,
+) -> Result<Vec<Patch>, Refused> {
+    let items = tree.items(list);
+    let slots = goal.slots.as_deref().unwrap_or_default();
+    let mut stays = vec![false; items.len()];
+    let (mut new, mut patches) = (Vec::new(), Vec::new());
+    for slot in slots {
+        match slot {
+            Slot::Keep(index) | Slot::Rewrite(index, _) => {
+                *stays.get_mut(*index).ok_or(Refused::Unsupported)? = true;
+                if let Slot::Rewrite(_, word) = slot {
+                    patches.push(rewrite(tree, items[*index], word)?);
+                }
+            }
+            Slot::New(item) => new.push(item),
+        }
+    }
+    for (item, _) in items.iter().zip(&stays).filter(|(_, stays)| !**stays) {
+        unshared(tree, *item)?;
+    }
+    let quote = items.iter().rev().find_map(|&item| quote_of(tree, item)).unwrap_or(layout.quote);
+    let layout = Layout { quote, ..*layout };
+    let edit = ListEdit { tree, list, colon, layout, items, stays, new };
+    patches.extend(if tree.node(list).flow { edit.flow() } else { edit.block()? });
+    Ok(patches)
+}
+
+fn unshared(tree: &Tree<'_>, item: NodeId) -> Result<(), Refused> {
+    if tree.node(item).shared {
+        return Err(Refused::Anchor(item));
+    }
+    Ok(())
+}
+
+/// One item becomes another word, in the same quotes.
+fn rewrite(tree: &Tree<'_>, item: NodeId, word: &str) -> Result<Patch, Refused> {
+    unshared(tree, item)?;
+    let quote = match &tree.node(item).kind {
+        NodeKind::Alias(_) => Quote::Plain,
+        _ => quote_of(tree, item).ok_or(Refused::Unsupported)?,
+    };
+    Ok(Patch::replace(tree.span(item).range(), render::word(word, quote)))
+}
+
+/// How a scalar on one line is quoted.
+fn quote_of(tree: &Tree<'_>, item: NodeId) -> Option<Quote> {
+    match &tree.node(item).kind {
+        NodeKind::Scalar { style: ScalarStyle::Plain, .. } => Some(Quote::Plain),
+        NodeKind::Scalar { style: ScalarStyle::SingleQuoted, .. } => Some(Quote::Single),
+        NodeKind::Scalar { style: ScalarStyle::DoubleQuoted, .. } => Some(Quote::Double),
+        _ => None,
+    }
+}
+
+impl ListEdit<'_, '_> {
+    fn nothing_stays(&self) -> bool {
+        !self.stays.contains(&true)
+    }
+
+    /// A block list: whole lines go and come.
+    fn block(&self) -> Result<Vec<Patch>, Refused> {
+        let text = self.tree.text;
+        let (mut patches, mut from, mut dash_column) = (Vec::new(), self.colon, 0);
+        let mut end = from;
+        for (&item, &stays) in self.items.iter().zip(&self.stays) {
+            let dash = skip_blank(text, from);
+            let start = line_start(text, dash);
+            if !text[dash..].starts_with('-') || !text[start..dash].trim().is_empty() {
+                return Err(Refused::Unsupported);
+            }
+            dash_column = column(text, dash);
+            from = self.tree.span(item).end.max(dash + 1);
+            end = line_end(text, from);
+            if !stays {
+                patches.push(Patch::delete(start..end));
+            }
+        }
+        if self.nothing_stays() && self.new.is_empty() {
+            patches.push(Patch::insert(self.colon, " []"));
+            return Ok(patches);
+        }
+        let lines: String = self
+            .new
+            .iter()
+            .map(|item| render::block_item(item, dash_column, &self.layout))
+            .collect();
+        if !lines.is_empty() {
+            let last_line_stays = self.stays.last() == Some(&true);
+            patches.push(insert_lines(text, end, lines, last_line_stays, &self.layout));
+        }
+        Ok(patches)
+    }
+
+    /// A flow list: items go and come with their commas.
+    fn flow(&self) -> Vec<Patch> {
+        let text = self.tree.text;
+        let spans: Vec<_> = self.items.iter().map(|&item| self.tree.span(item)).collect();
+        let list = self.tree.span(self.list);
+        let words: Vec<_> =
+            self.new.iter().map(|item| render::word(&item.word, self.layout.quote)).collect();
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Vec::new() };
+        let mut patches = Vec::new();
+        if self.nothing_stays() && self.new.is_empty() {
+            return vec![Patch::replace(list.range(), "[]")];
+        }
+        let separator = self.separator();
+        if self.nothing_stays() {
+            patches.push(Patch::replace(first.start..last.end, words.join(&separator)));
+        } else {
+            let mut kept_before = false;
+            for (index, span) in spans.iter().enumerate() {
+                if self.stays[index] {
+                    kept_before = true;
+                } else if kept_before {
+                    patches.push(Patch::delete(spans[index - 1].end..span.end));
+                } else {
+                    let next = spans.get(index + 1).map_or(span.end, |next| next.start);
+                    patches.push(Patch::delete(span.start..next));
+                }
+            }
+            let tail: String = words.iter().map(|word| format!("{separator}{word}")).collect();
+            if !tail.is_empty() {
+                patches.push(Patch::insert(last.end, tail));
+            }
+        }
+        let key_is_block = text[line_start(text, self.colon)..self.colon]
+            .trim_start()
+            .trim_end_matches(':')
+            .chars()
+            .all(char::is_alphanumeric);
+        if key_is_block {
+            patches.extend(line_comment(text, list.end, &self.new));
+        }
+        patches
+    }
+
+    /// What stands between two items of this flow list.
+    fn separator(&self) -> String {
+        let text = self.tree.text;
+        let list = self.tree.span(self.list);
+        if let [.., before, last] = self.items {
+            let between = &text[self.tree.span(*before).end..self.tree.span(*last).start];
+            if between.trim() == "," {
+                return between.to_owned();
+            }
+        } else if let [only] = self.items {
+            let start = self.tree.span(*only).start;
+            let indent = &text[list.start + 1..start];
+            if indent.contains('\n') && indent.trim().is_empty() {
+                return format!(",{}{}", self.layout.eol, &text[line_start(text, start)..start]);
+            }
+        }
+        ", ".to_owned()
+    }
+}
+
+/// The comments of new items behind a list that has no room for them between its items, if its line
+/// ends there.
+pub(super) fn line_comment(text: &str, end: usize, new: &[&Item]) -> Option<Patch> {
+    let rest = &text[end..line_end(text, end)];
+    if !rest.trim().is_empty() {
+        return None;
+    }
+    let comments: Vec<_> = new
+        .iter()
+        .filter_map(|item| item.comment.as_deref().map(|comment| (item, comment)))
+        .map(|(item, comment)| match new {
+            [_] => render::one_line(comment),
+            _ => format!("{}: {}", item.word, render::one_line(comment)),
+        })
+        .collect();
+    let comment = format!("  # {}", comments.join("; "));
+    (!comments.is_empty()).then(|| Patch::insert(end, comment))
+}
+
+/// Whole lines at `at`, the start of a line or the end of the text. `open` says that the line
+/// before stays and so may lack its line ending.
+pub(super) fn insert_lines(
+    text: &str,
+    at: usize,
+    lines: String,
+    open: bool,
+    layout: &Layout,
+) -> Patch {
+    if at == 0 || text[..at].ends_with('\n') {
+        return Patch::insert(at, lines);
+    }
+    // The last line of a text without a final line ending, which it does not get either.
+    let lines = lines.strip_suffix(layout.eol).unwrap_or(&lines);
+    Patch::insert(at, if open { format!("{}{lines}", layout.eol) } else { lines.to_owned() })
+}
