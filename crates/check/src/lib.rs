@@ -1,1 +1,34 @@
-//! Rules over what resolve found; findings, fixes, renderers.
+//! Rules over what `resolve` found; findings; edits and what they cost; renderers.
+//!
+//! A rule never looks at strings alone: it asks what the container holds on the runtime in
+//! question, in which way, and why. An edit is tried on every runtime before it is offered. One
+//! rule, one file, in `rules/`.
+
+pub mod assess;
+mod checked;
+mod danger;
+mod exposure;
+mod finding;
+pub mod fix;
+mod holding;
+mod options;
+mod panel;
+mod reading;
+pub mod render;
+mod rule;
+mod rules;
+mod severity;
+mod subject;
+pub mod words;
+
+pub use checked::{Checked, CheckedContainer, check};
+pub use danger::{Danger, is_big_four};
+pub use exposure::Exposure;
+pub use finding::{Finding, Label};
+pub use holding::{Entrypoint, Held, Holding};
+pub use options::Options;
+pub use panel::{Answer, engines, panel};
+pub use rule::{Fixes, Rule, Selection, UnknownRule};
+pub use rules::RULES;
+pub use severity::{Confidence, Severity};
+pub use subject::Subject;

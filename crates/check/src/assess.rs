@@ -1,0 +1,211 @@
+//! What an edit does to the resolved sets, on every runtime: the one place that says whether it
+//! is safe, unsafe, or not to be offered at all.
+
+use caps::CapSet;
+use runtime::{Refusal, Request, Runtime, Sets};
+
+use crate::holding::{Entrypoint, Held};
+use crate::panel::Answer;
+
+/// What becomes of a container on one runtime when its request changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// Which runtime.
+    pub runtime: Runtime,
+    /// In a set afterwards and not before: bounding, or any other of the five.
+    pub gained: CapSet,
+    /// Could take effect before and cannot afterwards.
+    pub lost: CapSet,
+    /// The runtime refused the container and does so no longer.
+    pub starts: bool,
+    /// Why the runtime refuses the container that it accepted before.
+    pub stops: Option<Refusal>,
+}
+
+impl Effect {
+    /// Whether nothing changes that could matter.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.gained.is_empty() && self.lost.is_empty() && !self.starts && self.stops.is_none()
+    }
+}
+
+/// What an edit does on a number of runtimes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Assessment {
+    /// One for each runtime on which something changes.
+    pub effects: Vec<Effect>,
+}
+
+/// How an edit is to be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that could take effect is lost and nothing is gained, on every runtime.
+    Safe,
+    /// Something is lost that could take effect, or a container starts that did not.
+    Unsafe,
+    /// A set grows somewhere. Such an edit is never offered: a fix never widens.
+    Widens,
+    /// A container that starts would start no longer.
+    Breaks,
+}
+
+impl Assessment {
+    /// Compares the two requests on `runtimes`.
+    #[must_use]
+    pub fn new(
+        runtimes: &[Runtime],
+        before: &Request,
+        after: &Request,
+        entrypoint: Entrypoint,
+    ) -> Self {
+        let effects = runtimes.iter().map(|runtime| effect(runtime, before, after, entrypoint));
+        Self { effects: effects.filter(|effect| !effect.is_none()).collect() }
+    }
+
+    /// How an edit with this effect is to be treated.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.effects.iter().any(|effect| !effect.gained.is_empty()) {
+            Verdict::Widens
+        } else if self.effects.iter().any(|effect| effect.stops.is_some()) {
+            Verdict::Breaks
+        } else if self.effects.is_empty() {
+            Verdict::Safe
+        } else {
+            Verdict::Unsafe
+        }
+    }
+
+    /// Everything gained anywhere.
+    #[must_use]
+    pub fn gained(&self) -> CapSet {
+        self.effects.iter().fold(CapSet::EMPTY, |all, effect| all | effect.gained)
+    }
+
+    /// Everything lost anywhere that could take effect.
+    #[must_use]
+    pub fn lost(&self) -> CapSet {
+        self.effects.iter().fold(CapSet::EMPTY, |all, effect| all | effect.lost)
+    }
+}
+
+fn effect(runtime: &Runtime, before: &Request, after: &Request, entrypoint: Entrypoint) -> Effect {
+    let old = Answer::of(runtime, before);
+    let new = Answer::of(runtime, after);
+    let mut effect = Effect {
+        runtime: runtime.clone(),
+        gained: CapSet::EMPTY,
+        lost: CapSet::EMPTY,
+        starts: old.refusal.is_some() && new.refusal.is_none(),
+        stops: if old.refusal.is_none() { new.refusal } else { None },
+    };
+    let Some(new) = new.resolution else { return effect };
+    for (index, after_sets) in new.sets().enumerate() {
+        let now = all_sets(after_sets);
+        let Some(before_sets) = old.resolution.as_ref().and_then(|old| old.sets().nth(index))
+        else {
+            // Nothing is known of what the container would have held: all of it is new.
+            effect.gained = effect.gained | now.iter().fold(CapSet::EMPTY, |all, set| all | *set);
+            continue;
+        };
+        for (was, now) in all_sets(before_sets).into_iter().zip(now) {
+            effect.gained = effect.gained | (now - was);
+        }
+        let was = Held::of_sets(before_sets, before.no_new_privs, entrypoint).reach();
+        let is = Held::of_sets(after_sets, after.no_new_privs, entrypoint).reach();
+        effect.lost = effect.lost | (was - is);
+    }
+    effect
+}
+
+/// The five sets in the spec, the five of the process, and what it could regain.
+fn all_sets(sets: &Sets) -> [CapSet; 11] {
+    let (a, b) = (&sets.spec, &sets.process);
+    [
+        a.bounding,
+        a.permitted,
+        a.effective,
+        a.inheritable,
+        a.ambient,
+        b.bounding,
+        b.permitted,
+        b.effective,
+        b.inheritable,
+        b.ambient,
+        sets.regainable,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use caps::Capability;
+    use runtime::User;
+
+    use super::*;
+    use crate::panel::panel;
+
+    fn request(add: &[&str], drop: &[&str], user: User, no_new_privs: bool) -> Request {
+        let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect();
+        Request { add: words(add), drop: words(drop), user, no_new_privs, ..Request::default() }
+    }
+
+    fn verdict(before: &Request, after: &Request, entrypoint: Entrypoint) -> Verdict {
+        Assessment::new(panel(), before, after, entrypoint).verdict()
+    }
+
+    #[test]
+    fn spelling_in_capitals_is_safe_everywhere() {
+        for (before, after) in [("all", "ALL"), ("net_raw", "NET_RAW"), ("Kill", "KILL")] {
+            for user in [User::Root, User::NonRoot, User::Unknown] {
+                let dropped = |word| request(&[], &[word], user, false);
+                let added = |word| request(&[word], &[], user, false);
+                let unknown = Entrypoint::Unknown;
+                assert_eq!(verdict(&dropped(before), &dropped(after), unknown), Verdict::Safe);
+                assert_eq!(verdict(&added(before), &added(after), unknown), Verdict::Safe);
+            }
+        }
+    }
+
+    #[test]
+    fn taking_the_prefix_away_grants_on_containerd() {
+        let before = request(&["CAP_SYS_ADMIN"], &["ALL"], User::Root, false);
+        let after = request(&["SYS_ADMIN"], &["ALL"], User::Root, false);
+        let assessment = Assessment::new(panel(), &before, &after, Entrypoint::Unknown);
+        assert_eq!(assessment.verdict(), Verdict::Widens);
+        assert_eq!(assessment.gained(), CapSet::from(Capability::SYS_ADMIN));
+        // On youki it was granted already.
+        let widened: Vec<String> = assessment
+            .effects
+            .iter()
+            .filter(|effect| !effect.gained.is_empty())
+            .map(|effect| effect.runtime.to_string())
+            .collect();
+        assert!(widened.contains(&"containerd".to_owned()), "{widened:?}");
+        assert!(!widened.contains(&"containerd+youki".to_owned()), "{widened:?}");
+    }
+
+    #[test]
+    fn drop_all_is_safe_only_where_nothing_could_use_what_is_lost() {
+        for (user, no_new_privs, entrypoint, expected) in [
+            (User::Root, true, Entrypoint::Plain, Verdict::Unsafe),
+            (User::Unknown, true, Entrypoint::Plain, Verdict::Unsafe),
+            (User::NonRoot, false, Entrypoint::Plain, Verdict::Unsafe),
+            // CoreDNS and caddy: their file asks for NET_BIND_SERVICE, and execve fails without.
+            (User::NonRoot, true, Entrypoint::Unknown, Verdict::Unsafe),
+            (User::NonRoot, true, Entrypoint::Plain, Verdict::Safe),
+        ] {
+            let before = request(&[], &[], user, no_new_privs);
+            let after = request(&[], &["ALL"], user, no_new_privs);
+            let case = format!("{user:?} {no_new_privs} {entrypoint:?}");
+            assert_eq!(verdict(&before, &after, entrypoint), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_stops_a_container_is_told() {
+        let before = request(&["ALL"], &[], User::Root, false);
+        let after = request(&["ALL"], &["ALL"], User::Root, false);
+        assert_eq!(verdict(&before, &after, Entrypoint::Plain), Verdict::Breaks);
+    }
+}

@@ -1,0 +1,74 @@
+//! A manifest checked: every container, every rule.
+
+use manifest::{ContainerList, Manifest, Span};
+
+use crate::finding::Finding;
+use crate::holding::Held;
+use crate::options::Options;
+use crate::rules::RULES;
+use crate::subject::Subject;
+
+/// What came of checking a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// All containers, in the order of the text.
+    pub containers: Vec<CheckedContainer>,
+    /// All findings, in the order of the text, then of the rules.
+    pub findings: Vec<Finding>,
+}
+
+/// A container that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedContainer {
+    /// The object's place in [`Manifest::workloads`].
+    pub workload: usize,
+    /// `kind` of the object.
+    pub kind: String,
+    /// Its name.
+    pub workload_name: String,
+    /// Its namespace, if written.
+    pub namespace: Option<String>,
+    /// The list the container is in.
+    pub list: ContainerList,
+    /// Its place in the list, from 0.
+    pub index: usize,
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Where it is named.
+    pub span: Span,
+    /// What it holds; `None` on Windows, where there are no capabilities.
+    pub held: Option<Held>,
+}
+
+/// Checks all containers of a manifest.
+#[must_use]
+pub fn check(manifest: &Manifest, options: &Options) -> Checked {
+    let mut checked = Checked::default();
+    for (place, workload) in manifest.workloads.iter().enumerate() {
+        for container in &workload.pod.containers {
+            let subject = Subject::new(&manifest.source, workload, container, options);
+            let number = checked.containers.len();
+            checked.containers.push(CheckedContainer {
+                workload: place,
+                kind: workload.kind.clone(),
+                workload_name: workload.name.clone(),
+                namespace: workload.namespace.clone(),
+                list: container.list,
+                index: container.index,
+                name: container.name.clone(),
+                span: container.name_span,
+                held: subject.as_ref().map(|subject| subject.held),
+            });
+            let Some(subject) = subject else { continue };
+            let first = checked.findings.len();
+            for rule in RULES.iter().filter(|rule| options.selection.contains(rule)) {
+                (rule.check)(&subject, &mut checked.findings);
+            }
+            for finding in &mut checked.findings[first..] {
+                finding.container = number;
+            }
+            checked.findings[first..].sort_by_key(|finding| finding.primary.span);
+        }
+    }
+    checked
+}

@@ -1,0 +1,120 @@
+//! A finding: what is wrong, where, how bad, and what to do about it.
+
+use manifest::Span;
+
+use crate::fix::{Change, Remedy};
+use crate::holding::Held;
+use crate::rule::Rule;
+use crate::severity::{Confidence, Severity};
+use crate::subject::Subject;
+
+/// What a rule found at one container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What, in one sentence that names the container.
+    pub message: String,
+    /// Where, and what about it.
+    pub primary: Label,
+    /// Other places that matter.
+    pub related: Vec<Label>,
+    /// More about it, a sentence each.
+    pub notes: Vec<String>,
+    /// What to do about it, where an edit is not the answer or not the only one.
+    pub help: Vec<String>,
+    /// The container, by its place in [`crate::Checked::containers`].
+    pub container: usize,
+    /// What the container holds.
+    pub before: Held,
+    /// The edit, or why there is none.
+    pub remedy: Remedy,
+}
+
+/// A place in the text, with a remark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// The remark; may be empty.
+    pub text: String,
+}
+
+impl Finding {
+    /// A finding of `rule` at `span`; the rest is added by the methods below.
+    #[must_use]
+    pub fn new(
+        rule: &'static Rule,
+        subject: &Subject<'_>,
+        severity: Severity,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            rule,
+            severity,
+            confidence: subject.confidence(),
+            message: message.into(),
+            primary: Label { span, text: String::new() },
+            related: Vec::new(),
+            notes: Vec::new(),
+            help: Vec::new(),
+            container: 0,
+            before: subject.held,
+            remedy: Remedy::None { why: String::new() },
+        }
+    }
+
+    /// With a remark at the primary place.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        self.primary.text = text.into();
+        self
+    }
+
+    /// With another place.
+    #[must_use]
+    pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.related.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// With more about it.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// With this confidence.
+    #[must_use]
+    pub fn sure(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// With an edit, if it may be offered: [`crate::fix::plan`] decides.
+    #[must_use]
+    pub fn fix(mut self, subject: &Subject<'_>, change: &Change) -> Self {
+        self.remedy = crate::fix::plan(subject, change);
+        self
+    }
+
+    /// Without an edit, and why.
+    #[must_use]
+    pub fn no_fix(mut self, why: impl Into<String>) -> Self {
+        self.remedy = Remedy::None { why: why.into() };
+        self
+    }
+}

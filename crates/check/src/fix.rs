@@ -1,0 +1,271 @@
+//! Edits of `capabilities`: what they change in the request, and whether they may be offered.
+
+use std::fmt;
+
+use caps::{CapSet, Capability};
+use manifest::Item;
+use runtime::{List, Request, Runtime};
+
+use crate::assess::{Assessment, Effect, Verdict};
+use crate::holding::Held;
+use crate::panel::{Answer, panel};
+use crate::subject::Subject;
+use crate::words;
+
+/// A change of the two lists. Nothing else of a manifest is ever edited. Words are compared
+/// exactly, as they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// `ALL` into `drop`, beside what is there.
+    DropAll,
+    /// Another spelling of a word; one word less if that is there already.
+    Respell {
+        /// The list.
+        list: List,
+        /// The word.
+        from: String,
+        /// The new word.
+        to: String,
+    },
+    /// Without a word, wherever it is in the list.
+    Remove {
+        /// The list.
+        list: List,
+        /// The word.
+        word: String,
+    },
+    /// `drop: [ALL]` and exactly these under `add`.
+    Exactly {
+        /// What is added back, each with a comment to put behind it.
+        add: Vec<(Capability, Option<String>)>,
+    },
+}
+
+impl Change {
+    /// The same in terms of the text.
+    #[must_use]
+    pub fn edits(&self) -> Vec<manifest::Change> {
+        match self {
+            Change::DropAll => {
+                vec![manifest::Change::Include(manifest::List::Drop, Item::new("ALL"))]
+            }
+            Change::Respell { list, from, to } => {
+                vec![manifest::Change::Replace(key(*list), from.clone(), to.clone())]
+            }
+            Change::Remove { list, word } => {
+                vec![manifest::Change::Remove(key(*list), word.clone())]
+            }
+            Change::Exactly { add } => {
+                let item = |(capability, comment): &(Capability, Option<String>)| Item {
+                    word: capability.to_string(),
+                    comment: comment.clone(),
+                };
+                let drop = vec![Item::new("ALL")];
+                let drop = manifest::Change::Set(manifest::List::Drop, drop);
+                let add = match add.as_slice() {
+                    [] => manifest::Change::RemoveList(manifest::List::Add),
+                    add => {
+                        manifest::Change::Set(manifest::List::Add, add.iter().map(item).collect())
+                    }
+                };
+                vec![drop, add]
+            }
+        }
+    }
+
+    /// The request after it.
+    #[must_use]
+    pub fn apply(&self, request: &Request) -> Request {
+        let mut after = request.clone();
+        match self {
+            Change::DropAll => {
+                if !after.drop.iter().any(|word| word == "ALL") {
+                    after.drop.push("ALL".to_owned());
+                }
+            }
+            Change::Respell { list, from, to } => respell(words_of(&mut after, *list), from, to),
+            Change::Remove { list, word } => {
+                words_of(&mut after, *list).retain(|there| there != word);
+            }
+            Change::Exactly { add } => {
+                after.drop = vec!["ALL".to_owned()];
+                after.add = add.iter().map(|(capability, _)| capability.to_string()).collect();
+            }
+        }
+        after
+    }
+
+    /// What it does, as an instruction.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self {
+            Change::DropAll => "drop `ALL`".to_owned(),
+            Change::Respell { list, from, to } => format!("{list} `{to}` instead of `{from}`"),
+            Change::Remove { list, word } => format!("remove `{word}` from `{list}`"),
+            Change::Exactly { add } if add.is_empty() => "drop `ALL`, add nothing".to_owned(),
+            Change::Exactly { add } => {
+                let add: CapSet = add.iter().map(|(capability, _)| *capability).collect();
+                format!("drop `ALL`, add {add}")
+            }
+        }
+    }
+}
+
+/// As `manifest`'s edit does it, so that what is assessed is what is written.
+fn respell(words: &mut Vec<String>, from: &str, to: &str) {
+    if from == to {
+        return;
+    }
+    let mut there = words.iter().any(|word| word == to);
+    words.retain_mut(|word| {
+        if word != from {
+            return true;
+        }
+        to.clone_into(word);
+        !std::mem::replace(&mut there, true)
+    });
+}
+
+const fn key(list: List) -> manifest::List {
+    match list {
+        List::Add => manifest::List::Add,
+        List::Drop => manifest::List::Drop,
+    }
+}
+
+fn words_of(request: &mut Request, list: List) -> &mut Vec<String> {
+    match list {
+        List::Add => &mut request.add,
+        List::Drop => &mut request.drop,
+    }
+}
+
+/// Whether an edit needs a person's consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Class {
+    /// On every runtime nothing that could take effect is lost, and nothing is gained.
+    Safe,
+    /// Nothing is gained, but something is lost that the program may need, or a container starts
+    /// that did not start before.
+    Unsafe,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Class::Safe => "safe",
+            Class::Unsafe => "unsafe",
+        })
+    }
+}
+
+/// An edit that may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What changes.
+    pub change: Change,
+    /// That, as an instruction.
+    pub title: String,
+    /// Whether it needs consent.
+    pub class: Class,
+    /// What an unsafe edit costs, a sentence each.
+    pub costs: Vec<String>,
+    /// What could take effect somewhere and no longer can.
+    pub lost: CapSet,
+    /// What the container holds afterwards.
+    pub after: Held,
+}
+
+/// What is to be done about a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// An edit.
+    Edit(Box<Fix>),
+    /// No edit, and why.
+    None {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Remedy {
+    /// The edit, if there is one.
+    #[must_use]
+    pub fn fix(&self) -> Option<&Fix> {
+        match self {
+            Remedy::Edit(fix) => Some(fix),
+            Remedy::None { .. } => None,
+        }
+    }
+}
+
+/// Tries `change` on every runtime and says what is to be made of it.
+#[must_use]
+pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
+    let none = |why: String| Remedy::None { why };
+    let before = subject.request();
+    let title = change.title();
+    if before.privileged {
+        return none("no edit of the lists has an effect while `privileged` is true".to_owned());
+    }
+    let after = change.apply(before);
+    let (runtime, entrypoint) = (&subject.options.runtime, subject.options.entrypoint);
+    let mut runtimes = panel().to_vec();
+    if !runtimes.contains(runtime) {
+        runtimes.push(runtime.clone());
+    }
+    let assessment = Assessment::new(&runtimes, before, &after, entrypoint);
+    let class = match assessment.verdict() {
+        Verdict::Safe => Class::Safe,
+        Verdict::Unsafe => Class::Unsafe,
+        Verdict::Widens => {
+            let on = engines(&assessment, |effect| !effect.gained.is_empty());
+            let gained = described(assessment.gained());
+            return none(format!("to {title} would grant {gained} on {on}: a person decides that"));
+        }
+        Verdict::Breaks => {
+            let on = engines(&assessment, |effect| effect.stops.is_some());
+            return none(format!("to {title} would keep the container from starting on {on}"));
+        }
+    };
+    let mut costs = Vec::new();
+    let lost = assessment.lost();
+    if !lost.is_empty() {
+        costs.push(format!("takes away what could take effect: {lost}"));
+    }
+    if assessment.effects.iter().any(|effect| effect.starts) {
+        let on = engines(&assessment, |effect| effect.starts);
+        costs.push(format!("lets the container start on {on}"));
+    }
+    let held = Answer::of(runtime, &after)
+        .resolution
+        .map(|resolution| Held::of(&resolution, after.no_new_privs, entrypoint));
+    Remedy::Edit(Box::new(Fix {
+        change: change.clone(),
+        title,
+        class,
+        costs,
+        lost,
+        after: held.unwrap_or_default(),
+    }))
+}
+
+/// At most five names, else how many.
+fn described(set: CapSet) -> String {
+    if set.len() <= 5 { set.to_string() } else { words::capabilities(set.len()) }
+}
+
+/// Where an effect shows: by the engine's name if its newest release has it, else by release.
+fn engines(assessment: &Assessment, has: impl Fn(&Effect) -> bool) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for effect in assessment.effects.iter().filter(|effect| has(effect)) {
+        let engine = effect.runtime.engine;
+        if effect.runtime == Runtime::new(engine) {
+            names.push(engine.title().to_owned());
+        } else if !names.iter().any(|name| name == engine.title()) {
+            names.push(effect.runtime.to_string());
+        }
+    }
+    words::list(&names)
+}

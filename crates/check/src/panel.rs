@@ -1,0 +1,133 @@
+//! The runtimes that an edit is tried on, and what each makes of a request that it refuses.
+
+use std::sync::LazyLock;
+
+use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, resolve};
+
+/// Every engine, with each release and OCI runtime that treats a request differently from the
+/// rest. An edit is safe only if it is on all of them.
+#[must_use]
+pub fn panel() -> &'static [Runtime] {
+    static PANEL: LazyLock<Vec<Runtime>> = LazyLock::new(|| {
+        const OTHERS: [&str; 12] = [
+            "containerd@1.6",
+            "containerd+crun",
+            "containerd+crun@1.28",
+            "containerd+youki",
+            "containerd+gvisor",
+            "crio@1.17",
+            "crio@1.18",
+            "docker+gvisor",
+            "podman@4.3",
+            "podman@4.4",
+            "nerdctl+crun",
+            "nerdctl+youki",
+        ];
+        let others = OTHERS.iter().filter_map(|name| name.parse().ok());
+        engines().iter().cloned().chain(others).collect()
+    });
+    &PANEL
+}
+
+/// The engines that containers run on, each in its newest release.
+#[must_use]
+pub fn engines() -> &'static [Runtime] {
+    static ENGINES: LazyLock<Vec<Runtime>> = LazyLock::new(|| {
+        let containers = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Linux);
+        containers.map(Runtime::new).collect()
+    });
+    &ENGINES
+}
+
+/// What a runtime makes of a request, and of what is left of it without the words that it refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Why the container does not start, if it does not.
+    pub refusal: Option<Refusal>,
+    /// The sets, as if the refused words were not there; `None` where it is no word that is
+    /// refused.
+    pub resolution: Option<Resolution>,
+    /// For each list, where the words that are left stand in the whole request.
+    kept: [Vec<usize>; 2],
+}
+
+impl Answer {
+    /// Asks `runtime`.
+    #[must_use]
+    pub fn of(runtime: &Runtime, request: &Request) -> Self {
+        let mut left = request.clone();
+        let mut kept = [(0..request.add.len()).collect(), (0..request.drop.len()).collect()];
+        let mut first = None;
+        loop {
+            let refusal = match resolve(runtime, &left) {
+                Ok(resolution) => {
+                    return Self { refusal: first, resolution: Some(resolution), kept };
+                }
+                Err(refusal) => refusal,
+            };
+            let word = refusal.word().map(|word| (word.list, word.index));
+            first.get_or_insert(refusal);
+            let Some((list, index)) = word else {
+                return Self { refusal: first, resolution: None, kept };
+            };
+            match list {
+                List::Add => drop(left.add.remove(index)),
+                List::Drop => drop(left.drop.remove(index)),
+            }
+            kept[place(list)].remove(index);
+        }
+    }
+
+    /// Where a word of [`Answer::resolution`] stands in the request.
+    #[must_use]
+    pub fn index(&self, list: List, index: usize) -> usize {
+        self.kept[place(list)].get(index).copied().unwrap_or(index)
+    }
+}
+
+const fn place(list: List) -> usize {
+    match list {
+        List::Add => 0,
+        List::Drop => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use caps::{CapSet, Capability};
+
+    use super::*;
+
+    fn request(add: &[&str], drop: &[&str]) -> Request {
+        let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect();
+        Request { add: words(add), drop: words(drop), ..Request::default() }
+    }
+
+    #[test]
+    fn the_panel_has_every_member() {
+        assert_eq!(panel().len(), 5 + 12);
+        assert_eq!(engines().len(), 5);
+    }
+
+    #[test]
+    fn refused_words_are_set_aside_and_the_rest_is_resolved() {
+        let crio = Runtime::new(Engine::Crio);
+        let answer =
+            Answer::of(&crio, &request(&["FOO", "BAR", "KILL", "SYS_TIME"], &["ALL", "BAZ"]));
+        assert!(matches!(answer.refusal, Some(Refusal::UnknownName { .. })));
+        let resolution = answer.resolution.as_ref().unwrap();
+        let expected = CapSet::of(&[Capability::KILL, Capability::SYS_TIME]);
+        assert_eq!(resolution.bounding(), expected);
+        let fate = resolution.most().fate(Capability::SYS_TIME);
+        let word = fate.reason.word().unwrap();
+        assert_eq!((word.index, answer.index(word.list, word.index)), (1, 3));
+    }
+
+    #[test]
+    fn a_contradiction_on_podman_is_read_as_a_drop() {
+        let podman = Runtime::new(Engine::Podman);
+        let answer = Answer::of(&podman, &request(&["KILL"], &["KILL"]));
+        assert!(answer.refusal.is_some());
+        assert!(!answer.resolution.unwrap().bounding().contains(Capability::KILL));
+    }
+}

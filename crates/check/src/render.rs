@@ -1,0 +1,4 @@
+//! How findings are shown: one format, one file.
+
+pub mod json;
+pub mod text;

@@ -1,0 +1,155 @@
+//! For a person: an excerpt with carets for each finding.
+
+use std::ops::Range;
+
+use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
+use manifest::{Position, Source, Span};
+
+use crate::finding::{Finding, Label};
+use crate::fix::{Class, Remedy};
+use crate::holding::Held;
+use crate::severity::Severity;
+
+/// Of a longer line only the part around the finding is shown: minified JSON is one line.
+const MAX_LINE: usize = 500;
+
+/// One finding, without a newline at the end. `runtime` is how the runtime is called.
+#[must_use]
+pub fn finding(source: &Source, finding: &Finding, runtime: &str, colour: bool) -> String {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level.primary_title(&finding.message).id(finding.rule.id);
+    let at = source.position(finding.primary.span.start);
+    let origin = Origin::path(source.name()).line(at.line).char_column(at.column);
+    let mut group = Group::with_title(title).element(origin);
+    let mut notes = Vec::new();
+    if let Some((excerpt, elsewhere)) = excerpt(source, finding) {
+        group = group.element(excerpt);
+        notes.extend(elsewhere);
+    }
+    notes.extend(finding.notes.iter().cloned());
+    for note in &notes {
+        group = group.element(Level::NOTE.message(clean(note)));
+    }
+    let held = format!("{} on {runtime}", change(finding));
+    group = group.element(Level::NOTE.with_name("held").message(clean(&held)));
+    for line in remedy(&finding.remedy) {
+        group = group.element(Level::HELP.with_name("fix").message(clean(&line)));
+    }
+    for help in &finding.help {
+        group = group.element(Level::HELP.message(clean(help)));
+    }
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.term_width(DEFAULT_TERM_WIDTH).render(&[group])
+}
+
+/// A message may quote the manifest, which is nobody's friend: no escape sequence gets through.
+fn clean(text: &str) -> String {
+    normalize_untrusted_str(text)
+}
+
+/// `14 -> 0`, or `14` where nothing is proposed.
+fn change(finding: &Finding) -> String {
+    let before = held(&finding.before);
+    match finding.remedy.fix() {
+        Some(fix) => format!("{before} -> {}", held(&fix.after)),
+        None => before,
+    }
+}
+
+/// How much is held, and what could come back where that is more.
+#[must_use]
+pub fn held(held: &Held) -> String {
+    let more = held.reach() - held.effective;
+    if more.is_empty() {
+        held.effective.len().to_string()
+    } else {
+        format!("{} (+{} within reach)", held.effective.len(), more.len())
+    }
+}
+
+fn remedy(remedy: &Remedy) -> Vec<String> {
+    match remedy {
+        Remedy::None { why } if why.is_empty() => Vec::new(),
+        Remedy::None { why } => vec![format!("none: {why}")],
+        Remedy::Edit(fix) => {
+            let mut line = format!("{} ({})", fix.title, fix.class);
+            if fix.class == Class::Unsafe && !fix.costs.is_empty() {
+                line.push_str(": ");
+                line.push_str(&fix.costs.join("; "));
+            }
+            vec![line]
+        }
+    }
+}
+
+/// The lines around the finding, and what of the related places lies outside them.
+fn excerpt<'a>(
+    source: &'a Source,
+    finding: &'a Finding,
+) -> Option<(Snippet<'a, Annotation<'a>>, Vec<String>)> {
+    let text = source.text();
+    let line = line_of(text, finding.primary.span.start)?;
+    let long = line.len() > MAX_LINE;
+    let shown = if long { window(text, &line, finding.primary.span) } else { line };
+    let (mut near, mut far) = (vec![&finding.primary], Vec::new());
+    let mut range = shown.clone();
+    for label in &finding.related {
+        match line_of(text, label.span.start) {
+            Some(line) if !long && line.len() <= MAX_LINE => {
+                range = range.start.min(line.start)..range.end.max(line.end);
+                near.push(label);
+            }
+            _ => far.push(elsewhere(source, label)),
+        }
+    }
+    // The byte-order mark has no width and no place in an excerpt.
+    if text[range.clone()].starts_with('\u{feff}') {
+        range.start += '\u{feff}'.len_utf8();
+    }
+    let Position { line, .. } = source.position(range.start);
+    let annotations = near.into_iter().enumerate().map(|(index, label)| {
+        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let annotation = kind.span(within(text, label.span, &range));
+        if label.text.is_empty() { annotation } else { annotation.label(clean(&label.text)) }
+    });
+    let snippet = Snippet::source(&text[range.clone()]).line_start(line).fold(true);
+    Some((snippet.annotations(annotations.collect::<Vec<_>>()), far))
+}
+
+fn elsewhere(source: &Source, label: &Label) -> String {
+    let at = source.position(label.span.start);
+    format!("{} (line {}, column {})", label.text, at.line, at.column)
+}
+
+/// The line that `offset` is in, without its end.
+fn line_of(text: &str, offset: usize) -> Option<Range<usize>> {
+    let before = text.get(..offset)?;
+    let start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let end = text[offset..].find(['\n', '\r']).map_or(text.len(), |at| offset + at);
+    Some(start..end)
+}
+
+/// A part of a long line around `span`, cut between characters.
+fn window(text: &str, line: &Range<usize>, span: Span) -> Range<usize> {
+    let wanted = span.start.saturating_sub(MAX_LINE / 4)..span.start + MAX_LINE / 4;
+    let start = text.ceil_char_boundary(wanted.start.max(line.start));
+    start..text.floor_char_boundary(wanted.end.min(line.end))
+}
+
+/// The part of `span` on its first line, counted from the start of `range`; never empty, so that
+/// there is something to point at.
+fn within(text: &str, span: Span, range: &Range<usize>) -> Range<usize> {
+    let line_end = text[span.start..range.end.max(span.start)]
+        .find(['\n', '\r'])
+        .map_or(range.end, |at| span.start + at);
+    let start = span.start.clamp(range.start, range.end);
+    let end = span.end.min(line_end).clamp(start, range.end);
+    start - range.start..end - range.start
+}

@@ -1,0 +1,100 @@
+//! `add-all`.
+
+use caps::CapSet;
+use runtime::{List, Reason};
+
+use crate::finding::Finding;
+use crate::fix::Change;
+use crate::rule::{Fixes, rule};
+use crate::severity::Severity;
+use crate::subject::Subject;
+use crate::words;
+
+rule! {
+    /// Finds containers that add every capability.
+    ///
+    /// ## What it does
+    /// It looks for `ALL` under `add`, in any case: no runtime cares about case. How bad it is
+    /// depends on what the container then holds. `drop: [ALL]` beside it helps on containerd and
+    /// CRI-O, where `drop` has the last word, and not on Docker and nerdctl; Podman refuses the
+    /// container.
+    ///
+    /// ## Why is this bad?
+    /// Every capability includes SYS_ADMIN, SYS_MODULE, DAC_READ_SEARCH and SYS_RAWIO, each of
+    /// which is a way to the node by itself.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: agent }
+    /// spec:
+    ///   containers:
+    ///     - name: agent
+    ///       image: agent
+    ///       securityContext:
+    ///         capabilities:
+    ///           add: [ALL]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: agent }
+    /// spec:
+    ///   containers:
+    ///     - name: agent
+    ///       image: agent
+    ///       securityContext:
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [SYS_TIME]
+    /// ```
+    /// Which ones to add is a question to the program: `dropcap trace` answers it.
+    ///
+    /// ## Fix
+    /// `ALL` is removed from `add`. That takes away what the program may need, so it is unsafe.
+    "add-all",
+    Fixes::Offered("remove ALL from add; unsafe, the program may need some of them"),
+    check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_privileged() {
+        return;
+    }
+    let Some((word, span)) = subject.words(List::Add).find(|(word, _)| word.is_all()) else {
+        return;
+    };
+    let Some(sets) = subject.most() else { return };
+    let granted: CapSet = sets
+        .process
+        .bounding
+        .iter()
+        .filter(|c| matches!(sets.fate(*c).bounding_reason, Reason::AddedByAll { .. }))
+        .collect();
+    let (name, text) = (subject.container_name(), &word.text);
+    let message = if granted.is_empty() {
+        format!("{name} adds `{text}`, which {} does not grant here", subject.engine())
+    } else {
+        format!("{name} adds `{text}`: {}", words::capabilities(granted.len()))
+    };
+    let severity = subject.severity_of_set(granted).unwrap_or(Severity::Note);
+    let mut finding = Finding::new(&RULE, subject, severity, span, message);
+    if granted.is_empty() {
+        finding = finding.label("grants every capability on other runtimes");
+        if let Some((drop, span)) = subject.words(List::Drop).find(|(word, _)| word.is_all()) {
+            finding = finding.related(span, format!("`{}` has the last word here", drop.text));
+        }
+        finding = finding.note(
+            "with ALL in both lists Docker and nerdctl grant everything, containerd and CRI-O \
+             nothing, and Podman refuses the container",
+        );
+    } else {
+        finding = finding.label("every capability");
+        finding = subject.explain_danger(finding, granted);
+    }
+    findings
+        .push(finding.fix(subject, &Change::Remove { list: List::Add, word: word.text.clone() }));
+}

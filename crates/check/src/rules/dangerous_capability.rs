@@ -1,0 +1,98 @@
+//! `dangerous-capability`.
+
+use runtime::{List, Reason};
+
+use crate::finding::Finding;
+use crate::fix::Change;
+use crate::holding::Holding;
+use crate::rule::{Fixes, rule};
+use crate::severity::Severity;
+use crate::subject::Subject;
+
+rule! {
+    /// Finds capabilities that are added and dangerous where they are.
+    ///
+    /// ## What it does
+    /// For every word under `add` it asks whether the runtime really grants that capability, in
+    /// whatever spelling, whether the process holds it, and what it can do there. One that is a
+    /// way out of the container as things stand is an error: SYS_ADMIN, SYS_MODULE,
+    /// DAC_READ_SEARCH, SYS_RAWIO everywhere; others with a writable `hostPath`, `hostPID`,
+    /// `hostIPC`, or with each other (BPF with PERFMON). One that reaches the node otherwise, or is of
+    /// the Big Four (SYS_ADMIN, SYS_MODULE, CHOWN, DAC_OVERRIDE), is a warning. A process that
+    /// is not root and could only get it back through a set-uid program is judged one step
+    /// milder, and so is a pod in its own user namespace.
+    ///
+    /// ## Why is this bad?
+    /// A capability is a part of root. Several are as good as the whole: with SYS_ADMIN a
+    /// container mounts the node's cgroup and runs a program outside, with DAC_READ_SEARCH it
+    /// opens the node's files by handle. `dropcap explain SYS_ADMIN` tells the rest.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: agent }
+    /// spec:
+    ///   containers:
+    ///     - name: agent
+    ///       image: agent
+    ///       securityContext:
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [SYS_ADMIN]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: agent }
+    /// spec:
+    ///   containers:
+    ///     - name: agent
+    ///       image: agent
+    ///       securityContext:
+    ///         capabilities:
+    ///           drop: [ALL]
+    /// ```
+    /// Often something smaller does: SYSLOG for reading the kernel log, BPF and PERFMON apart
+    /// for tracing, nothing at all where a call is only tried.
+    ///
+    /// ## Fix
+    /// The word is removed from `add`. That is unsafe: only a trace knows whether it is needed.
+    "dangerous-capability",
+    Fixes::Offered("remove it from add; unsafe, only a trace knows whether it is needed"),
+    check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_privileged() {
+        return;
+    }
+    let Some(sets) = subject.most() else { return };
+    for capability in sets.process.bounding {
+        let Reason::Added { word } = sets.fate(capability).bounding_reason else { continue };
+        let Some(severity) = subject.severity_of(capability) else { continue };
+        if severity < Severity::Warning {
+            continue;
+        }
+        let word = subject.whole(&word);
+        let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
+        let danger = subject.danger(capability);
+        let (name, big) = (subject.container_name(), danger.mark());
+        let way = match subject.held.by(capability) {
+            Holding::Effective | Holding::Permitted => "",
+            Holding::Regainable => " (not root: a set-uid program brings it back)",
+            Holding::ByEntrypoint | Holding::No => " (not root: through the entrypoint's file)",
+        };
+        let message = format!("{name} adds {capability}{big}: {}{way}", danger.why);
+        let change = Change::Remove { list: List::Add, word: word.text.clone() };
+        let mut finding = Finding::new(&RULE, subject, severity, span, message)
+            .label(danger.label())
+            .fix(subject, &change);
+        for (span, text) in danger.because {
+            finding = finding.related(span, text);
+        }
+        findings.push(finding);
+    }
+}

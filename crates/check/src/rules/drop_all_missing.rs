@@ -1,0 +1,140 @@
+//! `drop-all-missing`.
+
+use caps::CapSet;
+use runtime::{List, Reason};
+
+use crate::finding::Finding;
+use crate::fix::Change;
+use crate::holding::Holding;
+use crate::rule::{Fixes, rule};
+use crate::severity::Severity;
+use crate::subject::Subject;
+use crate::words;
+
+rule! {
+    /// Finds containers that keep capabilities nobody asked for, because `drop` lacks `ALL`.
+    ///
+    /// ## What it does
+    /// It looks at the sets the container gets. Every capability in them that comes from the
+    /// runtime's default set is one that nobody asked for. How bad that is depends on which ones
+    /// they are, on what the pod opens to the node (a writable `hostPath`, `hostPID`), and on
+    /// whether the process holds them or something in the image could only bring them back.
+    ///
+    /// ## Why is this bad?
+    /// containerd and Docker give every container 14 capabilities, CRI-O 9, Podman 11. Most
+    /// programs use none of them. An attacker inside uses all: NET_RAW forges packets on the pod
+    /// network, CHOWN and DAC_OVERRIDE turn a writable `hostPath` into the node, SETUID and
+    /// MKNOD help along. A process that is not root holds nothing at first, but a set-uid-root
+    /// program in its image brings the whole default set back unless
+    /// `allowPrivilegeEscalation` is `false`.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   containers:
+    ///     - name: web
+    ///       image: nginx
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   containers:
+    ///     - name: web
+    ///       image: nginx
+    ///       securityContext:
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [NET_BIND_SERVICE]
+    /// ```
+    /// Which ones to add back is a question to the program: `dropcap trace` answers it.
+    ///
+    /// ## Fix
+    /// `ALL` is put into `drop`. That is safe only where nothing could use what is lost: a
+    /// process that is not root, with `allowPrivilegeEscalation: false`, whose entrypoint is
+    /// known to carry no file capabilities. An entrypoint that does carry one, such as that of
+    /// CoreDNS or caddy, cannot even be executed once it is dropped.
+    "drop-all-missing",
+    Fixes::Offered("drop ALL; safe where nothing that could take effect is lost"),
+    check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_privileged() {
+        return;
+    }
+    let Some(sets) = subject.most() else { return };
+    let default = subject.options.runtime.default_set();
+    let kept: CapSet = (default & sets.process.bounding)
+        .iter()
+        .filter(|c| {
+            matches!(sets.fate(*c).bounding_reason, Reason::Default { .. } | Reason::PlainRoot)
+        })
+        .collect();
+    let drops_all = subject.words(List::Drop).any(|(word, _)| word.is_all());
+    let adds_all = subject.words(List::Add).any(|(word, _)| word.is_all());
+    let one_by_one = kept.is_empty() && !default.is_empty() && !drops_all && !adds_all;
+    if kept.is_empty() && !one_by_one {
+        return;
+    }
+    let (name, engine) = (subject.container_name(), subject.engine());
+    let number = words::capabilities(kept.len());
+    let message = match subject.held.strongest(kept) {
+        _ if one_by_one => {
+            format!("{name} drops capabilities one by one; another runtime's default may have more")
+        }
+        Holding::Effective | Holding::Permitted => {
+            format!("{name} holds {number} that nobody asked for: `drop: [ALL]` is missing")
+        }
+        Holding::Regainable => format!(
+            "{name} holds none of {number} in its bounding set now, but a set-uid program brings \
+             them back: `drop: [ALL]` is missing"
+        ),
+        Holding::ByEntrypoint | Holding::No => format!(
+            "{name} keeps {number} in its bounding set that it cannot use: \
+             `drop: [ALL]` is missing"
+        ),
+    };
+    let severity = subject.severity_of_set(kept).unwrap_or(Severity::Note);
+    let (span, label) = place(subject);
+    let mut finding = Finding::new(&RULE, subject, severity, span, message).label(label);
+    if !kept.is_empty() {
+        finding = finding.note(format!("{engine}'s default: {}", subject.by_danger(kept)));
+        finding = subject.explain_danger(finding, kept);
+    }
+    if one_by_one {
+        finding = finding.note("Pod Security restricted asks for `ALL`, spelt so");
+    }
+    findings.push(finding.fix(subject, &change(subject)));
+}
+
+/// The narrowest place that is wrong: the list without `ALL`, else the container.
+fn place(subject: &Subject<'_>) -> (manifest::Span, &'static str) {
+    let security = &subject.container.security;
+    match security.capabilities.as_ref().and_then(|c| c.drop.as_ref()) {
+        Some(list) => (list.span, "has no `ALL`"),
+        None if security.capabilities.is_some() => {
+            (subject.container.name_span, "its capabilities have no `drop`")
+        }
+        None => (subject.container.name_span, "has no `capabilities.drop`"),
+    }
+}
+
+/// `ALL` in front, or in place of a word that means it and is not read so.
+fn change(subject: &Subject<'_>) -> Change {
+    let meant = subject
+        .words(List::Drop)
+        .find(|(word, _)| !word.is_all() && word.meant() == Some(runtime::Meaning::All));
+    match meant {
+        Some((word, _)) => {
+            Change::Respell { list: List::Drop, from: word.text.clone(), to: "ALL".to_owned() }
+        }
+        None => Change::DropAll,
+    }
+}

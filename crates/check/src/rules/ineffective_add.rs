@@ -1,0 +1,148 @@
+//! `ineffective-add`.
+
+use caps::Capability;
+use resolve::{LowPorts, Ping};
+use runtime::{List, Reason, User};
+
+use crate::finding::Finding;
+use crate::fix::Change;
+use crate::rule::{Fixes, rule};
+use crate::severity::Severity;
+use crate::subject::Subject;
+
+rule! {
+    /// Finds capabilities that are added for a process that is not root and does not get them.
+    ///
+    /// ## What it does
+    /// For a container that runs as another user than root it asks which of the added
+    /// capabilities are still effective after the entrypoint's `execve`. On containerd, CRI-O,
+    /// Docker and nerdctl none is, unless the program's file carries it; Podman raises them in
+    /// the ambient set.
+    ///
+    /// ## Why is this bad?
+    /// The program fails as if nothing had been added, and the manifest says otherwise. The
+    /// capability stays in the bounding set, where a set-uid program finds it.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   containers:
+    ///     - name: web
+    ///       image: nginx
+    ///       securityContext:
+    ///         runAsUser: 101
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [NET_BIND_SERVICE]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   securityContext:
+    ///     sysctls:
+    ///       - { name: net.ipv4.ip_unprivileged_port_start, value: "80" }
+    ///   containers:
+    ///     - name: web
+    ///       image: nginx
+    ///       securityContext:
+    ///         runAsUser: 101
+    ///         capabilities:
+    ///           drop: [ALL]
+    /// ```
+    /// For a capability that no sysctl replaces, give it to the program's file in the image
+    /// (`setcap cap_sys_time+ep /usr/sbin/chronyd`) and keep the `add`: the file can only
+    /// grant what is in the bounding set.
+    ///
+    /// ## Fix
+    /// The word is removed from `add`. That is unsafe: if the program's file carries the
+    /// capability, it is needed, and without it the program cannot even be executed.
+    "ineffective-add",
+    Fixes::Offered("remove it from add; unsafe, the program's file may carry it"),
+    check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_privileged() || subject.request().user != User::NonRoot {
+        return;
+    }
+    let Some(sets) = subject.most() else { return };
+    for capability in sets.process.bounding {
+        let fate = sets.fate(capability);
+        let (Reason::LostNonRoot, Reason::Added { word }) = (fate.reason, fate.bounding_reason)
+        else {
+            continue;
+        };
+        let word = subject.whole(&word);
+        let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
+        let (name, engine) = (subject.container_name(), subject.engine());
+        let message = format!(
+            "{name} is not root, so {capability} is added in vain: {engine} gives it no way \
+             over `execve`"
+        );
+        let change = Change::Remove { list: List::Add, word: word.text.clone() };
+        let mut finding = Finding::new(&RULE, subject, Severity::Note, span, message)
+            .label("in the bounding set only");
+        if let Some(span) = subject.resolved.context.user_span() {
+            finding = finding.related(span, "not root");
+        }
+        for help in instead(subject, capability) {
+            finding = finding.help(help);
+        }
+        findings.push(finding.fix(subject, &change));
+    }
+}
+
+/// What does take effect for a process that is not root.
+fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
+    let engine = subject.engine();
+    let mut ways = Vec::new();
+    match capability {
+        Capability::NET_BIND_SERVICE => ways.push(match subject.resolved.low_ports {
+            LowPorts::OpenedByRuntime => {
+                format!("nothing is needed for low ports: {engine} opens them to everybody")
+            }
+            LowPorts::SetByPod { start, .. } => {
+                format!("nothing is needed from port {start} on: the pod's sysctl opens them")
+            }
+            LowPorts::KernelDefault if subject.exposure.host_network.is_some() => {
+                "listen on a port above 1023: with `hostNetwork` the sysctl is the node's"
+                    .to_owned()
+            }
+            LowPorts::KernelDefault => "set the pod's sysctl net.ipv4.ip_unprivileged_port_start, \
+                 or listen on a port above 1023"
+                .to_owned(),
+        }),
+        Capability::NET_RAW => ways.push(match subject.resolved.ping {
+            Ping::OpenedByRuntime => {
+                format!("nothing is needed for ping: {engine} opens ICMP sockets to everybody")
+            }
+            Ping::SetByPod { .. } => {
+                "nothing is needed for ping if the pod's ping_group_range has the group".to_owned()
+            }
+            Ping::KernelDefault => {
+                "for ping alone, set the pod's sysctl net.ipv4.ping_group_range".to_owned()
+            }
+        }),
+        _ => {}
+    }
+    let lower = capability.to_string().to_lowercase();
+    ways.push(if subject.request().no_new_privs {
+        format!(
+            "where the image's entrypoint carries the capability (`setcap cap_{lower}+ep`), keep \
+             the `add`: it takes effect, but not in what a shell starts (no_new_privs)"
+        )
+    } else {
+        format!(
+            "where the program's file in the image carries the capability (`setcap \
+             cap_{lower}+ep`), keep the `add`: it takes effect"
+        )
+    });
+    ways
+}

@@ -1,0 +1,107 @@
+//! `unknown-capability`.
+
+use runtime::{List, Word};
+
+use crate::finding::Finding;
+use crate::fix::Change;
+use crate::reading::{self, Reading, Readings};
+use crate::rule::{Fixes, rule};
+use crate::severity::{Confidence, Severity};
+use crate::subject::Subject;
+
+rule! {
+    /// Finds names that no capability has.
+    ///
+    /// ## What it does
+    /// It looks for words under `add` and `drop` that are neither `ALL` nor a capability in any
+    /// spelling, says what each runtime makes of them, and names the capability that was probably
+    /// meant.
+    ///
+    /// ## Why is this bad?
+    /// Kubernetes does not check names. containerd passes them on and runc leaves them out: what
+    /// should be dropped stays, what should be added is missing, and nothing says so. CRI-O,
+    /// Docker and Podman refuse the container, and so does crun from 1.29 on below containerd: the same
+    /// manifest starts on one node and not on another.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: clock }
+    /// spec:
+    ///   containers:
+    ///     - name: clock
+    ///       image: chrony
+    ///       securityContext:
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [SYS_TIMES]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: clock }
+    /// spec:
+    ///   containers:
+    ///     - name: clock
+    ///       image: chrony
+    ///       securityContext:
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [SYS_TIME]
+    /// ```
+    ///
+    /// ## Fix
+    /// Under `drop` the name that was probably meant; unsafe, because it takes something away at
+    /// last. Under `add` none: a corrected name would grant something, and that is for a person
+    /// to decide.
+    "unknown-capability",
+    Fixes::Offered("under drop the name that was probably meant; under add none, it would grant"),
+    check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for list in [List::Drop, List::Add] {
+        for (word, span) in subject.words(list).filter(|(word, _)| word.meant().is_none()) {
+            let suggestion = suggestion(&word);
+            let severity = if subject.is_privileged() { Severity::Note } else { Severity::Warning };
+            let text = &word.text;
+            let mut finding = Finding::new(&RULE, subject, severity, span, message(subject, &word))
+                .sure(Confidence::High)
+                .note(format!("{}; so does crun 1.29 or newer", Readings::of(&word).sentence()));
+            finding = match suggestion {
+                Some(right) => {
+                    let change =
+                        Change::Respell { list, from: word.text.clone(), to: right.clone() };
+                    finding.label(format!("did you mean {right}?")).fix(subject, &change)
+                }
+                None => finding
+                    .label("no capability is called so")
+                    .no_fix(format!("nothing tells what `{text}` was meant to be")),
+            };
+            findings.push(finding);
+        }
+    }
+}
+
+/// The name that was probably meant; a wildcard means `ALL`.
+fn suggestion(word: &Word) -> Option<String> {
+    if word.text.trim() == "*" {
+        return Some("ALL".to_owned());
+    }
+    word.suggestion().map(|capability| capability.to_string())
+}
+
+fn message(subject: &Subject<'_>, word: &Word) -> String {
+    let (name, engine, text, list) =
+        (subject.container_name(), subject.engine(), &word.text, word.list);
+    match reading::of(&subject.options.runtime, word) {
+        _ if subject.is_privileged() => format!("{name}: {list} `{text}` names no capability"),
+        Reading::Refused => {
+            format!("{name}: {engine} refuses the container: `{text}` names no capability")
+        }
+        _ => format!("{name}: {list} `{text}` names no capability, {engine} ignores it"),
+    }
+}

@@ -1,0 +1,196 @@
+//! What a rule looks at: one container, with what every runtime makes of it.
+
+use caps::{CapSet, Capability};
+use manifest::{Container, ContainerList, Source, Span, Spanned, Workload};
+use resolve::{Outcome, Resolved};
+use runtime::{List, Meaning, Request, Resolution, Sets, User, Word};
+
+use crate::danger::{self, Danger, is_big_four};
+use crate::exposure::Exposure;
+use crate::finding::Finding;
+use crate::holding::{Entrypoint, Held, Holding};
+use crate::options::Options;
+use crate::panel::Answer;
+use crate::severity::{Confidence, Severity};
+use crate::words;
+
+/// One container of a manifest under one runtime. Rules ask it, not the text.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The manifest.
+    pub source: &'a Source,
+    /// The object that the container belongs to.
+    pub workload: &'a Workload,
+    /// The container.
+    pub container: &'a Container,
+    /// How the run was configured.
+    pub options: &'a Options,
+    /// What Kubernetes and the runtime make of it.
+    pub resolved: Resolved,
+    /// What it holds.
+    pub held: Held,
+    /// What makes it more dangerous, or less.
+    pub exposure: Exposure,
+    answer: Answer,
+}
+
+impl<'a> Subject<'a> {
+    /// `None` for a container without capabilities to judge: Windows.
+    #[must_use]
+    pub fn new(
+        source: &'a Source,
+        workload: &'a Workload,
+        container: &'a Container,
+        options: &'a Options,
+    ) -> Option<Self> {
+        let resolved = resolve::container(&workload.pod, container, &options.runtime);
+        if resolved.outcome == Outcome::Windows {
+            return None;
+        }
+        let answer = Answer::of(&options.runtime, &resolved.request);
+        let held = answer.resolution.as_ref().map_or_else(Held::default, |resolution| {
+            Held::of(resolution, resolved.request.no_new_privs, options.entrypoint)
+        });
+        let exposure = Exposure::of(&workload.pod, container);
+        Some(Self { source, workload, container, options, resolved, held, exposure, answer })
+    }
+
+    /// What the runtime is asked for.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.resolved.request
+    }
+
+    /// The sets; where the runtime refuses words of the request, as if those were not there.
+    #[must_use]
+    pub fn resolution(&self) -> Option<&Resolution> {
+        self.answer.resolution.as_ref()
+    }
+
+    /// The sets with the most in them.
+    #[must_use]
+    pub fn most(&self) -> Option<&Sets> {
+        self.resolution().map(Resolution::most)
+    }
+
+    /// Whether `privileged: true` makes both lists void.
+    #[must_use]
+    pub fn is_privileged(&self) -> bool {
+        self.request().privileged
+    }
+
+    /// The runtime as a person calls it: `containerd`, `CRI-O`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        self.options.runtime.engine.title()
+    }
+
+    /// The words of a list, each with where it is written.
+    pub fn words(&self, list: List) -> impl Iterator<Item = (Word, Span)> + '_ {
+        let items: Vec<&Spanned<String>> = match list {
+            List::Add => self.container.security.add().collect(),
+            List::Drop => self.container.security.drop().collect(),
+        };
+        self.request().words(list).zip(items).map(|(word, item)| (word, item.span))
+    }
+
+    /// Of what a set of [`Subject::resolution`] owes to a word: the word in the request. The
+    /// answer may have been worked out with refused words set aside.
+    #[must_use]
+    pub fn whole(&self, word: &Word) -> Word {
+        Word { index: self.answer.index(word.list, word.index), ..word.clone() }
+    }
+
+    /// The container as a person calls it: ``container `web` ``.
+    #[must_use]
+    pub fn container_name(&self) -> String {
+        let kind = match self.container.list {
+            ContainerList::InitContainers => "init container",
+            ContainerList::Containers => "container",
+            ContainerList::EphemeralContainers => "ephemeral container",
+        };
+        match self.container.name.as_str() {
+            "" => format!("{kind} {}", self.container.index),
+            name => format!("{kind} `{name}`"),
+        }
+    }
+
+    /// How dangerous `capability` is here, if it is held at all.
+    #[must_use]
+    pub fn danger(&self, capability: Capability) -> Danger {
+        danger::of(capability, self.held.reach(), &self.exposure)
+    }
+
+    /// How bad it is that `capability` is held the way it is; `None` if it is not.
+    ///
+    /// A smaller set never gives a worse answer: neither the danger of a capability nor the way
+    /// in which it is held grows when another goes.
+    #[must_use]
+    pub fn severity_of(&self, capability: Capability) -> Option<Severity> {
+        let danger = self.danger(capability).severity;
+        match self.held.by(capability) {
+            Holding::No => None,
+            Holding::ByEntrypoint => Some(danger.milder(2)),
+            Holding::Regainable => Some(danger.milder(1)),
+            Holding::Permitted | Holding::Effective => Some(danger),
+        }
+    }
+
+    /// The worst of [`Subject::severity_of`] over `set`; `None` if nothing of it is held.
+    #[must_use]
+    pub fn severity_of_set(&self, set: CapSet) -> Option<Severity> {
+        set.iter().filter_map(|capability| self.severity_of(capability)).max()
+    }
+
+    /// How sure a statement about what is effective can be: the user may be the image's.
+    #[must_use]
+    pub fn confidence(&self) -> Confidence {
+        let known = self.request().user != User::Unknown;
+        let plain =
+            self.options.entrypoint == Entrypoint::Plain || self.request().user == User::Root;
+        if known && plain { Confidence::High } else { Confidence::Medium }
+    }
+
+    /// The one capability that a word of `add` or `drop` stands for in whatever spelling.
+    #[must_use]
+    pub fn one(word: &Word) -> Option<Capability> {
+        match word.meant() {
+            Some(Meaning::One(capability)) => Some(capability),
+            _ => None,
+        }
+    }
+
+    /// The names of `set`, the most dangerous first.
+    #[must_use]
+    pub fn by_danger(&self, set: CapSet) -> String {
+        let mut members: Vec<Capability> = set.iter().collect();
+        members.sort_by_key(|c| std::cmp::Reverse((self.severity_of(*c), is_big_four(*c))));
+        words::list(&members.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    /// Adds to `finding` why the worst of `set` are dangerous here, and what makes them so.
+    #[must_use]
+    pub fn explain_danger(&self, mut finding: Finding, set: CapSet) -> Finding {
+        let Some(worst) = self.severity_of_set(set).filter(|worst| *worst > Severity::Note) else {
+            return finding;
+        };
+        let mut reasons: Vec<(String, Vec<Capability>)> = Vec::new();
+        for capability in set.iter().filter(|c| self.severity_of(*c) == Some(worst)) {
+            let danger = self.danger(capability);
+            for (span, text) in danger.because {
+                if !finding.related.iter().any(|label| label.span == span) {
+                    finding = finding.related(span, text);
+                }
+            }
+            match reasons.iter_mut().find(|(why, _)| *why == danger.why) {
+                Some((_, members)) => members.push(capability),
+                None => reasons.push((danger.why, vec![capability])),
+            }
+        }
+        for (why, members) in reasons {
+            let names: Vec<String> = members.iter().map(ToString::to_string).collect();
+            finding = finding.note(format!("{}: {why}", words::list(&names)));
+        }
+        finding
+    }
+}

@@ -1,0 +1,198 @@
+//! The rules against their specifications in `tests/rules/`, and the registry against itself.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dropcap_check::fix::{Class, Remedy};
+use dropcap_check::render::text::held;
+use dropcap_check::{Entrypoint, Finding, Fixes, Options, RULES, Rule, Selection, check};
+use manifest::{Manifest, Span};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/rules")
+}
+
+/// A fenced block of a Markdown file.
+#[derive(Debug, PartialEq)]
+struct Block {
+    /// What stands behind the fence.
+    info: String,
+    /// The text inside.
+    body: String,
+    /// The bytes of the body in the file.
+    at: std::ops::Range<usize>,
+}
+
+fn blocks(markdown: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(String, usize)> = None;
+    let mut offset = 0;
+    for line in markdown.split_inclusive('\n') {
+        let next = offset + line.len();
+        match (line.trim_end().strip_prefix("```"), open.take()) {
+            (Some(info), None) => open = Some((info.to_owned(), next)),
+            (Some(_), Some((info, start))) => {
+                let at = start..offset;
+                blocks.push(Block { info, body: markdown[at.clone()].to_owned(), at });
+            }
+            (None, still) => open = still,
+        }
+        offset = next;
+    }
+    assert_eq!(open, None, "a block is not closed");
+    blocks
+}
+
+/// The options that the words behind `yaml` ask for.
+fn options(rule: &Rule, info: &str) -> Options {
+    let mut options =
+        Options { selection: Selection::new(&[rule.id], &[]).unwrap(), ..Options::default() };
+    for word in info.split_whitespace().skip(1) {
+        match word.split_once('=') {
+            Some(("runtime", name)) => options.runtime = name.parse().unwrap(),
+            Some(("entrypoint", "plain")) => options.entrypoint = Entrypoint::Plain,
+            _ => panic!("unknown word {word:?} behind yaml"),
+        }
+    }
+    options
+}
+
+/// A finding as a specification writes it.
+fn written(manifest: &Manifest, finding: &Finding) -> String {
+    let place = |span: Span| {
+        let source = &manifest.source;
+        let last = Span { start: span.end.max(span.start + 1) - 1, end: span.end };
+        format!("{}-{}", source.position(span.start), source.position(last.start))
+    };
+    let mut text = String::new();
+    let _ =
+        writeln!(text, "{} {}: {}", place(finding.primary.span), finding.severity, finding.message);
+    for label in &finding.related {
+        let _ = writeln!(text, "    see {}: {}", place(label.span), label.text);
+    }
+    let before = held(&finding.before);
+    match &finding.remedy {
+        Remedy::Edit(fix) => {
+            let _ = writeln!(text, "    held: {before} -> {}", held(&fix.after));
+            let costs: String = fix.costs.iter().map(|cost| format!("; {cost}")).collect();
+            let _ = writeln!(text, "    fix: {}: {}{costs}", fix.class, fix.title);
+            assert_eq!(fix.class == Class::Safe, fix.costs.is_empty(), "{}", fix.title);
+        }
+        Remedy::None { why } => {
+            assert!(!why.is_empty(), "no edit, and no reason: {}", finding.message);
+            let _ = writeln!(text, "    held: {before}");
+            let _ = writeln!(text, "    fix: none: {why}");
+        }
+    }
+    text
+}
+
+fn found(rule: &Rule, info: &str, yaml: &str) -> String {
+    let manifest = manifest::parse("spec.yaml", yaml);
+    assert_eq!(manifest.problems, [], "{}", rule.id);
+    let checked = check(&manifest, &options(rule, info));
+    assert!(!checked.containers.is_empty());
+    assert!(checked.findings.iter().all(|finding| finding.rule == rule));
+    let all: Vec<String> = checked.findings.iter().map(|f| written(&manifest, f)).collect();
+    all.join("\n")
+}
+
+#[test]
+fn rules_find_what_their_specifications_say() {
+    let update = std::env::var_os("DROPCAP_UPDATE").is_some();
+    let mut examples = 0;
+    for rule in RULES {
+        let path = folder().join(format!("{}.md", rule.id));
+        let markdown =
+            fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let blocks = blocks(&markdown);
+        let mut changes = Vec::new();
+        let (mut clean, mut dirty) = (0, 0);
+        for (index, block) in blocks.iter().enumerate() {
+            if !block.info.starts_with("yaml") {
+                assert_eq!(block.info, "findings", "{}", path.display());
+                continue;
+            }
+            let expected = blocks.get(index + 1).filter(|next| next.info == "findings");
+            let expected =
+                expected.unwrap_or_else(|| panic!("{}: no findings block", path.display()));
+            let got = found(rule, &block.info, &block.body);
+            *(if got.is_empty() { &mut clean } else { &mut dirty }) += 1;
+            examples += 1;
+            if update {
+                changes.push((expected.at.clone(), got));
+            } else {
+                let line = markdown[..block.at.start].lines().count() + 1;
+                assert_eq!(got, expected.body, "{}:{line}", path.display());
+            }
+        }
+        assert!(clean > 0 && dirty > 0, "{}: examples of both kinds are needed", rule.id);
+        let mut updated = markdown.clone();
+        for (at, text) in changes.into_iter().rev() {
+            updated.replace_range(at, &text);
+        }
+        if updated != markdown {
+            fs::write(&path, updated).unwrap();
+        }
+    }
+    assert!(examples >= 40, "{examples} examples");
+}
+
+#[test]
+fn every_rule_has_a_specification_and_nothing_else_has() {
+    let rules: BTreeSet<String> = RULES.iter().map(|rule| format!("{}.md", rule.id)).collect();
+    assert_eq!(rules.len(), RULES.len(), "a name is used twice");
+    let files: BTreeSet<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .collect();
+    assert_eq!(files, rules);
+}
+
+#[test]
+fn every_rule_has_a_file_a_page_and_a_decision_about_edits() {
+    for rule in RULES {
+        let file = format!("src/rules/{}.rs", rule.id.replace('-', "_"));
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(), "{file}");
+        let headings: Vec<&str> =
+            rule.page.lines().filter_map(|line| line.trim().strip_prefix("## ")).collect();
+        assert_eq!(
+            headings,
+            ["What it does", "Why is this bad?", "Example", "Use instead", "Fix"],
+            "{}",
+            rule.id
+        );
+        assert!(rule.summary().ends_with('.') && rule.summary().len() < 160, "{}", rule.summary());
+        let (Fixes::Offered(why) | Fixes::Never(why)) = rule.fixes;
+        assert!(!why.is_empty(), "{}", rule.id);
+    }
+}
+
+/// What a page shows as bad is found, and what it says to use instead is clean for all rules.
+#[test]
+fn the_examples_of_the_pages_are_true() {
+    for rule in RULES {
+        let page: String = rule
+            .page
+            .lines()
+            .map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n")
+            .collect();
+        let yaml: Vec<Block> = blocks(&page).into_iter().filter(|b| b.info == "yaml").collect();
+        let [bad, good] = yaml.as_slice() else { panic!("{}: two blocks of yaml", rule.id) };
+        assert_ne!(found(rule, "yaml", &bad.body), "", "{}", rule.id);
+        let manifest = manifest::parse("page.yaml", good.body.as_str());
+        assert_eq!(manifest.problems, []);
+        let checked = check(&manifest, &Options::default());
+        assert_eq!(checked.containers.len(), 1);
+        let left: Vec<&str> = checked.findings.iter().map(|f| f.rule.id).collect();
+        let accepted: &[&str] = match rule.id {
+            // SYS_TIME is less than everything, and still dangerous.
+            "add-all" | "privileged" | "unknown-capability" => &["dangerous-capability"],
+            _ => &[],
+        };
+        assert_eq!(left, accepted, "{}", rule.id);
+    }
+}
