@@ -1,5 +1,7 @@
 //! Waiting for a command in place of whoever started us: signals go on to it, its end comes back.
 
+use std::time::Duration;
+
 use sys::process::Exit;
 use sys::signal::{self, Blocked};
 
@@ -34,17 +36,33 @@ impl Forwarding {
     /// [`LaunchError::Io`] if the command cannot be waited for.
     pub fn wait(&self, child: &mut Child) -> Result<Exit, LaunchError> {
         loop {
-            if let Some(exit) = child.try_wait()? {
+            if let Some(exit) = self.wait_for(child, None)? {
                 return Ok(exit);
             }
-            let failed = |source| LaunchError::Io { what: "wait for a signal", source };
-            let Some(received) = self.blocked.next(None).map_err(failed)? else { continue };
-            let by_key = received.sender.is_none() && signal::BY_KEY.contains(&received.signal);
-            if received.signal == signal::CHILD || (by_key && !child.leads_group()) {
-                continue;
-            }
-            // It may have ended meanwhile: then there is nobody to tell.
-            let _ = child.signal(received.signal);
         }
+    }
+
+    /// As [`Forwarding::wait`], until a signal came or at most so long: `None` if the command still
+    /// runs. For a caller that has something else to look after; call it again.
+    ///
+    /// # Errors
+    /// [`LaunchError::Io`] if the command cannot be waited for.
+    pub fn wait_for(
+        &self,
+        child: &mut Child,
+        limit: Option<Duration>,
+    ) -> Result<Option<Exit>, LaunchError> {
+        if let Some(exit) = child.try_wait()? {
+            return Ok(Some(exit));
+        }
+        let failed = |source| LaunchError::Io { what: "wait for a signal", source };
+        if let Some(received) = self.blocked.next(limit).map_err(failed)? {
+            let by_key = received.sender.is_none() && signal::BY_KEY.contains(&received.signal);
+            if received.signal != signal::CHILD && (!by_key || child.leads_group()) {
+                // It may have ended meanwhile: then there is nobody to tell.
+                let _ = child.signal(received.signal);
+            }
+        }
+        child.try_wait()
     }
 }

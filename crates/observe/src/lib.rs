@@ -1,1 +1,44 @@
-//! Trace and judge joined for one run.
+//! Trace and judge joined for one run: a command from its `execve` on, or a target that is there.
+
+mod command;
+mod target;
+
+pub use command::{Ended, command};
+pub use target::targets;
+
+use judge::Judgement;
+use launch::LaunchError;
+use record::observation::Recording;
+use trace::TraceError;
+
+/// What one run showed, and what it amounts to.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// What was seen.
+    pub recording: Recording,
+    /// What it amounts to.
+    pub judgement: Judgement,
+}
+
+impl Observed {
+    /// Judges a recording.
+    #[must_use]
+    pub fn of(recording: Recording) -> Self {
+        let judgement = judge::judge(&recording);
+        Self { recording, judgement }
+    }
+}
+
+/// Why a run could not be observed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// It could not be traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The command could not be started, or not be waited for.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// Signals could not be held back, which no kernel refuses.
+    #[error("cannot wait for a signal: {0}")]
+    Signal(std::io::Error),
+}

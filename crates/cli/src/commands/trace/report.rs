@@ -1,0 +1,202 @@
+//! A judged trace for a person, and as JSON.
+
+use std::io::{self, Write};
+
+use caps::CapSet;
+use judge::{Judgement, Need, Verdict};
+use observe::Observed;
+use record::observation::{Recording, Target};
+use record::requirement::Use;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
+
+/// How many uses of a need are shown without `-v`.
+const USES: usize = 3;
+
+/// Prints what a target needs, for what, and what to write.
+pub fn print(observed: &Observed, ui: &Ui) -> io::Result<()> {
+    let Observed { recording, judgement } = observed;
+    let mut out = ui.out();
+    header(&mut out, recording, judgement)?;
+    for need in &judgement.needs {
+        print_need(&mut out, need, ui)?;
+    }
+    if !judgement.needs.is_empty() {
+        writeln!(out)?;
+    }
+    dismissed(&mut out, judgement, ui)?;
+    for site in &judgement.unknown_sites {
+        writeln!(
+            out,
+            "{YELLOW}unknown call site:{YELLOW:#} {} ({} times)",
+            site.line(),
+            site.count
+        )?;
+    }
+    for reason in &judgement.incomplete {
+        writeln!(out, "{RED}incomplete:{RED:#} {reason}")?;
+    }
+    suggestion(&mut out, judgement)
+}
+
+fn header(out: &mut impl Write, recording: &Recording, judgement: &Judgement) -> io::Result<()> {
+    let solution = judgement.solution();
+    let (needed, doubtful) = (solution.needed.len(), solution.doubtful.len());
+    let seconds = recording.duration_ns as f64 / 1e9;
+    let from = if recording.start_seen { "from its start" } else { "start not seen" };
+    let counted = |n: usize, word: &str| format!("{n} {word}");
+    writeln!(
+        out,
+        "{BOLD}{}{BOLD:#}: {}, {}  {DIM}watched {seconds:.1} s {from}, {} programs, {} on Linux {}{DIM:#}\n",
+        name(&recording.target),
+        counted(needed, "needed"),
+        counted(doubtful, "doubtful"),
+        recording.processes.len(),
+        recording.machine.backend,
+        recording.machine.kernel,
+    )
+}
+
+fn name(target: &Target) -> String {
+    match target {
+        Target::Command { argv } => argv.join(" "),
+        Target::Process { pid } => format!("pid/{pid}"),
+        Target::Cgroup { path } => format!("cgroup{path}"),
+        Target::Container(c) => match (&c.namespace, &c.pod, &c.name) {
+            (Some(namespace), Some(pod), Some(name)) => format!("{namespace}/{pod}/{name}"),
+            (_, _, Some(name)) => name.clone(),
+            _ => c.id.clone(),
+        },
+    }
+}
+
+fn print_need(out: &mut impl Write, need: &Need, ui: &Ui) -> io::Result<()> {
+    let (style, word) = match need.verdict {
+        Verdict::Needed => (BOLD, "needed"),
+        Verdict::Doubtful => (YELLOW, "doubtful"),
+    };
+    let shown = if ui.verbosity() > 0 { need.uses.len() } else { USES.min(need.uses.len()) };
+    for (index, used) in need.uses.iter().take(shown).enumerate() {
+        if index == 0 {
+            write!(out, "  {style}{:<18}{style:#} {word:<9} ", need.capability.to_string())?;
+        } else {
+            write!(out, "  {:<18} {:<9} ", "", "")?;
+        }
+        writeln!(out, "{}", use_line(used))?;
+        if ui.verbosity() > 0 {
+            writeln!(out, "  {:<28} {DIM}{}: {}{DIM:#}", "", used.site, used.why)?;
+        }
+    }
+    if need.uses.len() > shown {
+        writeln!(out, "  {:<28} {DIM}and {} more (-v){DIM:#}", "", need.uses.len() - shown)?;
+    }
+    let others = need.alternatives.without(need.capability);
+    if !others.is_empty() {
+        writeln!(out, "  {:<28} {DIM}or instead: {others}{DIM:#}", "")?;
+    }
+    let remedies = if ui.verbosity() > 0 { need.remedies.len() } else { 1 };
+    for remedy in need.remedies.iter().take(remedies) {
+        writeln!(out, "  {:<28} {GREEN}without it:{GREEN:#} {}", "", remedy.how)?;
+    }
+    Ok(())
+}
+
+/// `chown /var/lib/x to 33:33 by nginx (main), 5 times, refused: EPERM`.
+fn use_line(used: &Use) -> String {
+    let mut line = format!("{} by {}", used.what, used.by);
+    if used.count > 1 {
+        line += &format!(", {} times", used.count);
+    }
+    if used.refused > 0 {
+        line += ", refused";
+        match used.returned.as_deref() {
+            Some("ok") => line += ", the call succeeded all the same",
+            Some(returned) => line += &format!(": {returned}"),
+            None => {}
+        }
+    }
+    line
+}
+
+fn dismissed(out: &mut impl Write, judgement: &Judgement, ui: &Ui) -> io::Result<()> {
+    if judgement.dismissed.is_empty() {
+        return Ok(());
+    }
+    let checks: u64 = judgement.dismissed.iter().map(|d| d.count).sum();
+    let set: CapSet = judgement.dismissed.iter().map(|d| d.capability).collect();
+    let only = set - judgement.add();
+    if ui.verbosity() == 0 {
+        let asked = if only.is_empty() {
+            String::new()
+        } else {
+            format!(": asked for, not needed: {only}")
+        };
+        return writeln!(out, "{DIM}{checks} checks are no need{asked} (-v says why){DIM:#}\n");
+    }
+    writeln!(out, "{DIM}no need:{DIM:#}")?;
+    for no in &judgement.dismissed {
+        writeln!(
+            out,
+            "  {:<18} {:>6} times at {}: {}",
+            no.capability.to_string(),
+            no.count,
+            no.site,
+            no.why
+        )?;
+    }
+    writeln!(out)
+}
+
+/// The `securityContext` to write, the doubtful ones marked.
+fn suggestion(out: &mut impl Write, judgement: &Judgement) -> io::Result<()> {
+    let solution = judgement.solution();
+    writeln!(out, "securityContext:\n  capabilities:\n    drop: [\"ALL\"]")?;
+    if solution.add().is_empty() {
+        if !judgement.complete {
+            writeln!(out, "    {DIM}# nothing seen is not nothing needed: see above{DIM:#}")?;
+        }
+        return Ok(());
+    }
+    writeln!(out, "    add:")?;
+    for capability in solution.add() {
+        if solution.doubtful.contains(capability) {
+            writeln!(out, "    - {capability} {DIM}# doubtful: try without{DIM:#}")?;
+        } else {
+            writeln!(out, "    - {capability}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    version: u32,
+    targets: Vec<Watched<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Watched<'a> {
+    target: &'a Target,
+    start_seen: bool,
+    needed: CapSet,
+    doubtful: CapSet,
+    judgement: &'a Judgement,
+}
+
+/// All targets, as one document.
+pub fn json(observed: &[Observed]) -> Result<String, Failure> {
+    let targets = observed.iter().map(|o| Watched {
+        target: &o.recording.target,
+        start_seen: o.recording.start_seen,
+        needed: o.judgement.solution().needed,
+        doubtful: o.judgement.solution().doubtful,
+        judgement: &o.judgement,
+    });
+    let report = Report { version: 1, targets: targets.collect() };
+    serde_json::to_string_pretty(&report).map_err(Failure::new)
+}
