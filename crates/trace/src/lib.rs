@@ -1,1 +1,34 @@
-//! The kernel's capability checks, seen by eBPF, aggregated in the kernel, attributed to a process tree, cgroup or container.
+//! The kernel's capability checks, seen by eBPF, aggregated in the kernel, attributed to a process
+//! tree, cgroup or container.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), dropcap_trace::TraceError> {
+//! use dropcap_trace::{Options, Scope, Tracer};
+//!
+//! let mut tracer = Tracer::load(Options::default())?;
+//! tracer.watch(Scope::process(4711))?;
+//! // … call `poll` while it runs …
+//! let recording = tracer.finish()?;
+//! # Ok(()) }
+//! ```
+//!
+//! It sees and judges nothing: what a check means is `judge`'s part. The kernel side is
+//! `src/bpf/`, its compiled object is committed (`cargo xtask bpf`).
+
+mod abi;
+mod address;
+pub mod backend;
+mod error;
+mod existing;
+mod recording;
+mod scope;
+mod syscalls;
+mod target;
+mod tracer;
+
+pub use backend::{Attempt, Backend, Unavailable, missing_privilege, probe};
+pub use error::TraceError;
+pub use scope::Scope;
+pub use syscalls::name as syscall_name;
+pub use target::{FindError, ParseTargetError, TargetName};
+pub use tracer::{Options, Progress, Results, Tracer};

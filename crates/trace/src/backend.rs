@@ -1,0 +1,215 @@
+//! The ways in which the kernel lets capability checks be seen; which of them work here is found
+//! out by trying, never by the kernel's version.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint};
+use aya::{Btf, BtfError, Ebpf, EbpfLoader};
+use caps::{CapSet, Capability};
+use sys::procfs::Procfs;
+
+use crate::error::TraceError;
+
+/// Where the kernel's type information is.
+pub const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+#[cfg(target_arch = "x86_64")]
+static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/captrace.x86_64.bpf.o"));
+#[cfg(not(target_arch = "x86_64"))]
+static OBJECT: Option<&[u8]> = None;
+
+/// A way of seeing capability checks. All give the same observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// The tracepoint `capability:cap_capable` (commit d48da4d5ed7b, Linux 6.14), its arguments typed.
+    TpBtf,
+    /// The same tracepoint, its arguments as plain numbers.
+    RawTp,
+}
+
+impl Backend {
+    /// All, the preferred first.
+    pub const ALL: [Self; 2] = [Self::TpBtf, Self::RawTp];
+
+    /// The word for it in a recording: `tp_btf`, `raw_tp`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TpBtf => "tp_btf",
+            Self::RawTp => "raw_tp",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One backend tried.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Which.
+    pub backend: Backend,
+    /// Whether it works, or why not.
+    pub outcome: Result<(), Unavailable>,
+}
+
+/// Why a backend does not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// The kernel has no such tracepoint.
+    #[error("the kernel has no tracepoint cap_capable (Linux 6.14 and newer do)")]
+    NoTracepoint,
+    /// The kernel refused although the capabilities are there.
+    #[error("the kernel refuses it ({source}){lockdown}")]
+    Refused {
+        /// What bpf(2) said.
+        source: io::Error,
+        /// `; lockdown is …` if that is on (kernel_lockdown(7)), else empty.
+        lockdown: String,
+    },
+    /// Anything else, the verifier's complaint included.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Tries every backend, loads and attaches it, and lets go of it again. For `doctor`.
+///
+/// # Errors
+/// What is missing for all of them: BTF, privilege, an object for this architecture.
+pub fn probe() -> Result<Vec<Attempt>, TraceError> {
+    check_privilege()?;
+    let btf = read_btf()?;
+    let mut ebpf = load_object(&btf)?;
+    Ok(Backend::ALL
+        .into_iter()
+        .map(|backend| Attempt { backend, outcome: attach(backend, &mut ebpf, &btf) })
+        .collect())
+}
+
+/// The capabilities that tracing needs and this process does not have.
+///
+/// `BPF` and `PERFMON`, or `SYS_ADMIN` for both (`bpf_capable`, `perfmon_capable` in
+/// `include/linux/capability.h`).
+///
+/// # Errors
+/// If `/proc` cannot be read.
+pub fn missing_privilege() -> Result<CapSet, TraceError> {
+    let own = Procfs::new()
+        .process(std::process::id())
+        .map_err(TraceError::bpf("read this process's own capabilities"))?
+        .map(|process| process.caps.effective)
+        .unwrap_or_default();
+    if own.contains(Capability::SYS_ADMIN) {
+        return Ok(CapSet::EMPTY);
+    }
+    Ok([Capability::BPF, Capability::PERFMON].into_iter().filter(|c| !own.contains(*c)).collect())
+}
+
+/// # Errors
+/// [`TraceError::NoPrivilege`].
+pub(crate) fn check_privilege() -> Result<(), TraceError> {
+    let missing = missing_privilege()?;
+    if missing.is_empty() { Ok(()) } else { Err(TraceError::NoPrivilege { missing }) }
+}
+
+/// Reads and parses [`BTF`].
+pub(crate) fn read_btf() -> Result<Btf, TraceError> {
+    Btf::from_sys_fs().map_err(|error| match error {
+        BtfError::FileError { path, error } => TraceError::NoBtf { path, source: error },
+        other => TraceError::Bpf { what: format!("understand {BTF}"), source: other.into() },
+    })
+}
+
+/// Makes the maps and relocates the programs; none is loaded yet.
+pub(crate) fn load_object(btf: &Btf) -> Result<Ebpf, TraceError> {
+    let object = OBJECT.ok_or(TraceError::Architecture { architecture: std::env::consts::ARCH })?;
+    EbpfLoader::new().btf(Some(btf)).load(object).map_err(TraceError::bpf("load the BPF object"))
+}
+
+/// Loads and attaches the program of a backend.
+pub(crate) fn attach(backend: Backend, ebpf: &mut Ebpf, btf: &Btf) -> Result<(), Unavailable> {
+    let outcome = match backend {
+        Backend::TpBtf => attach_tp_btf(ebpf, btf),
+        Backend::RawTp => attach_raw_tp(ebpf, "check_raw_tp", "cap_capable"),
+    };
+    outcome.map_err(|error| explain(&error))
+}
+
+/// The file descriptor of the program of a backend.
+pub(crate) fn check_program_fd(backend: Backend, ebpf: &mut Ebpf) -> Option<BorrowedFd<'_>> {
+    let fd = match backend {
+        Backend::TpBtf => program::<BtfTracePoint>(ebpf, "check_tp_btf").ok()?.fd(),
+        Backend::RawTp => program::<RawTracePoint>(ebpf, "check_raw_tp").ok()?.fd(),
+    };
+    fd.ok().map(|fd| fd.as_fd())
+}
+
+fn attach_tp_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), ProgramError> {
+    let program: &mut BtfTracePoint = program(ebpf, "check_tp_btf")?;
+    program.load("cap_capable", btf)?;
+    program.attach()?;
+    Ok(())
+}
+
+/// Loads a raw tracepoint's program and attaches it.
+pub(crate) fn attach_raw_tp(
+    ebpf: &mut Ebpf,
+    name: &str,
+    tracepoint: &str,
+) -> Result<(), ProgramError> {
+    let program: &mut RawTracePoint = program(ebpf, name)?;
+    program.load()?;
+    program.attach(tracepoint)?;
+    Ok(())
+}
+
+/// A program of the object by its name.
+pub(crate) fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProgramError>
+where
+    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    ebpf.program_mut(name)
+        .ok_or_else(|| ProgramError::InvalidName { name: name.to_owned() })?
+        .try_into()
+}
+
+fn explain(error: &ProgramError) -> Unavailable {
+    let io_error = match error {
+        ProgramError::LoadError { io_error, .. } => io_error,
+        ProgramError::SyscallError(error) => &error.io_error,
+        ProgramError::Btf(BtfError::UnknownBtfTypeName { .. }) => {
+            return Unavailable::NoTracepoint;
+        }
+        other => return Unavailable::Failed(other.to_string()),
+    };
+    match io_error.kind() {
+        // bpf_get_raw_tracepoint() did not find it.
+        io::ErrorKind::NotFound => Unavailable::NoTracepoint,
+        io::ErrorKind::PermissionDenied => {
+            let source = io_error
+                .raw_os_error()
+                .map_or_else(|| io_error.kind().into(), io::Error::from_raw_os_error);
+            Unavailable::Refused { source, lockdown: lockdown() }
+        }
+        _ => Unavailable::Failed(error.to_string()),
+    }
+}
+
+/// Says that lockdown is on: in its confidentiality mode BPF may not read kernel memory.
+fn lockdown() -> String {
+    let file = Path::new("/sys/kernel/security/lockdown");
+    let text = fs::read_to_string(file).unwrap_or_default();
+    match text.split(['[', ']']).nth(1) {
+        None | Some("none") => String::new(),
+        Some(mode) => format!("; the kernel is locked down ({mode}, {})", file.display()),
+    }
+}

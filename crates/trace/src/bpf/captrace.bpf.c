@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel side of the tracer: every capability check of the target's processes, aggregated.
+ *
+ * Two things are kept of a check. `totals` counts it in an array that cannot be full: the set of
+ * capabilities is never lost. `tallies` keeps one entry for all checks that agree in what decides
+ * (struct key), with the call site and evidence; what finds no room there is counted as lost. */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "captrace.h"
+#include "maps.h"
+#include "image.h"
+#include "check.h"
+
+/* The kernel lends its helpers to programs with a licence compatible with the GPL only. */
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* ---- The check, by each way the kernel lets it be seen. A way that knows the options of
+ * cap_capable() passes them; the tracepoint does not. */
+
+SEC("tp_btf/cap_capable")
+int BPF_PROG(check_tp_btf, const struct cred *cred, struct user_namespace *target,
+	     const struct user_namespace *capable, int cap, int ret)
+{
+	struct check check = { .cred = cred, .target = target, .cap = cap, .ret = ret, .opts = OPTS_UNKNOWN };
+
+	return handle(ctx, &check);
+}
+
+SEC("raw_tp/cap_capable")
+int BPF_PROG(check_raw_tp, const struct cred *cred, struct user_namespace *target,
+	     const struct user_namespace *capable, int cap, int ret)
+{
+	struct check check = { .cred = cred, .target = target, .cap = cap, .ret = ret, .opts = OPTS_UNKNOWN };
+
+	return handle(ctx, &check);
+}
+
+/* ---- The target's processes. Raw tracepoints: their arguments are the same on every kernel from
+ * 5.10 on, and nothing but the check itself gains from more. */
+
+SEC("raw_tp/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	u32 tgid = BPF_CORE_READ(parent, tgid);
+	struct process *known = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (!known)
+		return 0;
+	tgid = BPF_CORE_READ(child, tgid);
+	if (tgid != BPF_CORE_READ(child, pid))
+		return 0; /* a thread */
+	struct process process = *known;
+
+	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
+		lose(&state.lost_processes);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct process *known = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (!known && !enters(task, binprm))
+		return 0;
+	struct process process = { .state = COUNTS };
+
+	/* What waited for this execve was the launcher's, not the target's. */
+	identify(task, binprm, known && known->state == COUNTS ? known->file : 0, &process);
+	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY)) {
+		lose(&state.lost_processes);
+		return 0;
+	}
+	if (!state.started_ns) {
+		state.started_ns = bpf_ktime_get_ns();
+		state.first_process = tgid;
+		state.user_namespace = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
+	}
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u32 tgid = id >> 32;
+	u32 tid = id;
+
+	if (!bpf_map_lookup_elem(&processes, &tgid))
+		return 0;
+	if (state.pending && !bpf_map_delete_elem(&pendings, &tid))
+		__sync_fetch_and_add(&state.pending, -1);
+	/* do_exit() has counted this thread out already. */
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (BPF_CORE_READ(signal, live.counter) != 0)
+		return 0;
+	bpf_map_delete_elem(&processes, &tgid);
+	if (tgid == (config.first_process ?: state.first_process) && !state.ended_ns) {
+		/* As wait_task_zombie() answers wait4(2). */
+		state.exit_code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ?
+			BPF_CORE_READ(signal, group_exit_code) :
+			BPF_CORE_READ(task, group_leader, exit_code);
+		state.ended_ns = bpf_ktime_get_ns();
+	}
+	return 0;
+}
+
+/* ---- What a call with a refused check returned. Attached only while such calls are unresolved:
+ * with any program here, every system call of the machine takes the kernel's slow path. */
+
+SEC("raw_tp/sys_exit")
+int BPF_PROG(on_return, struct pt_regs *regs, long result)
+{
+	if (!state.pending)
+		return 0;
+	u32 tid = bpf_get_current_pid_tgid();
+	struct pending *pending = bpf_map_lookup_elem(&pendings, &tid);
+
+	if (!pending)
+		return 0;
+	for (u32 i = 0; i < PENDING; i++) {
+		if (i >= pending->count)
+			break;
+		struct tally *tally = bpf_map_lookup_elem(&tallies, &pending->keys[i]);
+
+		if (!tally)
+			continue;
+		/* The first return; and the first failure, if it is among the first returns. */
+		if (!tally->returns || (result < 0 && tally->result >= 0))
+			tally->result = result;
+		__sync_fetch_and_add(&tally->returns, 1);
+	}
+	if (!bpf_map_delete_elem(&pendings, &tid))
+		__sync_fetch_and_add(&state.pending, -1);
+	return 0;
+}

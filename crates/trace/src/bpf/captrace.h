@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the kernel side and `abi.rs` share: every struct here has its twin there. No padding that
+ * is not named: keys are compared byte by byte. */
+#pragma once
+
+#define STACK_DEPTH 28
+#define TEXT_SIZE 128
+#define PATH_SIZE 512
+#define COMM_SIZE 16
+#define NAME_SIZE 64
+/* Of each table: the native one, then the 32-bit one. */
+#define SYSCALLS 512
+/* How often the return of a refused call is looked at before the first answer is kept for good. */
+#define RETURNS 64
+#define PENDING 6
+
+/* config.mode */
+enum { MODE_OFF = 0, MODE_TREE = 1, MODE_CGROUP = 2 };
+/* config.entry: which execve in the cgroup, of a process that is not followed yet, makes it one. */
+enum { ENTRY_ANY = 0, ENTRY_MOUNT_NAMESPACE = 1, ENTRY_OWN_IMAGE = 2 };
+/* process.state */
+enum { AWAITS_EXEC = 0, COUNTS = 1 };
+/* key.flags */
+enum {
+	GRANTED = 1 << 0,
+	OWN_CREDENTIALS = 1 << 1,
+	IN_BOUNDING = 1 << 2,
+	COMPAT = 1 << 3,
+	NO_AUDIT = 1 << 4,
+	AUDIT_KNOWN = 1 << 5,
+};
+/* key.relation */
+enum { NS_OWN = 0, NS_INNER = 1, NS_OUTER = 2 };
+/* tally.text_kind */
+enum { TEXT_NONE = 0, TEXT_PATH = 1, TEXT_ADDRESS = 2 };
+
+/* Written by user space, read by the programs. */
+struct config {
+	u32 mode;
+	u32 entry;
+	/* MODE_CGROUP: the cgroup's id in the unified hierarchy, and its depth below the root. */
+	u64 cgroup;
+	u32 cgroup_level;
+	/* ENTRY_MOUNT_NAMESPACE: the container's; ENTRY_OWN_IMAGE: the one that never counts. */
+	u32 mount_namespace;
+	/* The target's user namespace; 0: that of the first process that counts. */
+	u32 user_namespace;
+	/* Whether returns of refused calls are being recorded. */
+	u32 results;
+	/* The process whose end is the target's end; 0: the first that counts. */
+	u32 first_process;
+	u32 unused;
+};
+
+/* Written by the programs, read by user space. */
+struct state {
+	u64 lost_checks;
+	u64 lost_stacks;
+	u64 lost_processes;
+	u64 lost_evidence;
+	u64 started_ns;
+	u64 ended_ns;
+	u32 user_namespace;
+	u32 first_process;
+	u32 exit_code;
+	u32 unused;
+	/* Threads whose refused call has not returned yet. */
+	u32 pending;
+	/* Kinds of refused checks seen. */
+	u32 refused;
+};
+
+struct process {
+	u32 image;
+	u32 state;
+	/* The program file, as a number. */
+	u64 file;
+};
+
+/* Processes that run the same program, started by the same program, are one image. */
+struct image_key {
+	u64 file;
+	u64 parent_file;
+	char comm[COMM_SIZE];
+};
+
+struct image {
+	u64 count;
+	u64 first_ns;
+	u32 id;
+	u32 pid;
+	u32 parent_pid;
+	u32 uid;
+	u32 path_size;
+	u32 unused;
+	char comm[COMM_SIZE];
+	/* The names on the way up, the file's own first, each with its NUL. */
+	char path[PATH_SIZE];
+};
+
+struct key {
+	u64 stack;
+	u32 decides;
+	u32 image;
+	u32 uid;
+	/* -1: none */
+	s32 syscall;
+	u8 capability;
+	u8 flags;
+	u8 relation;
+	u8 unused;
+	u32 unused2;
+};
+
+struct tally {
+	u64 count;
+	u64 first_ns;
+	u64 last_ns;
+	u64 arguments[6];
+	s64 result;
+	u32 returns;
+	u32 text_kind;
+	u32 text_size;
+	u32 unused;
+	char text[TEXT_SIZE];
+};
+
+struct stack {
+	u64 depth;
+	u64 frames[STACK_DEPTH];
+};
+
+struct symbol {
+	char name[NAME_SIZE];
+};
+
+/* Which arguments of a system call matter; numbered from 1, 0 is none. */
+struct shape {
+	u8 path;
+	u8 address;
+	u8 address_size;
+	u8 decides;
+	u32 mask;
+};
+
+struct pending {
+	u32 count;
+	u32 unused;
+	struct key keys[PENDING];
+};
+
+struct scratch {
+	struct key key;
+	struct tally tally;
+	struct stack stack;
+	struct symbol symbol;
+	struct pending pending;
+	struct image_key image_key;
+	struct image image;
+	u64 images_made;
+};

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* execve: which process enters the target by it, and what program it now is. */
+#pragma once
+
+static __always_inline struct mount *mount_of(struct vfsmount *mnt)
+{
+	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+}
+
+/* Whether a process that was not followed is the target's from this execve on.
+ *
+ * A runtime's own init runs in the container's cgroup before it executes the entrypoint, and it
+ * may execute itself there (runc copies itself into a memfd against CVE-2019-5736 while it is
+ * still in the runtime's mount namespace). So the image decides, not the cgroup alone. */
+static __always_inline bool enters(struct task_struct *task, struct linux_binprm *binprm)
+{
+	if (config.mode != MODE_CGROUP ||
+	    bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup)
+		return false;
+	if (config.entry == ENTRY_ANY)
+		return true;
+	struct mnt_namespace *ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
+	u32 number = BPF_CORE_READ(ns, ns.inum);
+
+	if (config.entry == ENTRY_MOUNT_NAMESPACE)
+		return number == config.mount_namespace;
+	/* A memfd and a detached mount are in no mount namespace of a process. */
+	struct mount *mount = mount_of(BPF_CORE_READ(binprm, file, f_path.mnt));
+
+	return number != config.mount_namespace && BPF_CORE_READ(mount, mnt_ns) == ns;
+}
+
+/* The names from the file up to the process's root, as d_path() walks, the file's own first. The
+ * size lives in the map: in a register the verifier would follow each of its values apart. */
+static __always_inline void walk(struct task_struct *task, struct path *path, struct image *image)
+{
+	volatile u32 *size = &image->path_size;
+	struct dentry *dentry = path->dentry;
+	struct mount *mount = mount_of(path->mnt);
+	struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
+	struct mount *root_mount = mount_of(BPF_CORE_READ(task, fs, root.mnt));
+
+	for (int i = 0; i < 48; i++) {
+		if (mount == root_mount && dentry == root)
+			return;
+		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+			struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+
+			if (parent == mount)
+				return;
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mount = parent;
+			continue;
+		}
+		u32 at = *size;
+
+		if (at >= PATH_SIZE / 2)
+			break;
+		long copied = bpf_probe_read_kernel_str(image->path + at, PATH_SIZE / 2,
+							BPF_CORE_READ(dentry, d_name.name));
+		if (copied <= 0)
+			break;
+		*size = at + copied;
+		dentry = BPF_CORE_READ(dentry, d_parent);
+	}
+	*size = 0; /* too long to be told whole */
+}
+
+/* Finds or makes the image of a process after its execve. */
+static __always_inline void identify(struct task_struct *task, struct linux_binprm *binprm,
+				     u64 parent_file, struct process *process)
+{
+	struct scratch *room = scratch(1);
+
+	if (!room)
+		return;
+	struct file *file = BPF_CORE_READ(binprm, file);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct image_key *key = &room->image_key;
+
+	process->file = ((u64)BPF_CORE_READ(inode, i_sb, s_dev) << 40) ^ BPF_CORE_READ(inode, i_ino);
+	key->file = process->file;
+	key->parent_file = parent_file;
+	bpf_get_current_comm(key->comm, sizeof(key->comm));
+	struct image *image = bpf_map_lookup_elem(&images, key);
+
+	if (!image) {
+		struct image *fresh = &room->image;
+		struct path path;
+
+		__builtin_memset(fresh, 0, sizeof(*fresh));
+		bpf_core_read(&path, sizeof(path), &file->f_path);
+		fresh->first_ns = bpf_ktime_get_ns();
+		/* Unique without an atomic counter, which would need 5.12: a CPU runs one execve program
+		 * at a time. */
+		fresh->id = bpf_get_smp_processor_id() << 16 | (++room->images_made & 0xffff);
+		fresh->pid = bpf_get_current_pid_tgid() >> 32;
+		fresh->parent_pid = BPF_CORE_READ(task, real_parent, tgid);
+		fresh->uid = BPF_CORE_READ(task, real_cred, euid.val);
+		__builtin_memcpy(fresh->comm, key->comm, sizeof(fresh->comm));
+		walk(task, &path, fresh);
+		long error = bpf_map_update_elem(&images, key, fresh, BPF_NOEXIST);
+
+		if (error && error != -EEXIST)
+			lose(&state.lost_processes);
+		image = bpf_map_lookup_elem(&images, key);
+		if (!image)
+			return;
+	}
+	__sync_fetch_and_add(&image->count, 1);
+	process->image = image->id;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the programs remember. All preallocated: a check may happen where memory may not be asked for. */
+#pragma once
+
+#define MAP(kind, entries, key_type, value_type) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_##kind); \
+		__uint(max_entries, entries); \
+		__type(key, key_type); \
+		__type(value, value_type); \
+	}
+
+struct config config SEC(".data.config") = {};
+struct state state SEC(".bss") = {};
+
+/* By process ID (tgid). */
+MAP(HASH, 32768, u32, struct process) processes SEC(".maps");
+MAP(HASH, 4096, struct image_key, struct image) images SEC(".maps");
+/* By capability, relation and the two low flags: see total(). */
+MAP(ARRAY, 64 * 12, u32, u64) totals SEC(".maps");
+MAP(HASH, 16384, struct key, struct tally) tallies SEC(".maps");
+/* By a 64-bit hash of the frames: the kernel's own stack map loses what collides. */
+MAP(HASH, 8192, u64, struct stack) stacks SEC(".maps");
+/* By return address. */
+MAP(HASH, 8192, u64, struct symbol) symbols SEC(".maps");
+MAP(ARRAY, 2 * SYSCALLS, u32, struct shape) shapes SEC(".maps");
+/* By thread ID. */
+MAP(HASH, 4096, u32, struct pending) pendings SEC(".maps");
+/* Slot 0 for the check, slot 1 for execve: a program does not interrupt itself. */
+MAP(PERCPU_ARRAY, 2, u32, struct scratch) scratches SEC(".maps");
+
+static __always_inline void lose(u64 *counter)
+{
+	__sync_fetch_and_add(counter, 1);
+}
+
+static __always_inline struct scratch *scratch(u32 slot)
+{
+	return bpf_map_lookup_elem(&scratches, &slot);
+}

@@ -1,0 +1,111 @@
+//! What can go wrong when a trace is set up, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::backend::Attempt;
+
+/// Why a trace cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// No object was compiled for this architecture.
+    #[error("tracing is built for x86_64 only; this machine is {architecture}")]
+    Architecture {
+        /// The machine's.
+        architecture: &'static str,
+    },
+    /// The kernel's type information cannot be read.
+    #[error(
+        "cannot read {}: {source}; tracing needs a kernel built with CONFIG_DEBUG_INFO_BTF, \
+         as those of all current distributions are",
+        path.display()
+    )]
+    NoBtf {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The capabilities that bpf(2) asks for are missing.
+    #[error(
+        "tracing needs {missing} and this process does not have {them}; run it as root, or with \
+         these capabilities",
+        them = if missing.len() == 1 { "it" } else { "them" }
+    )]
+    NoPrivilege {
+        /// Which.
+        missing: caps::CapSet,
+    },
+    /// No way of seeing capability checks works on this kernel.
+    #[error("no way to see capability checks works on this kernel: {}", list(attempts))]
+    NoBackend {
+        /// What was tried, each with its reason.
+        attempts: Vec<Attempt>,
+    },
+    /// Loading or attaching something that should work did not.
+    #[error("cannot {what}: {source}")]
+    Bpf {
+        /// What was being done.
+        what: String,
+        /// What the loader or the kernel said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Something of `/proc` or the cgroup file system cannot be read.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Process IDs of this namespace are not those of the kernel side.
+    #[error(
+        "dropcap runs in a PID namespace of its own and cannot follow a process by its number; \
+         run it in the node's (docker run --pid=host; hostPID: true)"
+    )]
+    PidNamespace,
+    /// The process is gone, or never was.
+    #[error("no process {pid}")]
+    NoProcess {
+        /// Its number.
+        pid: u32,
+    },
+    /// The cgroup's number cannot be told from here.
+    #[error("cannot watch cgroup {path}: {why}")]
+    Cgroup {
+        /// As it was named.
+        path: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// One tracer watches one target.
+    #[error("this tracer watches a target already")]
+    Watching,
+    /// There is nothing to tell yet.
+    #[error("this tracer watches nothing yet")]
+    NotWatching,
+}
+
+impl TraceError {
+    pub(crate) fn bpf<E>(what: impl Into<String>) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let what = what.into();
+        move |source| Self::Bpf { what, source: source.into() }
+    }
+
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+fn list(attempts: &[Attempt]) -> String {
+    attempts
+        .iter()
+        .filter_map(|a| Some(format!("{}: {}", a.backend, a.outcome.as_ref().err()?)))
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,116 @@
+//! Processes that were there before the trace: which of them are the target's, and what they run.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, StatxFlags};
+use sys::procfs::Procfs;
+
+use crate::error::TraceError;
+
+/// A process and all its descendants, as `/proc` shows them now.
+pub(crate) fn tree(root: u32) -> Result<BTreeSet<u32>, TraceError> {
+    let procfs = Procfs::new();
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for pid in procfs.pids().map_err(TraceError::bpf("list the processes"))? {
+        // Gone, or another kind of number: then it has no children either.
+        if let Some(parent) = parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    if !procfs.folder(root).exists() {
+        return Err(TraceError::NoProcess { pid: root });
+    }
+    let mut found = BTreeSet::new();
+    let mut next = vec![root];
+    while let Some(pid) = next.pop() {
+        if found.insert(pid) {
+            next.extend(children.remove(&pid).unwrap_or_default());
+        }
+    }
+    Ok(found)
+}
+
+/// The parent's process ID: the fourth field of `/proc/PID/stat`, behind a name that may hold
+/// anything, proc_pid_stat(5).
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after = stat.iter().rposition(|b| *b == b')')? + 1;
+    let rest = String::from_utf8_lossy(&stat[after..]);
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// The processes in a cgroup and those below it.
+pub(crate) fn in_cgroup(folder: &Path) -> Result<BTreeSet<u32>, TraceError> {
+    let mut found = BTreeSet::new();
+    let mut next = vec![folder.to_owned()];
+    while let Some(folder) = next.pop() {
+        let file = folder.join("cgroup.procs");
+        match fs::read_to_string(&file) {
+            Ok(text) => found.extend(text.lines().filter_map(|line| line.parse::<u32>().ok())),
+            // Removed meanwhile, or a threaded cgroup, whose processes its parent lists.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    || error.raw_os_error()
+                        == Some(rustix::io::Errno::OPNOTSUPP.raw_os_error()) => {}
+            Err(error) => {
+                return Err(TraceError::io(format!("read {}", file.display()))(error));
+            }
+        }
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                next.push(entry.path());
+            }
+        }
+    }
+    // 0: a process of a PID namespace that is not below this one.
+    found.remove(&0);
+    Ok(found)
+}
+
+/// Whether a process runs a file of its own mount namespace.
+///
+/// A container runtime's init does not: it runs the runtime's file, which is mounted in the
+/// runtime's namespace, or nowhere (a memfd). `None` if the process is gone or is a zombie.
+pub(crate) fn runs_own_image(pid: u32) -> Option<bool> {
+    let exe = format!("/proc/{pid}/exe");
+    let stat = rustix::fs::statx(CWD, &exe, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok()?;
+    let id = stat.stx_mnt_id.to_string();
+    Some(mounts.lines().any(|line| line.split(' ').next() == Some(&id)))
+}
+
+/// What a process runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Image {
+    pub pid: u32,
+    pub parent: Option<u32>,
+    pub comm: String,
+    pub exe: Option<String>,
+    pub uid: Option<u32>,
+    /// The program file as a number, as `bpf/image.h` makes it.
+    pub file: u64,
+}
+
+/// Reads it; `None` if the process is gone.
+pub(crate) fn image(pid: u32) -> Option<Image> {
+    let process = Procfs::new().process(pid).ok()??;
+    let file = fs::metadata(format!("/proc/{pid}/exe")).map_or(0, |file| {
+        let device = file.dev();
+        // MKDEV() of include/linux/kdev_t.h.
+        let device =
+            u64::from(rustix::fs::major(device)) << 20 | u64::from(rustix::fs::minor(device));
+        device << 40 ^ file.ino()
+    });
+    Some(Image {
+        pid,
+        parent: Some(process.parent).filter(|parent| *parent != 0),
+        comm: process.comm,
+        exe: process.exe.map(|exe| exe.to_string_lossy().into_owned()),
+        uid: Some(process.uids.effective),
+        file,
+    })
+}
