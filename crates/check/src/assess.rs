@@ -119,7 +119,7 @@ fn effect(runtime: &Runtime, before: &Request, after: &Request, entrypoint: Entr
     effect
 }
 
-/// The five sets in the spec, the five of the process, and what it could regain.
+/// The five sets in the spec, the five of the process, and what it has or could regain.
 fn all_sets(sets: &Sets) -> [CapSet; 11] {
     let (a, b) = (&sets.spec, &sets.process);
     [
@@ -133,7 +133,7 @@ fn all_sets(sets: &Sets) -> [CapSet; 11] {
         b.effective,
         b.inheritable,
         b.ambient,
-        sets.regainable,
+        b.permitted | sets.regainable,
     ]
 }
 

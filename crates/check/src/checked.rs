@@ -1,6 +1,6 @@
 //! A manifest checked: every container, every rule.
 
-use manifest::{ContainerList, Manifest, Span};
+use manifest::{ContainerId, ContainerList, Manifest, Span};
 
 use crate::finding::Finding;
 use crate::holding::Held;
@@ -20,8 +20,8 @@ pub struct Checked {
 /// A container that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedContainer {
-    /// The object's place in [`Manifest::workloads`].
-    pub workload: usize,
+    /// Its place in the manifest.
+    pub id: ContainerId,
     /// `kind` of the object.
     pub kind: String,
     /// Its name.
@@ -45,11 +45,11 @@ pub struct CheckedContainer {
 pub fn check(manifest: &Manifest, options: &Options) -> Checked {
     let mut checked = Checked::default();
     for (place, workload) in manifest.workloads.iter().enumerate() {
-        for container in &workload.pod.containers {
+        for (index, container) in workload.pod.containers.iter().enumerate() {
             let subject = Subject::new(&manifest.source, workload, container, options);
             let number = checked.containers.len();
             checked.containers.push(CheckedContainer {
-                workload: place,
+                id: ContainerId { workload: place, container: index },
                 kind: workload.kind.clone(),
                 workload_name: workload.name.clone(),
                 namespace: workload.namespace.clone(),

@@ -14,7 +14,9 @@ pub struct Danger {
     pub capability: Capability,
     /// How bad it is that it is effective.
     pub severity: Severity,
-    /// Why, as a phrase.
+    /// What that is, to follow the name: `a way out of the container`.
+    pub what: &'static str,
+    /// Why, as a sentence.
     pub why: String,
     /// What in the manifest makes it worse, or milder.
     pub because: Vec<(Span, String)>,
@@ -32,16 +34,6 @@ impl Danger {
     pub fn mark(&self) -> &'static str {
         if is_big_four(self.capability) { " (Big Four)" } else { "" }
     }
-
-    /// The remark at the word itself.
-    #[must_use]
-    pub fn label(&self) -> &'static str {
-        match self.severity {
-            Severity::Error => "a way out of the container",
-            Severity::Warning => "dangerous here",
-            Severity::Note => "",
-        }
-    }
 }
 
 /// How dangerous `capability` is where `held` is all that could take effect.
@@ -53,11 +45,13 @@ impl Danger {
 /// The answer never grows when `held` shrinks: only pairs look at it.
 pub(crate) fn of(capability: Capability, held: CapSet, exposure: &Exposure) -> Danger {
     let Some(known) = knowledge(capability) else {
-        let why = "newer than this program, which cannot tell what it allows".to_owned();
-        return Danger { capability, severity: Severity::Warning, why, because: Vec::new() };
+        let why = "It is newer than this program, which cannot tell what it allows.".to_owned();
+        let (severity, what) = (Severity::Warning, "of unknown reach");
+        return Danger { capability, severity, what, why, because: Vec::new() };
     };
     let mut severity = of_reach(known.reach);
-    let mut why = lowercase(&known.why);
+    let mut what = of_what(known.reach);
+    let mut why = known.why.clone();
     let mut because = Vec::new();
     for amplified in &known.amplified {
         let (level, places) = match amplified.by {
@@ -81,8 +75,9 @@ pub(crate) fn of(capability: Capability, held: CapSet, exposure: &Exposure) -> D
             };
         }
     }
-    if known.big_four {
-        severity = severity.max(Severity::Warning);
+    if known.big_four && severity < Severity::Warning {
+        severity = Severity::Warning;
+        what = "a large part of root";
     }
     if let Some(span) = exposure.user_namespace
         && severity > Severity::Note
@@ -90,7 +85,7 @@ pub(crate) fn of(capability: Capability, held: CapSet, exposure: &Exposure) -> D
         severity = severity.milder(1);
         because.push((span, "in a user namespace of its own, which is milder".to_owned()));
     }
-    Danger { capability, severity, why, because }
+    Danger { capability, severity, what, why, because }
 }
 
 const fn of_reach(reach: Reach) -> Severity {
@@ -98,6 +93,15 @@ const fn of_reach(reach: Reach) -> Severity {
         Reach::Itself | Reach::Pod => Severity::Note,
         Reach::Node => Severity::Warning,
         Reach::Escape => Severity::Error,
+    }
+}
+
+const fn of_what(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Itself => "of little use to anybody",
+        Reach::Pod => "power inside the pod",
+        Reach::Node => "power over the node",
+        Reach::Escape => "a way out of the container",
     }
 }
 
@@ -115,17 +119,6 @@ fn place(amplifier: Amplifier, exposure: &Exposure) -> Option<(Span, String)> {
         Amplifier::KernelBug | Amplifier::SeccompUnconfined | Amplifier::With(_) => return None,
     };
     Some((span, text))
-}
-
-/// A sentence as the end of another one.
-fn lowercase(sentence: &str) -> String {
-    let sentence = sentence.trim_end_matches('.');
-    let mut chars = sentence.chars();
-    let second_is_lower = sentence.chars().nth(1).is_some_and(|c| !c.is_uppercase());
-    match chars.next() {
-        Some(first) if second_is_lower => first.to_lowercase().chain(chars).collect(),
-        _ => sentence.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use runtime::{List, Request, Runtime};
 
 use crate::assess::{Assessment, Effect, Verdict};
 use crate::holding::Held;
-use crate::panel::{Answer, panel};
+use crate::panel::{Answer, panel_with};
 use crate::subject::Subject;
 use crate::words;
 
@@ -211,11 +211,7 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
     }
     let after = change.apply(before);
     let (runtime, entrypoint) = (&subject.options.runtime, subject.options.entrypoint);
-    let mut runtimes = panel().to_vec();
-    if !runtimes.contains(runtime) {
-        runtimes.push(runtime.clone());
-    }
-    let assessment = Assessment::new(&runtimes, before, &after, entrypoint);
+    let assessment = Assessment::new(&panel_with(runtime), before, &after, entrypoint);
     let class = match assessment.verdict() {
         Verdict::Safe => Class::Safe,
         Verdict::Unsafe => Class::Unsafe,
@@ -232,7 +228,7 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
     let mut costs = Vec::new();
     let lost = assessment.lost();
     if !lost.is_empty() {
-        costs.push(format!("takes away what could take effect: {lost}"));
+        costs.push(format!("takes away {}, which could take effect", described(lost)));
     }
     if assessment.effects.iter().any(|effect| effect.starts) {
         let on = engines(&assessment, |effect| effect.starts);

@@ -1,6 +1,6 @@
 //! How a check is configured.
 
-use runtime::{Engine, Runtime};
+use runtime::Runtime;
 
 use crate::holding::Entrypoint;
 use crate::rule::Selection;
@@ -16,11 +16,11 @@ pub struct Options {
     pub selection: Selection,
 }
 
-/// containerd's newest release, nothing known of the images, all rules.
+/// The runtime assumed for Kubernetes, nothing known of the images, all rules.
 impl Default for Options {
     fn default() -> Self {
         Self {
-            runtime: Runtime::new(Engine::Containerd),
+            runtime: Runtime::assumed_for_kubernetes(),
             entrypoint: Entrypoint::Unknown,
             selection: Selection::default(),
         }

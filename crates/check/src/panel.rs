@@ -29,6 +29,16 @@ pub fn panel() -> &'static [Runtime] {
     &PANEL
 }
 
+/// The panel with one more, if that is not in it: the runtime that a person named.
+#[must_use]
+pub fn panel_with(runtime: &Runtime) -> Vec<Runtime> {
+    let mut runtimes = panel().to_vec();
+    if !runtimes.contains(runtime) {
+        runtimes.push(runtime.clone());
+    }
+    runtimes
+}
+
 /// The engines that containers run on, each in its newest release.
 #[must_use]
 pub fn engines() -> &'static [Runtime] {

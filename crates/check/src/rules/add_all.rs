@@ -88,8 +88,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             finding = finding.related(span, format!("`{}` has the last word here", drop.text));
         }
         finding = finding.note(
-            "with ALL in both lists Docker and nerdctl grant everything, containerd and CRI-O \
-             nothing, and Podman refuses the container",
+            "With ALL in both lists Docker and nerdctl grant everything, containerd and CRI-O \
+             nothing, and Podman refuses the container.",
         );
     } else {
         finding = finding.label("every capability");

@@ -88,7 +88,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 )
                 .label(format!("spell it {right}"))
                 .sure(Confidence::High)
-                .note(readings.sentence())
+                .note(format!("{}.", readings.sentence()))
                 .fix(subject, &change),
             );
         }

@@ -79,17 +79,17 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let word = subject.whole(&word);
         let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
         let danger = subject.danger(capability);
-        let (name, big) = (subject.container_name(), danger.mark());
-        let way = match subject.held.by(capability) {
-            Holding::Effective | Holding::Permitted => "",
-            Holding::Regainable => " (not root: a set-uid program brings it back)",
-            Holding::ByEntrypoint | Holding::No => " (not root: through the entrypoint's file)",
-        };
-        let message = format!("{name} adds {capability}{big}: {}{way}", danger.why);
+        let (name, mark) = (subject.container_name(), danger.mark());
+        let message = format!("{name} adds {capability}{mark}, {}", danger.what);
         let change = Change::Remove { list: List::Add, word: word.text.clone() };
         let mut finding = Finding::new(&RULE, subject, severity, span, message)
-            .label(danger.label())
+            .note(danger.why)
             .fix(subject, &change);
+        if subject.held.by(capability) < Holding::Permitted {
+            finding = finding.note(
+                "The process is not root and does not hold it, but a set-uid program brings it back.",
+            );
+        }
         for (span, text) in danger.because {
             finding = finding.related(span, text);
         }

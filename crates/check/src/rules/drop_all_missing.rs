@@ -96,8 +96,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             "{name} holds none of {number} in its bounding set now, but a set-uid program brings \
              them back: `drop: [ALL]` is missing"
         ),
-        Holding::ByEntrypoint | Holding::No => format!(
-            "{name} keeps {number} in its bounding set that it cannot use: \
+        Holding::ByEntrypoint => format!(
+            "{name} keeps {number} in its bounding set, for its entrypoint's file if that carries \
+             them: `drop: [ALL]` is missing"
+        ),
+        Holding::No => format!(
+            "{name} keeps {number} in its bounding set that nothing can use: \
              `drop: [ALL]` is missing"
         ),
     };
@@ -105,11 +109,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let (span, label) = place(subject);
     let mut finding = Finding::new(&RULE, subject, severity, span, message).label(label);
     if !kept.is_empty() {
-        finding = finding.note(format!("{engine}'s default: {}", subject.by_danger(kept)));
+        finding = finding.note(format!("{engine}'s default: {}.", subject.by_danger(kept)));
         finding = subject.explain_danger(finding, kept);
     }
     if one_by_one {
-        finding = finding.note("Pod Security restricted asks for `ALL`, spelt so");
+        finding = finding.note("Pod Security restricted asks for `ALL`, spelt so.");
     }
     findings.push(finding.fix(subject, &change(subject)));
 }

@@ -82,10 +82,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let word = subject.whole(&word);
         let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
         let (name, engine) = (subject.container_name(), subject.engine());
-        let message = format!(
-            "{name} is not root, so {capability} is added in vain: {engine} gives it no way \
-             over `execve`"
-        );
+        let message =
+            format!("{name} is not root: {capability} is added and not effective on {engine}");
         let change = Change::Remove { list: List::Add, word: word.text.clone() };
         let mut finding = Finding::new(&RULE, subject, Severity::Note, span, message)
             .label("in the bounding set only");
@@ -100,7 +98,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// What does take effect for a process that is not root.
-fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
+pub(crate) fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
     let engine = subject.engine();
     let mut ways = Vec::new();
     match capability {
@@ -133,16 +131,14 @@ fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
         _ => {}
     }
     let lower = capability.to_string().to_lowercase();
+    let file = format!(
+        "or give it to the program's file in the image (`setcap cap_{lower}+ep`): together with \
+         the `add` it takes effect"
+    );
     ways.push(if subject.request().no_new_privs {
-        format!(
-            "where the image's entrypoint carries the capability (`setcap cap_{lower}+ep`), keep \
-             the `add`: it takes effect, but not in what a shell starts (no_new_privs)"
-        )
+        format!("{file}, in the entrypoint though not in what that starts (no_new_privs)")
     } else {
-        format!(
-            "where the program's file in the image carries the capability (`setcap \
-             cap_{lower}+ep`), keep the `add`: it takes effect"
-        )
+        file
     });
     ways
 }

@@ -70,7 +70,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let text = &word.text;
             let mut finding = Finding::new(&RULE, subject, severity, span, message(subject, &word))
                 .sure(Confidence::High)
-                .note(format!("{}; so does crun 1.29 or newer", Readings::of(&word).sentence()));
+                .note(format!("{}; so does crun 1.29 or newer.", Readings::of(&word).sentence()));
             finding = match suggestion {
                 Some(right) => {
                     let change =

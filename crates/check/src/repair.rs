@@ -1,0 +1,162 @@
+//! The edits of a whole manifest: round after round, until nothing more is to be done.
+//!
+//! Each edit is tried in memory, on the request, against the container as it was in the
+//! beginning; only then is the text touched. What the text comes to is read again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use caps::CapSet;
+use manifest::{ContainerId, Edit, Manifest, Refused, Source};
+use runtime::Request;
+
+use crate::assess::{Assessment, Verdict};
+use crate::checked::{Checked, check};
+use crate::finding::Finding;
+use crate::fix::Class;
+use crate::options::Options;
+use crate::panel::panel_with;
+use crate::rules::RULES;
+
+/// More rounds than any manifest takes: every edit makes a list smaller or its spelling better.
+const MAX_ROUNDS: usize = 16;
+
+/// Up to which class edits are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Consent {
+    /// Only safe ones.
+    #[default]
+    Safe,
+    /// Unsafe ones too.
+    Unsafe,
+}
+
+impl Consent {
+    fn covers(self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Safe => true,
+            Verdict::Unsafe => self == Consent::Unsafe,
+            Verdict::Widens | Verdict::Breaks => false,
+        }
+    }
+}
+
+/// A manifest after its edits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// The text; as it was if there was nothing to do.
+    pub source: Source,
+    /// What was done, in order.
+    pub applied: Vec<Applied>,
+    /// What the manifest came to, with the findings that are left.
+    pub manifest: Manifest,
+    /// What is found in it.
+    pub checked: Checked,
+    /// Edits that the text did not allow, with a snippet to paste.
+    pub refused: Vec<Refused>,
+}
+
+/// An edit that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The container.
+    pub container: ContainerId,
+    /// The name of the rule that asked for it.
+    pub rule: &'static str,
+    /// What was done, as an instruction.
+    pub title: String,
+    /// Its class when it was made.
+    pub class: Class,
+    /// What could take effect somewhere and no longer can.
+    pub lost: CapSet,
+}
+
+/// Makes all edits of `manifest` that `consent` covers.
+#[must_use]
+pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repaired {
+    let original = requests(manifest);
+    let mut repaired = Repaired {
+        source: manifest.source.clone(),
+        applied: Vec::new(),
+        manifest: manifest.clone(),
+        checked: check(manifest, options),
+        refused: Vec::new(),
+    };
+    let mut closed: BTreeSet<ContainerId> = BTreeSet::new();
+    for _ in 0..MAX_ROUNDS {
+        let (edits, applied) = round(&repaired, &original, options, consent, &closed);
+        if edits.is_empty() {
+            break;
+        }
+        let edited = manifest::apply(&repaired.manifest, &edits);
+        closed.extend(edited.refused.iter().map(|refused| refused.container));
+        repaired.refused.extend(edited.refused);
+        if edited.changed.is_empty() {
+            break;
+        }
+        let changed = |applied: &Applied| edited.changed.contains(&applied.container);
+        repaired.applied.extend(applied.into_iter().filter(changed));
+        repaired.manifest = manifest::parse_source(edited.source);
+        repaired.checked = check(&repaired.manifest, options);
+    }
+    repaired.source = repaired.manifest.source.clone();
+    repaired
+}
+
+/// The edits of one round: for each container all that go together.
+fn round(
+    repaired: &Repaired,
+    original: &BTreeMap<ContainerId, Request>,
+    options: &Options,
+    consent: Consent,
+    closed: &BTreeSet<ContainerId>,
+) -> (Vec<Edit>, Vec<Applied>) {
+    let runtimes = panel_with(&options.runtime);
+    let (mut edits, mut applied) = (Vec::new(), Vec::new());
+    let mut now = requests(&repaired.manifest);
+    for finding in in_order(&repaired.checked.findings) {
+        let Some(fix) = finding.remedy.fix() else { continue };
+        let Some(id) = repaired.checked.containers.get(finding.container).map(|c| c.id) else {
+            continue;
+        };
+        let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
+        let after = fix.change.apply(current);
+        if closed.contains(&id) || after == *current {
+            continue;
+        }
+        let step = Assessment::new(&runtimes, current, &after, options.entrypoint);
+        let whole = Assessment::new(&runtimes, first, &after, options.entrypoint);
+        if !consent.covers(step.verdict()) || !consent.covers(whole.verdict()) {
+            continue;
+        }
+        let class = if step.verdict() == Verdict::Safe { Class::Safe } else { Class::Unsafe };
+        edits.extend(fix.change.edits().into_iter().map(|change| Edit { container: id, change }));
+        applied.push(Applied {
+            container: id,
+            rule: finding.rule.id,
+            title: fix.title.clone(),
+            class,
+            lost: step.lost(),
+        });
+        now.insert(id, after);
+    }
+    (edits, applied)
+}
+
+/// Container by container, in the order of the rules.
+fn in_order(findings: &[Finding]) -> Vec<&Finding> {
+    let mut ordered: Vec<&Finding> = findings.iter().collect();
+    let place = |finding: &Finding| RULES.iter().position(|rule| *rule == finding.rule);
+    ordered.sort_by_key(|finding| (finding.container, place(finding)));
+    ordered
+}
+
+fn requests(manifest: &Manifest) -> BTreeMap<ContainerId, Request> {
+    let workloads = manifest.workloads.iter().enumerate();
+    let containers = workloads.flat_map(|(workload, object)| {
+        object.pod.containers.iter().enumerate().map(move |(container, found)| {
+            let context = resolve::Context::of(&object.pod, found);
+            (ContainerId { workload, container }, context.request(found))
+        })
+    });
+    containers.collect()
+}
