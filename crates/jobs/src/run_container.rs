@@ -211,8 +211,13 @@ pub fn plain(request: &Request, options: &Options) -> Result<Plan, PlanError> {
     let request = Request { user: User::from(uid), ..request.clone() };
     let (runtime, sets) = decide(runtime, &request, uid, &mut remarks)?;
     let mut spec = spec(&options.command, &sets, request.no_new_privs)?;
-    if let Some(account) = account {
-        spec = spec.user(account.uid, account.gid, account.groups);
+    match account {
+        Some(account) => spec = spec.user(account.uid, account.gid, account.groups),
+        None if runtime.engine == Engine::Linux && nothing_asked(&request) => {
+            // No runtime, no user, no word: nothing changes, which anybody may have.
+            spec.state = sys::credentials::own_state().map_err(unreadable)?;
+        }
+        None => {}
     }
     Ok(Plan { spec, runtime, sets, remarks })
 }
@@ -280,20 +285,16 @@ fn decide(
     uid: u32,
     remarks: &mut Vec<Remark>,
 ) -> Result<(Runtime, Sets), PlanError> {
-    let failed = |source| LaunchError::Io { what: "read this process's own capabilities", source };
-    let own = sys::credentials::own_state().map_err(failed)?;
+    let own = sys::credentials::own_state().map_err(unreadable)?;
     let known = CapSet::up_to(sys::credentials::last_capability());
     let ideal = resolve_for(&runtime.clone().with_own(known), request)?;
-    let by_all = |reason: &Reason| {
-        matches!(reason, Reason::AddedByAll { .. } | Reason::Privileged | Reason::PlainRoot)
-    };
     let (mut named, mut all) = (CapSet::EMPTY, CapSet::EMPTY);
     for capability in ideal.spec.bounding {
-        let reason = ideal.fate(capability).bounding_reason;
-        if by_all(&reason) {
-            all.insert(capability);
-        } else {
-            named.insert(capability);
+        match ideal.fate(capability).bounding_reason {
+            Reason::AddedByAll { .. } | Reason::Privileged => all.insert(capability),
+            // What a process without a container inherits was not asked for.
+            Reason::PlainRoot => {}
+            _ => named.insert(capability),
         }
     }
     for (limit, own) in [(own.bounding, SetName::Bounding), (own.permitted, SetName::Permitted)] {
@@ -307,14 +308,25 @@ fn decide(
     if !all.is_subset(held) {
         remarks.push(Remark::AllIsLess { without: all - held });
     }
+    // If all of it can be had, a daemon that refuses a name it need not grant (Docker, under drop)
+    // is no reason to refuse here.
     let runtime = runtime.with_own(held);
-    let sets = resolve_for(&runtime, request)?;
+    let sets =
+        if ideal.spec.bounding.is_subset(held) { ideal } else { resolve_for(&runtime, request)? };
     remarks.extend(sets.odd.iter().filter(|o| ignored(o)).cloned().map(Remark::Ignored));
     let asked = request.privileged || !request.add.is_empty();
     if uid != 0 && asked && !sets.spec.bounding.is_empty() && sets.process.effective.is_empty() {
         remarks.push(Remark::NothingEffective { uid, engine: runtime.engine });
     }
     Ok((runtime, sets))
+}
+
+fn nothing_asked(request: &Request) -> bool {
+    request.add.is_empty() && request.drop.is_empty() && !request.privileged
+}
+
+fn unreadable(source: std::io::Error) -> LaunchError {
+    LaunchError::Io { what: "read this process's own capabilities", source }
 }
 
 fn resolve_for(runtime: &Runtime, request: &Request) -> Result<Sets, PlanError> {
