@@ -167,7 +167,7 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
             }
         }
     }
-    let requirements = requirement::join(requirements);
+    let requirements = requirement::tally(requirements);
     let incomplete = incomplete(recording, &requirements);
     Judgement {
         needs: needs(&requirements),

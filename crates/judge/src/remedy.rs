@@ -9,6 +9,7 @@ use record::requirement::{Place, Remedy};
 use serde::Deserialize;
 
 use crate::role;
+use crate::table::is_call;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,9 +26,9 @@ struct Row {
     /// In one of these system calls; any if empty.
     #[serde(default)]
     syscall: Vec<String>,
-    /// With this argument equal to this.
+    /// With these arguments.
     #[serde(default)]
-    argument: Option<Equals>,
+    arguments: Vec<Equals>,
     /// Only what was seen at start alone.
     #[serde(default)]
     at_start: bool,
@@ -49,8 +50,18 @@ struct Row {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Equals {
+    /// Which, from 0.
     index: usize,
+    /// The bits that count; all 32 if not said.
+    #[serde(default = "int")]
+    mask: u64,
+    /// Their value.
     equals: u64,
+}
+
+/// The bits of an `int` argument: what is above them in the register is noise.
+fn int() -> u64 {
+    u32::MAX.into()
 }
 
 static REMEDIES: LazyLock<Remedies> =
@@ -83,10 +94,10 @@ impl Row {
         let name = syscall.and_then(|s| s.name.as_deref());
         self.capability.contains(&observation.capability)
             && (self.syscall.is_empty()
-                || name.is_some_and(|n| self.syscall.iter().any(|s| s == n)))
-            && self.argument.as_ref().is_none_or(|a| {
+                || name.is_some_and(|n| self.syscall.iter().any(|s| is_call(n, s))))
+            && self.arguments.iter().all(|a| {
                 let given = syscall.and_then(|s| s.arguments.get(a.index));
-                given.is_some_and(|value| value & 0xffff_ffff == a.equals)
+                given.is_some_and(|value| value & a.mask == a.equals)
             })
             && (!self.at_start || at_start)
             && (!self.privileged_port || facts.port.is_some_and(|p| p < 1024))
@@ -147,7 +158,7 @@ fn ids(syscall: &Syscall) -> (Option<u32>, Option<u32>) {
         let id = syscall.arguments[i] as u32;
         (id != 0 && id != u32::MAX).then_some(id)
     };
-    match syscall.name.as_deref() {
+    match syscall.name.as_deref().map(|n| n.strip_suffix("32").unwrap_or(n)) {
         Some("setuid" | "setfsuid") => (id(0), None),
         Some("setreuid" | "setresuid") => (id(1).or_else(|| id(0)), None),
         Some("setgid" | "setfsgid") => (None, id(0)),

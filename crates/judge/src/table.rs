@@ -127,9 +127,14 @@ impl Row {
         at && under
             && self.capability.contains(&capability)
             && (self.syscall.is_empty()
-                || name.is_some_and(|n| self.syscall.iter().any(|s| s == n)))
+                || name.is_some_and(|n| self.syscall.iter().any(|s| is_call(n, s))))
             && self.argument.as_ref().is_none_or(|a| syscall.is_some_and(|s| a.holds(&s.arguments)))
     }
+}
+
+/// Whether a system call is `known`, or its 32-bit twin with wide ids (`chown32`).
+pub(crate) fn is_call(name: &str, known: &str) -> bool {
+    name == known || name.strip_suffix("32") == Some(known)
 }
 
 /// `*` at the start or the end of a pattern stands for anything.

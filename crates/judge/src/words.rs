@@ -37,7 +37,10 @@ pub(crate) fn describe(observation: &Observation) -> String {
     let Some(name) = &syscall.name else {
         return format!("system call {}", syscall.number);
     };
-    match WORDS.sentence.get(name) {
+    // The 32-bit calls with wide ids (`chown32`) are the same calls.
+    let sentence =
+        WORDS.sentence.get(name).or_else(|| WORDS.sentence.get(name.strip_suffix("32")?));
+    match sentence {
         Some(sentence) => fill(sentence, syscall, observation.capability),
         None => match (&syscall.path, &syscall.address) {
             (Some(path), _) => format!("{name} {path}"),

@@ -236,7 +236,7 @@ fn from_text<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ReadError> {
     {
         return serde_json::from_str(text).map_err(|e| syntax(e.to_string()));
     }
-    serde_saphyr::from_str(text).map_err(|e| syntax(e.to_string()))
+    serde_saphyr::from_str(text).map_err(|e| syntax(e.without_snippet().to_string()))
 }
 
 fn text_of(path: &Path, expected: &'static str) -> Result<String, ReadError> {

@@ -226,28 +226,46 @@ impl Requirement {
     }
 }
 
-/// Joins requirements: one for each list of alternatives, one use for each key, in a fixed order.
+/// Joins requirements of different runs: one for each list of alternatives, one use for each key,
+/// in a fixed order. Idempotent, and independent of order.
 #[must_use]
 pub fn join(requirements: impl IntoIterator<Item = Requirement>) -> Vec<Requirement> {
+    gather(requirements, Use::join)
+}
+
+/// Gathers requirements of one run, as [`join`] does, but counts add up.
+#[must_use]
+pub fn tally(requirements: impl IntoIterator<Item = Requirement>) -> Vec<Requirement> {
+    gather(requirements, |known, seen| {
+        let (count, refused) = (known.count + seen.count, known.refused + seen.refused);
+        known.join(seen);
+        (known.count, known.refused) = (count, refused);
+    })
+}
+
+fn gather(
+    requirements: impl IntoIterator<Item = Requirement>,
+    again: impl Fn(&mut Use, &Use),
+) -> Vec<Requirement> {
     type Uses = BTreeMap<(String, String, String), Use>;
-    type Joined = (Option<Verdict>, Uses, BTreeSet<Remedy>);
-    let mut joined: BTreeMap<Vec<Capability>, Joined> = BTreeMap::new();
+    type Gathered = (Option<Verdict>, Uses, BTreeSet<Remedy>);
+    let mut gathered: BTreeMap<Vec<Capability>, Gathered> = BTreeMap::new();
     for requirement in requirements {
-        let (stated, uses, remedies) = joined.entry(requirement.any_of).or_default();
+        let (stated, uses, remedies) = gathered.entry(requirement.any_of).or_default();
         *stated = (*stated).max(requirement.stated);
         remedies.extend(requirement.remedies);
         for seen in requirement.uses {
             let (what, by, site) = seen.key();
             let key = (what.to_owned(), by.to_owned(), site.to_owned());
             match uses.get_mut(&key) {
-                Some(known) => known.join(&seen),
+                Some(known) => again(known, &seen),
                 None => {
                     uses.insert(key, seen);
                 }
             }
         }
     }
-    joined
+    gathered
         .into_iter()
         .map(|(any_of, (stated, uses, remedies))| Requirement {
             any_of,

@@ -32,7 +32,7 @@ fn a_call_is_said_as_a_person_would() {
         ("setresuid to 33", "setresuid", [33, 33, 33, 0, 0, 0], None, None),
         ("setresuid to 33", "setresuid", [UNCHANGED, 33, UNCHANGED, 0, 0, 0], None, None),
         ("setreuid to 0, 33", "setreuid", [0, 33, 7, 0, 0, 0], None, None),
-        ("setgroups to 2 groups", "setgroups", [2, 0, 0, 0, 0, 0], None, None),
+        ("setgroups, 2 in number", "setgroups", [2, 0, 0, 0, 0, 0], None, None),
         ("kill 17 with SIGHUP", "kill", [17, 1, 0, 0, 0, 0], None, None),
         ("kill -1 with SIGKILL", "kill", [UNCHANGED, 9, 0, 0, 0, 0], None, None),
         ("socket AF_INET SOCK_RAW ICMP", "socket", [2, 0x80003, 1, 0, 0, 0], None, None),
