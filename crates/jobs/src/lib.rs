@@ -4,3 +4,4 @@ pub mod accounts;
 pub mod demo;
 mod expand;
 pub mod run_container;
+pub mod ps;

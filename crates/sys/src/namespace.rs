@@ -88,6 +88,15 @@ impl IdMap {
             (offset < range.count).then(|| range.inside.checked_add(offset))?
         })
     }
+
+    /// What an ID inside is seen as from outside; `None` if it is not mapped.
+    #[must_use]
+    pub fn to_outside(&self, inside: u32) -> Option<u32> {
+        self.0.iter().find_map(|range| {
+            let offset = inside.checked_sub(range.inside)?;
+            (offset < range.count).then(|| range.outside.checked_add(offset))?
+        })
+    }
 }
 
 /// As the kernel writes it, one range a line.
@@ -123,6 +132,9 @@ mod tests {
         assert_eq!(map.to_inside(165_536), None);
         assert_eq!(map.to_inside(0), None);
         assert_eq!(map.to_inside(7), Some(65_536));
+        assert_eq!(map.to_outside(1), Some(100_001));
+        assert_eq!(map.to_outside(65_536), Some(7));
+        assert_eq!(map.to_outside(65_537), None);
         assert!(!map.is_identity());
         assert_eq!(map.to_string(), "0 100000 65536\n65536 7 1");
     }

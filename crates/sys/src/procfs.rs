@@ -244,6 +244,24 @@ impl Procfs {
         Folder::open(&self.folder(pid)).map(|folder| folder.namespaces()).unwrap_or_default()
     }
 
+    /// The mount option that hides other users' processes (`hidepid=invisible`), proc(5), if this
+    /// procfs is mounted with one.
+    #[must_use]
+    pub fn hidepid(&self) -> Option<String> {
+        let mounts = fs::read_to_string(self.root.join("self/mounts")).ok()?;
+        let root = self.root.to_str()?;
+        let is_ours = |line: &&str| {
+            let mut fields = line.split(' ');
+            fields.nth(1) == Some(root) && fields.next() == Some("proc")
+        };
+        // The last mount on a folder is the one that is seen.
+        let options = mounts.lines().rfind(is_ours)?.split(' ').nth(3)?;
+        options
+            .split(',')
+            .find(|o| o.starts_with("hidepid=") && !matches!(*o, "hidepid=0" | "hidepid=off"))
+            .map(str::to_owned)
+    }
+
     fn read_process(&self, pid: u32) -> Result<Process, ProcfsError> {
         let path = self.folder(pid);
         let folder = Folder::open(&path)?;

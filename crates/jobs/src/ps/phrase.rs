@@ -36,7 +36,7 @@ impl Phrase {
     /// The shortest way to say `set` where `all` is every capability the kernel has.
     #[must_use]
     pub fn of(set: CapSet, all: CapSet) -> Self {
-        let by_name = Self { more: danger::sorted(set), base: None, less: Vec::new() };
+        let by_name = Self::by_name(set);
         let everything = std::iter::once((Base::All(all.len()), all));
         everything
             .chain(defaults())
@@ -51,6 +51,12 @@ impl Phrase {
             .unwrap_or(by_name)
     }
 
+    /// Every member by its name, whatever set it may be.
+    #[must_use]
+    pub fn by_name(set: CapSet) -> Self {
+        Self { more: danger::sorted(set), base: None, less: Vec::new() }
+    }
+
     fn words(&self) -> usize {
         self.more.len() + self.less.len()
     }
@@ -61,7 +67,9 @@ fn defaults() -> Vec<(Base, CapSet)> {
     let mut named: Vec<(Vec<&'static str>, CapSet)> = Vec::new();
     // nerdctl and Docker's relatives copy containerd's; two names are enough to recognise it.
     for engine in [Engine::Containerd, Engine::Docker, Engine::Podman, Engine::Crio] {
-        let Some(newest) = default_sets().iter().rfind(|row| row.engine == engine) else { continue };
+        let Some(newest) = default_sets().iter().rfind(|row| row.engine == engine) else {
+            continue;
+        };
         match named.iter_mut().find(|(_, set)| *set == newest.set) {
             Some((names, _)) => names.push(engine.title()),
             None => named.push((vec![engine.title()], newest.set)),
