@@ -123,7 +123,7 @@ pub(crate) fn beside(tree: &Tree<'_>, kind: &str, path: &[&str], map: NodeId) ->
         for (index, &(key, _)) in tree.entries(tree.resolve(last)).iter().enumerate() {
             let Some(name) = tree.text(key) else { continue };
             if index == 0 {
-                placer.item(Some(name))
+                placer.item(Some(name), None)
             } else {
                 placer.key(name)
             };
@@ -163,7 +163,8 @@ pub(crate) fn flattened(text: &str, offset: usize) -> Option<Flattened> {
     }
     let mut placer = Placer::new(kind);
     let (mut keys, mut suggestion) = (Vec::new(), String::new());
-    for (at, line) in lines {
+    for (index, &(at, line)) in lines.iter().enumerate() {
+        let next = lines.get(index + 1).and_then(|(_, line)| split_key(line));
         let (dash, rest) = match line.strip_prefix("- ") {
             Some(rest) => ("- ", rest.trim_start()),
             None => ("", line),
@@ -172,7 +173,7 @@ pub(crate) fn flattened(text: &str, offset: usize) -> Option<Flattened> {
         let place = match (dash, key) {
             ("", Some(key)) => placer.key(key),
             ("", None) => None,
-            (_, key) => placer.item(key),
+            (_, key) => placer.item(key, next),
         };
         let Some(place) = place else {
             suggestion.push_str(line);

@@ -126,7 +126,7 @@ fn read_document(
             read.content = match (&header.kind, workloads.len()) {
                 (_, 0) if !reader.problems.is_empty() => Content::Broken,
                 (None, 0) => Content::NotKubernetes,
-                (Some(_), 0) if !carries => Content::Other,
+                (Some(_), 0) => Content::Other,
                 (_, count) => Content::Workloads(count),
             };
             (read.kind, read.api_version) = (header.kind, header.api_version);

@@ -3,7 +3,7 @@
 use crate::indentation;
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
-use crate::tree::NodeId;
+use crate::tree::{NodeId, NodeKind};
 use crate::workload::{
     CapList, Capabilities, Container, ContainerList, HostPath, Pod, Port, SecurityContext, Spanned,
 };
@@ -49,8 +49,14 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, node: NodeId, at: &At<'_>) -> Po
         host_paths,
         containers: containers(reader, node, at),
     };
-    if pod.containers.iter().all(|container| container.list != ContainerList::Containers) {
-        let place = reader.tree.get(node, "containers").map_or(node, |entry| entry.key);
+    let regular = reader.tree.get(node, "containers");
+    let list = regular.map(|entry| reader.tree.resolve(entry.value));
+    let is_empty = |list| match &reader.tree.node(list).kind {
+        NodeKind::Seq(items) => items.is_empty(),
+        _ => reader.tree.is_null(list),
+    };
+    if list.is_none_or(is_empty) {
+        let place = regular.map_or(node, |entry| entry.key);
         reader.problem(place, ProblemKind::NoContainers { path: at.to_string() });
     }
     pod

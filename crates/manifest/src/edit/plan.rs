@@ -91,7 +91,7 @@ impl Planner<'_, '_> {
             Place::Empty(entry) => return self.fill(security, entry, &New::Map(lists)),
             Place::Here(entry) => entry.value,
         };
-        let (mut patches, mut missing) = (Vec::new(), Vec::new());
+        let (mut patches, mut missing, mut gone) = (Vec::new(), Vec::new(), None);
         for list in [List::Drop, List::Add] {
             let goal = goal.list(list);
             if !goal.changes_something() {
@@ -101,9 +101,7 @@ impl Planner<'_, '_> {
             match (self.place(capabilities, list.key(), true)?, &goal.slots) {
                 (Place::Missing, Some(_)) => missing.push((list.key(), new())),
                 (Place::Missing, None) => {}
-                (Place::Empty(entry) | Place::Here(entry), None) => {
-                    patches.extend(self.remove(capabilities, entry)?);
-                }
+                (Place::Empty(entry) | Place::Here(entry), None) => gone = Some(entry),
                 (Place::Empty(entry), Some(_)) => {
                     patches.extend(self.fill(capabilities, entry, &new())?);
                 }
@@ -118,6 +116,15 @@ impl Planner<'_, '_> {
                     })?);
                 }
             }
+        }
+        let only = self.tree.entries(capabilities).len() == 1;
+        if let Some(entry) = gone.filter(|_| only && self.tree.node(capabilities).flow) {
+            // In brackets, the new entries stand where the old one did.
+            let range = self.tree.span(entry.key).start..self.end_of_entry(entry)?;
+            return Ok(vec![Patch::replace(range, self.flow_entries(capabilities, &missing).1)]);
+        }
+        if let Some(entry) = gone {
+            patches.extend(self.remove(capabilities, entry)?);
         }
         if !missing.is_empty() {
             patches.extend(self.append(capabilities, missing)?);
@@ -214,15 +221,8 @@ impl Planner<'_, '_> {
         let text = self.tree.text;
         if self.tree.node(map).flow {
             let end = self.tree.span(last_value).end.max(self.tree.span(last_key).end);
-            let (layout, place) = self.flow_place(map);
-            let separator = match place.lines {
-                Some(lines) => format!(",{}{}", layout.eol, lines.indent),
-                None => ", ".to_owned(),
-            };
-            let entries = entries.iter().map(|(key, value)| {
-                separator.clone() + &render::flow_entry(key, value, &layout, place)
-            });
-            return Ok(vec![Patch::insert(end, entries.collect::<String>())]);
+            let (separator, entries) = self.flow_entries(map, &entries);
+            return Ok(vec![Patch::insert(end, separator + &entries)]);
         }
         let column = column(text, self.tree.span(first).start);
         let lines = render::block(&entries, column, &self.layout);
@@ -271,7 +271,12 @@ impl Planner<'_, '_> {
         }
         // Blank lines behind a block scalar are part of it if it keeps them (`|+`).
         let keeps = self.tree.text(last).is_some_and(|t| t.ends_with("\n\n") || t == "\n");
-        if keeps { end } else { line_end(text, text[..end].trim_end().len()) }
+        if !keeps {
+            return line_end(text, text[..end].trim_end().len());
+        }
+        // The parser may have read the indentation of the next line already.
+        let start = line_start(text, end);
+        if text[start..end].trim().is_empty() { start } else { line_end(text, end) }
     }
 
     /// Takes an entry out of a mapping that has others.
@@ -284,7 +289,7 @@ impl Planner<'_, '_> {
             return Err(Refusal::Anchor { what: "capabilities", at: value });
         }
         let text = self.tree.text;
-        let end = value.end.max(self.colon(entry.key)?);
+        let end = self.end_of_entry(entry)?;
         if !self.tree.node(map).flow {
             let start = line_start(text, key.start);
             if !text[start..key.start].trim().is_empty() {
@@ -304,6 +309,10 @@ impl Planner<'_, '_> {
         Ok(vec![Patch::delete(range)])
     }
 
+    fn end_of_entry(&self, entry: Entry) -> Result<usize, Refusal> {
+        Ok(self.tree.span(entry.value).end.max(self.colon(entry.key)?))
+    }
+
     fn contains_shared(&self, node: NodeId) -> bool {
         self.tree.node(node).shared
             || self.tree.items(node).iter().any(|&item| self.contains_shared(item))
@@ -313,6 +322,21 @@ impl Planner<'_, '_> {
     fn flow_value(&self, map: NodeId, new: &New) -> String {
         let (layout, place) = self.flow_place(map);
         render::flow(new, &layout, place)
+    }
+
+    /// What stands between two entries of a flow mapping, and new entries with that between them.
+    fn flow_entries(&self, map: NodeId, entries: &[(&'static str, New)]) -> (String, String) {
+        let (layout, place) = self.flow_place(map);
+        let separator = match place.lines {
+            Some(lines) => format!(",{}{}", layout.eol, lines.indent),
+            None => ", ".to_owned(),
+        };
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(key, value)| render::flow_entry(key, value, &layout, place))
+            .collect();
+        let text = entries.join(&separator);
+        (separator, text)
     }
 
     /// The layout inside a flow mapping. In JSON all text is in double quotes.

@@ -157,13 +157,19 @@ impl Placer {
         Some(self.enter(index, key))
     }
 
-    /// A line `- key: …` or `- word`: the innermost open list that holds such.
-    pub(super) fn item(&mut self, key: Option<&str>) -> Option<Place> {
-        let index = self.open.iter().rposition(|frame| match (frame.shape, key) {
+    /// A line `- key: …` or `- word`: the innermost open list that holds such, if there is one also
+    /// with the `next` line's key.
+    pub(super) fn item(&mut self, key: Option<&str>, next: Option<&str>) -> Option<Place> {
+        let holds = |frame: &Frame, next: Option<&str>| match (frame.shape, key) {
             (Shape::List(Item::Scalar), None) => true,
-            (Shape::List(item), Some(key)) => self.child(item.shape(), key).is_some(),
+            (Shape::List(item), Some(key)) => {
+                let has = |key| self.child(item.shape(), key).is_some();
+                has(key) && next.is_none_or(has)
+            }
             _ => false,
-        })?;
+        };
+        let index = self.open.iter().rposition(|frame| holds(frame, next));
+        let index = index.or_else(|| self.open.iter().rposition(|frame| holds(frame, None)))?;
         self.open.truncate(index + 1);
         let list = self.open.last_mut()?;
         let Shape::List(item) = list.shape else { return None };

@@ -10,6 +10,8 @@ use crate::workload::Span;
 
 /// The most values kept of one file; a real manifest of [`crate::MAX_BYTES`] stays below.
 pub(crate) const MAX_VALUES: usize = 2_000_000;
+/// A document counts as so many values, for it takes room even with nothing in it.
+const DOCUMENT_WEIGHT: usize = 16;
 /// The most values the aliases of one document may stand for; go-yaml's own bound begins at
 /// 400,000 (`goyaml.v2/decode.go`, `alias_ratio_range_low`).
 pub(crate) const MAX_EXPANSION: u64 = 400_000;
@@ -41,7 +43,10 @@ pub(crate) fn build(text: &str) -> Tree<'_> {
                 let bytes = span.byte_range().unwrap_or_default();
                 builder.event(event, Span { start: bytes.start, end: bytes.end })
             }
-            Err(error) => Err(fault_of(&error, text.len())),
+            Err(error) => {
+                let fault = fault_of(&error, text.len());
+                builder.check_room(fault.at).and(Err(fault))
+            }
         };
         let Err(fault) = fault else { continue };
         let fatal = matches!(fault.kind, ProblemKind::TooManyValues { .. });
@@ -90,7 +95,10 @@ struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), Fault> {
         match event {
-            Event::DocumentStart(..) => self.start = Some(span.start),
+            Event::DocumentStart(..) => {
+                self.start = Some(span.start);
+                self.check_room(span)?;
+            }
             Event::DocumentEnd => self.end_document(Some(span)),
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = match tag.as_deref().map(|tag| tag.core_suffix()) {
@@ -140,15 +148,19 @@ impl<'t> Builder<'t> {
         flow: bool,
         decorated: bool,
     ) -> Result<NodeId, Fault> {
-        if self.tree.nodes.len() >= MAX_VALUES {
-            let kind = ProblemKind::TooManyValues { limit: MAX_VALUES };
-            return Err(Fault { at: span, kind });
-        }
+        self.check_room(span)?;
         self.written += 1;
         #[expect(clippy::cast_possible_truncation, reason = "below MAX_VALUES")]
         let id = NodeId(self.tree.nodes.len() as u32);
         self.tree.nodes.push(Node { kind, span, flow, shared: false, decorated });
         Ok(id)
+    }
+
+    fn check_room(&self, at: Span) -> Result<(), Fault> {
+        if self.tree.nodes.len() + DOCUMENT_WEIGHT * self.tree.documents.len() < MAX_VALUES {
+            return Ok(());
+        }
+        Err(Fault { at, kind: ProblemKind::TooManyValues { limit: MAX_VALUES } })
     }
 
     fn open(
