@@ -59,23 +59,26 @@ struct Entry {
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let asked: Vec<&'static Knowledge> =
         args.names.iter().map(|name| known(name)).collect::<Result<_, _>>()?;
-    let mut out = ui.out();
+    // Written at once: standard output would pass on every line by itself.
+    let mut page = Vec::new();
     if args.json {
         let all = if asked.is_empty() { caps::all_knowledge().iter().collect() } else { asked };
         let capabilities = all.into_iter().map(entry).collect();
-        serde_json::to_writer_pretty(&mut out, &Document { version: JSON_VERSION, capabilities })
-            .map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        let document = Document { version: JSON_VERSION, capabilities };
+        serde_json::to_writer_pretty(&mut page, &document).map_err(std::io::Error::from)?;
+        page.push(b'\n');
     } else if asked.is_empty() {
-        table::write(&mut out, ui)?;
+        table::write(&mut page, ui)?;
     } else {
         for (index, knowledge) in asked.into_iter().enumerate() {
             if index > 0 {
-                writeln!(out)?;
+                writeln!(page)?;
             }
-            card::write(&mut out, knowledge, ui.verbosity() > 0)?;
+            card::write(&mut page, knowledge, ui.verbosity() > 0)?;
         }
     }
+    let mut out = ui.out();
+    out.write_all(&page)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
