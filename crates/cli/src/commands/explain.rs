@@ -1,14 +1,16 @@
 //! `dropcap explain`: what a capability allows, how dangerous it is, who has it by default, how to
-//! live without it.
+//! live without it; and what a rule of `dropcap check` looks for.
 
 mod card;
 mod holders;
+mod page;
 mod table;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use caps::{Capability, Knowledge};
+use check::Rule;
 
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -18,8 +20,9 @@ use holders::Holder;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Capabilities in any spelling; without one, all are listed by danger
-    #[arg(value_name = "CAPABILITY", value_delimiter = ',')]
+    /// Capabilities in any spelling, or rules of `dropcap check`; without one, all capabilities are
+    /// listed by danger
+    #[arg(value_name = "CAPABILITY|RULE", value_delimiter = ',')]
     names: Vec<String>,
     /// Print one JSON document instead of text
     #[arg(long)]
@@ -31,6 +34,7 @@ Examples:
   dropcap explain                        all of them in one table, the most dangerous first
   dropcap explain NET_RAW                net_raw, CAP_NET_RAW and 13 mean the same
   dropcap explain SYS_MODULE             is it in a container's default set?
+  dropcap explain add-all                a rule, as `dropcap check` names it
   dropcap explain --json NET_ADMIN BPF   for a program";
 
 /// The version of the JSON form: `docs/schema/explain-v1.json`.
@@ -42,6 +46,21 @@ const JSON_VERSION: u32 = 1;
 struct Document {
     version: u32,
     capabilities: Vec<Entry>,
+    rules: Vec<RulePage>,
+}
+
+/// One rule in it.
+#[derive(serde::Serialize)]
+struct RulePage {
+    name: &'static str,
+    page: String,
+}
+
+/// What a word on the command line names.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Capability(&'static Knowledge),
+    Rule(&'static Rule),
 }
 
 /// One capability in it.
@@ -57,30 +76,47 @@ struct Entry {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let asked: Vec<&'static Knowledge> =
-        args.names.iter().map(|name| known(name)).collect::<Result<_, _>>()?;
+    let asked: Vec<Subject> =
+        args.names.iter().map(|name| subject(name)).collect::<Result<_, _>>()?;
     // Written at once: standard output would pass on every line by itself.
     let mut page = Vec::new();
     if args.json {
-        let all = if asked.is_empty() { caps::all_knowledge().iter().collect() } else { asked };
-        let capabilities = all.into_iter().map(entry).collect();
-        let document = Document { version: JSON_VERSION, capabilities };
-        serde_json::to_writer_pretty(&mut page, &document).map_err(std::io::Error::from)?;
+        serde_json::to_writer_pretty(&mut page, &document(&asked)).map_err(std::io::Error::from)?;
         page.push(b'\n');
     } else if asked.is_empty() {
         table::write(&mut page, ui)?;
-    } else {
-        for (index, knowledge) in asked.into_iter().enumerate() {
-            if index > 0 {
-                writeln!(page)?;
-            }
-            card::write(&mut page, knowledge, ui.verbosity() > 0)?;
+    }
+    for (index, subject) in asked.iter().enumerate().filter(|_| !args.json) {
+        if index > 0 {
+            writeln!(page)?;
+        }
+        match subject {
+            Subject::Capability(known) => card::write(&mut page, known, ui.verbosity() > 0)?,
+            Subject::Rule(rule) => page::write(&mut page, rule)?,
         }
     }
     let mut out = ui.out();
     out.write_all(&page)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked for, or all capabilities.
+fn document(asked: &[Subject]) -> Document {
+    let mut document =
+        Document { version: JSON_VERSION, capabilities: Vec::new(), rules: Vec::new() };
+    for subject in asked {
+        match subject {
+            Subject::Capability(known) => document.capabilities.push(entry(known)),
+            Subject::Rule(rule) => {
+                document.rules.push(RulePage { name: rule.id, page: page::text(rule) });
+            }
+        }
+    }
+    if asked.is_empty() {
+        document.capabilities.extend(caps::all_knowledge().iter().map(entry));
+    }
+    document
 }
 
 fn entry(knowledge: &'static Knowledge) -> Entry {
@@ -93,16 +129,22 @@ fn entry(knowledge: &'static Knowledge) -> Entry {
     }
 }
 
-/// What is known of the capability named, or an error that says what was meant.
-fn known(name: &str) -> Result<&'static Knowledge, Failure> {
-    let capability = name.parse::<Capability>().map_err(|error| {
+/// What the word names, or an error that says what was meant.
+fn subject(word: &str) -> Result<Subject, Failure> {
+    if let Some(rule) = Rule::find(word) {
+        return Ok(Subject::Rule(rule));
+    }
+    let capability = word.parse::<Capability>().map_err(|error| {
         let failure = Failure::new(&error);
         match error.suggestion {
             Some(_) => failure,
-            None => failure.help("`dropcap explain` lists all capabilities"),
+            None => failure.help(format_args!(
+                "`dropcap explain` lists all capabilities; the rules of `dropcap check` are {}",
+                check::RULES.map(|rule| rule.id).join(", ")
+            )),
         }
     })?;
-    caps::knowledge(capability).ok_or_else(|| {
+    caps::knowledge(capability).map(Subject::Capability).ok_or_else(|| {
         Failure::new(format_args!(
             "capability {capability} is newer than this program, which knows 0 to {}",
             Capability::LAST_KNOWN.number()

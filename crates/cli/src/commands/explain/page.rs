@@ -1,0 +1,31 @@
+//! The page of a rule: its doc comment, as Markdown that reads well in a terminal too.
+
+use std::io::{self, Write};
+
+use check::{Fixes, Rule};
+
+use crate::ui::{BOLD, DIM};
+
+/// Prints it.
+pub fn write(out: &mut impl Write, rule: &Rule) -> io::Result<()> {
+    let fixes = match rule.fixes {
+        Fixes::Offered(how) => format!("fix: {how}"),
+        Fixes::Never(why) => format!("no fix: {why}"),
+    };
+    writeln!(out, "{BOLD}{}{BOLD:#}  {DIM}{fixes}{DIM:#}", rule.id)?;
+    for line in text(rule).lines() {
+        match line.strip_prefix("## ") {
+            Some(heading) => writeln!(out, "{BOLD}{heading}{BOLD:#}")?,
+            // The fences of an example say nothing to a reader of a terminal.
+            None if line.starts_with("```") => {}
+            None => writeln!(out, "{line}")?,
+        }
+    }
+    Ok(())
+}
+
+/// Its Markdown: a doc comment's lines begin with one space.
+pub fn text(rule: &Rule) -> String {
+    let lines = rule.page.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.collect::<Vec<_>>().join("\n")
+}
