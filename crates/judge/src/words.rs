@@ -107,6 +107,10 @@ fn value(slot: &str, syscall: &Syscall, capability: Capability) -> String {
         "ids" => ids(&[int(0), int(1), int(2)][..rest.len().min(3)]),
         "octal" => format!("{:o}", raw(0) & 0o7777),
         "int" => int(0).to_string(),
+        "count" => {
+            let (noun, count) = (rest.first().copied().unwrap_or_default(), number(&rest, syscall));
+            if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+        }
         "hex" => format!("{:#x}", raw(0) as u32),
         "signal" => signal(int(0)),
         "access" => match raw(0) & 3 {

@@ -76,12 +76,16 @@ impl Change for Observation {
     }
 
     fn path(mut self, path: &str) -> Self {
-        self.syscall.as_mut().unwrap().path = Some(path.to_owned());
+        if let Some(syscall) = &mut self.syscall {
+            syscall.path = Some(path.to_owned());
+        }
         self
     }
 
     fn address(mut self, address: &str) -> Self {
-        self.syscall.as_mut().unwrap().address = Some(address.to_owned());
+        if let Some(syscall) = &mut self.syscall {
+            syscall.address = Some(address.to_owned());
+        }
         self
     }
 

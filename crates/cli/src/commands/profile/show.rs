@@ -1,0 +1,170 @@
+//! `dropcap profile show`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use record::merge::verdict_of;
+use record::profile::{API_VERSION, Profile, ProofState, Run, Target};
+use record::requirement::{Place, Remedy, Use, Verdict};
+
+use crate::failure::Failure;
+use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW};
+
+/// Arguments of `dropcap profile show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  dropcap profile show web.yaml
+  dropcap profile show --json web.yaml api.yaml | jq '.items[].spec.capabilities.add'")]
+pub(super) struct Args {
+    /// Profiles in YAML or JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print a list of the profiles as JSON (`docs/schema/profile-v1.json` for each item)
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many uses of one capability are shown without `-v`.
+const USES: usize = 4;
+
+/// As Kubernetes lists objects.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    api_version: &'static str,
+    kind: &'static str,
+    items: Vec<Profile>,
+}
+
+pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let profiles = super::read_all(&args.files)?;
+    let mut out = ui.out();
+    if args.json {
+        let list =
+            List { api_version: API_VERSION, kind: "CapabilityProfileList", items: profiles };
+        serde_json::to_writer_pretty(&mut out, &list).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        for (index, profile) in profiles.iter().enumerate() {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            write(&mut out, profile, ui.verbosity() > 0)?;
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One profile.
+fn write(out: &mut impl Write, profile: &Profile, all: bool) -> io::Result<()> {
+    let lists = &profile.spec.capabilities;
+    writeln!(out, "{BOLD}{}{BOLD:#}{}", profile.metadata.name, subject(&profile.spec.target))?;
+    writeln!(out, "  needed    {GREEN}{}{GREEN:#}", lists.needed)?;
+    writeln!(out, "  doubtful  {YELLOW}{}{YELLOW:#}", lists.doubtful)?;
+    known(out, profile)?;
+    for capability in profile.add() {
+        let verdict = verdict_of(profile, capability).map_or("", Verdict::word);
+        writeln!(out, "\n{BOLD}{capability}{BOLD:#}, {verdict}")?;
+        let requirements: Vec<_> = profile.why(capability).collect();
+        let mut uses: Vec<&Use> =
+            requirements.iter().flat_map(|r| &r.uses).filter(|u| u.is_open()).collect();
+        uses.sort_by_key(|u| (std::cmp::Reverse(u.verdict), u.first_ms));
+        if uses.is_empty() {
+            writeln!(out, "  written by hand: nothing shows what it is for")?;
+        }
+        let shown = if all { uses.len() } else { USES };
+        for seen in uses.iter().take(shown) {
+            writeln!(out, "  {}", seen.line())?;
+            if all || seen.verdict == Verdict::Doubtful {
+                writeln!(out, "    {DIM}{}{DIM:#}", seen.why)?;
+            }
+        }
+        if uses.len() > shown {
+            writeln!(out, "  {DIM}and {} more (-v shows them){DIM:#}", uses.len() - shown)?;
+        }
+        let mut instead = requirements.iter().map(|r| r.set()).reduce(|a, b| a & b);
+        if let Some(set) = &mut instead {
+            set.remove(capability);
+        }
+        if let Some(set) = instead.filter(|set| !set.is_empty()) {
+            writeln!(out, "  instead of it would serve: {set}")?;
+        }
+        let mut remedies: Vec<&Remedy> = requirements.iter().flat_map(|r| &r.remedies).collect();
+        remedies.sort_by_key(|r| r.place);
+        remedies.dedup();
+        if !remedies.is_empty() {
+            writeln!(out, "  to do without:")?;
+        }
+        for remedy in remedies {
+            writeln!(out, "    {}: {}", place(remedy.place), remedy.how)?;
+            if all {
+                writeln!(out, "      {DIM}{}{DIM:#}", remedy.why)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the profile is about, behind its name.
+fn subject(target: &Target) -> String {
+    let mut parts = Vec::new();
+    if let Some(workload) = &target.workload {
+        parts.push(match &target.namespace {
+            Some(namespace) => format!("{workload} in {namespace}"),
+            None => workload.clone(),
+        });
+    }
+    parts.extend(target.container.iter().map(|name| format!("container {name}")));
+    parts.extend(target.image.iter().map(|image| format!("image {image}")));
+    if !target.command.is_empty() {
+        parts.push(format!("command {}", target.command.join(" ")));
+    }
+    if parts.is_empty() { String::new() } else { format!("  {}", parts.join(", ")) }
+}
+
+/// How the answer is known.
+fn known(out: &mut impl Write, profile: &Profile) -> io::Result<()> {
+    let status = &profile.status;
+    match status.proof {
+        ProofState::Proven => {
+            let proofs = status.proofs.iter().filter(|p| p.capabilities == profile.add());
+            for proof in proofs {
+                let (test, trials) = (&proof.test, proof.trials);
+                writeln!(out, "  proof     {GREEN}proven{GREEN:#} in {trials} runs by `{test}`")?;
+            }
+        }
+        ProofState::Unproven => writeln!(out, "  proof     none: traced, not tried")?,
+    }
+    for run in &status.runs {
+        writeln!(out, "  run       {}", one_run(run))?;
+    }
+    if status.complete {
+        writeln!(out, "  complete  yes")?;
+    }
+    for reason in &status.incomplete {
+        writeln!(out, "  complete  {YELLOW}no{YELLOW:#}: {reason}")?;
+    }
+    for site in &status.unknown_sites {
+        writeln!(out, "  unknown   {site}")?;
+    }
+    Ok(())
+}
+
+fn one_run(run: &Run) -> String {
+    let seconds = run.duration_ms as f64 / 1000.0;
+    let when = run.recorded.map(|t| format!("{t}, ")).unwrap_or_default();
+    format!("{when}{seconds:.1} s on kernel {} ({}, {})", run.kernel, run.architecture, run.backend)
+}
+
+fn place(place: Place) -> &'static str {
+    match place {
+        Place::Nothing => "nothing to change",
+        Place::Manifest => "in the manifest",
+        Place::Configuration => "in the program's configuration",
+        Place::Image => "in the image",
+        Place::Node => "on the node",
+    }
+}
