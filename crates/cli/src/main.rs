@@ -2,6 +2,7 @@
 
 mod commands;
 mod failure;
+mod manifests;
 mod ui;
 
 use std::process::ExitCode;

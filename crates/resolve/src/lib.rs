@@ -9,4 +9,4 @@ mod resolved;
 pub use context::{Context, Level, Setting};
 pub use network::{LowPorts, Ping};
 pub use objection::{By, Objection, ObjectionKind};
-pub use resolved::{Outcome, Resolved, container};
+pub use resolved::{Outcome, Resolved, container, word_span};

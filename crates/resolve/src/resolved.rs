@@ -86,8 +86,9 @@ impl Resolved {
     }
 }
 
-/// Where `word` is written.
-fn word_span(word: &Word, container: &Container) -> Option<Span> {
+/// Where `word` is written; `container` is the one it came from.
+#[must_use]
+pub fn word_span(word: &Word, container: &Container) -> Option<Span> {
     let item = match word.list {
         List::Add => container.security.add().nth(word.index),
         List::Drop => container.security.drop().nth(word.index),

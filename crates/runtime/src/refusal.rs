@@ -9,7 +9,8 @@ use crate::request::Word;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The engine checks names and does not know this one.
-    #[error("{engine} refuses to create the container: unknown capability {:?} in {}{}",
+    #[error("{}unknown capability {:?} in {}{}",
+        if *engine == Engine::Linux { String::new() } else { format!("{engine} refuses to create the container: ") },
         word.text, word.list, did_you_mean(*suggestion))]
     UnknownName {
         /// Which engine.

@@ -1,15 +1,131 @@
-//! `dropcap show`.
+//! `dropcap show`: the sets every container really gets, and why.
 
+mod abilities;
+mod compare;
+mod danger;
+mod json;
+mod paragraph;
+mod phrases;
+mod subject;
+mod text;
+
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
-use crate::failure::Failure;
+use caps::{CapSet, Capability};
+use runtime::{Engine, Runtime};
+
+use crate::failure::{ERROR, Failure};
+use crate::manifests;
 use crate::ui::Ui;
+use subject::Subject;
 
 /// Arguments of `dropcap show`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Manifests, folders of them, or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The container runtime, with its version if it matters, or `all` to compare them:
+    /// containerd@2.0, crio@1.28, docker, podman@4.3+crun@1.8, nerdctl, linux, all
+    /// [assumed if not given: containerd@2.0]
+    #[arg(short, long, value_name = "RUNTIME")]
+    runtime: Option<Runtimes>,
+    /// The runtime's default set, where it is configured and not the compiled-in one
+    #[arg(long, value_name = "CAPS")]
+    default_set: Option<CapSet>,
+    /// List only the containers that hold this capability, or can come to hold it
+    #[arg(long, value_name = "CAP")]
+    holds: Option<Capability>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dropcap show web.yaml                        what each container holds, and why
+  dropcap show -v web.yaml                     and why it does not hold the rest
+  dropcap show --runtime all web.yaml          where the runtimes disagree
+  dropcap show --holds SYS_ADMIN k8s/          who holds it, in a whole repository
+  helm template chart | dropcap show -         what a chart would get
+
+The sets are those after the entrypoint's execve. A seccomp profile or an LSM may refuse what a
+capability allows; file capabilities of the image are not looked at.";
+
+/// One runtime, or all.
+#[derive(Debug, Clone)]
+enum Runtimes {
+    One(Box<Runtime>),
+    All,
+}
+
+impl FromStr for Runtimes {
+    type Err = runtime::ParseRuntimeError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word.eq_ignore_ascii_case("all") {
+            return Ok(Self::All);
+        }
+        word.parse().map(|runtime| Self::One(Box::new(runtime)))
+    }
+}
+
+impl Args {
+    /// The runtimes to resolve for, and whether nobody named one.
+    fn runtimes(&self) -> (Vec<Runtime>, bool) {
+        let (mut runtimes, assumed) = match &self.runtime {
+            Some(Runtimes::One(runtime)) => (vec![(**runtime).clone()], false),
+            Some(Runtimes::All) => (Engine::ALL.into_iter().map(Runtime::new).collect(), false),
+            None => (vec![Runtime::assumed_for_kubernetes()], true),
+        };
+        if let Some(set) = self.default_set {
+            for runtime in &mut runtimes {
+                runtime.configured_default = Some(set);
+            }
+        }
+        (runtimes, assumed)
+    }
+}
 
 /// Runs it.
-pub fn run(_args: &Args, _ui: &Ui) -> Result<ExitCode, Failure> {
-    Err(Failure::new("not built yet"))
+pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let (runtimes, assumed) = args.runtimes();
+    let loaded = manifests::load(&args.paths);
+    let whole = manifests::report(&loaded, ui);
+    let mut subjects: Vec<Subject> = loaded
+        .manifests
+        .iter()
+        .flat_map(|manifest| {
+            manifest.containers().map(move |(workload, container)| (manifest, workload, container))
+        })
+        .map(|(manifest, workload, container)| {
+            Subject::new(manifest, workload, container, &runtimes)
+        })
+        .collect();
+    let found = subjects.len();
+    if found == 0 {
+        return Err(manifests::no_containers(&loaded));
+    }
+    if let Some(capability) = args.holds {
+        subjects.retain(|subject| subject.may_hold(capability));
+    }
+    let mut out = BufWriter::new(ui.out());
+    if args.json {
+        let report = json::report(&loaded, &runtimes, assumed, args.holds, &subjects);
+        serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        text::introduction(&mut out, &runtimes, assumed)?;
+        match args.holds {
+            Some(capability) => text::holders(&mut out, &subjects, capability, found)?,
+            None if runtimes.len() > 1 => compare::print(&mut out, &subjects)?,
+            None => text::print(&mut out, &subjects, ui)?,
+        }
+    }
+    out.flush()?;
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(ERROR) })
 }

@@ -1,0 +1,226 @@
+//! The same for a program: one JSON document, versioned.
+
+use caps::{CapSet, CapState, Capability};
+use manifest::{Counts, Loaded, Position, Span};
+use resolve::{LowPorts, Outcome, Ping, Resolved};
+use runtime::{OddWord, Reason, Runtime, Sets, User};
+use serde::Serialize;
+
+use super::abilities::Abilities;
+use super::danger;
+use super::subject::Subject;
+
+/// The version of this format; it changes when a field goes or changes its meaning.
+const VERSION: u32 = 1;
+
+/// The document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report<'a> {
+    version: u32,
+    runtimes: Vec<String>,
+    /// Whether nobody named a runtime.
+    runtime_assumed: bool,
+    /// The filter, if there was one.
+    holds: Option<Capability>,
+    counts: Counts,
+    problems: Vec<ProblemOut<'a>>,
+    containers: Vec<ContainerOut<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProblemOut<'a> {
+    file: &'a str,
+    position: Option<Position>,
+    message: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerOut<'a> {
+    file: &'a str,
+    position: Position,
+    document: usize,
+    api_version: &'a str,
+    kind: &'a str,
+    namespace: Option<&'a str>,
+    workload: &'a str,
+    list: manifest::ContainerList,
+    container: &'a str,
+    image: Option<&'a str>,
+    user: User,
+    run_as_user: Option<i64>,
+    no_new_privs: bool,
+    privileged: bool,
+    user_namespace: bool,
+    runtimes: Vec<AnswerOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AnswerOut {
+    runtime: String,
+    /// Why the container does not start, if it does not.
+    refused: Option<String>,
+    /// What Kubernetes objects to.
+    objections: Vec<ObjectionOut>,
+    default_count: usize,
+    low_ports: LowPorts,
+    ping: Ping,
+    /// One answer, or two (root first) where the image's `USER` decides.
+    answers: Vec<SetsOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectionOut {
+    #[serde(flatten)]
+    objection: resolve::Objection,
+    position: Position,
+    message: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SetsOut {
+    root: bool,
+    process: CapState,
+    spec: CapState,
+    regainable: CapSet,
+    escape_class: Vec<Capability>,
+    can: Vec<&'static str>,
+    cannot: Vec<&'static str>,
+    odd_words: Vec<OddWord>,
+    capabilities: Vec<FateOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FateOut {
+    name: Capability,
+    effective: bool,
+    reason: ReasonOut,
+    bounding: bool,
+    bounding_reason: ReasonOut,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReasonOut {
+    #[serde(flatten)]
+    reason: Reason,
+    phrase: String,
+    position: Option<Position>,
+}
+
+/// Everything found.
+pub fn report<'a>(
+    loaded: &'a Loaded,
+    runtimes: &[Runtime],
+    assumed: bool,
+    holds: Option<Capability>,
+    subjects: &'a [Subject<'a>],
+) -> Report<'a> {
+    let in_text = loaded.manifests.iter().flat_map(|manifest| {
+        manifest.problems.iter().map(|problem| ProblemOut {
+            file: manifest.source.name(),
+            position: Some(manifest.source.position(problem.span.start)),
+            message: problem.kind.to_string(),
+        })
+    });
+    let unread = loaded.failed.iter().map(|error| ProblemOut {
+        file: error.name(),
+        position: None,
+        message: error.to_string(),
+    });
+    Report {
+        version: VERSION,
+        runtimes: runtimes.iter().map(ToString::to_string).collect(),
+        runtime_assumed: assumed,
+        holds,
+        counts: loaded.counts(),
+        problems: unread.chain(in_text).collect(),
+        containers: subjects.iter().map(container).collect(),
+    }
+}
+
+fn container<'a>(subject: &'a Subject<'a>) -> ContainerOut<'a> {
+    let Subject { manifest, workload, container, answers, .. } = subject;
+    let context = &answers[0].context;
+    ContainerOut {
+        file: manifest.source.name(),
+        position: subject.position(container.name_span),
+        document: workload.document,
+        api_version: &workload.api_version,
+        kind: &workload.kind,
+        namespace: workload.namespace.as_deref(),
+        workload: &workload.name,
+        list: container.list,
+        container: &container.name,
+        image: container.image.as_ref().map(|image| image.value.as_str()),
+        user: context.user(),
+        run_as_user: context.run_as_user.map(|uid| uid.value),
+        no_new_privs: context.no_new_privs(),
+        privileged: context.privileged.is_some_and(|privileged| privileged.value),
+        user_namespace: context.user_namespace.is_some(),
+        runtimes: answers.iter().map(|answer| outcome(subject, answer)).collect(),
+    }
+}
+
+fn outcome(subject: &Subject, answer: &Resolved) -> AnswerOut {
+    let objections = answer.objections.iter().map(|objection| ObjectionOut {
+        objection: *objection,
+        position: subject.position(objection.span),
+        message: objection.to_string(),
+    });
+    let resolution = answer.outcome.resolution();
+    AnswerOut {
+        runtime: answer.runtime.to_string(),
+        refused: match &answer.outcome {
+            Outcome::Refused(refusal) => Some(refusal.to_string()),
+            Outcome::Starts(_) | Outcome::Windows => None,
+        },
+        objections: objections.collect(),
+        default_count: answer.runtime.default_set().len(),
+        low_ports: answer.low_ports,
+        ping: answer.ping,
+        answers: resolution
+            .into_iter()
+            .flat_map(runtime::Resolution::sets)
+            .map(|sets| one(subject, answer, sets))
+            .collect(),
+    }
+}
+
+fn one(subject: &Subject, answer: &Resolved, sets: &Sets) -> SetsOut {
+    let Abilities { can, cannot } = Abilities::of(answer, sets);
+    let reason = |reason: Reason| {
+        let span: Option<Span> = answer.span(&reason, subject.container);
+        ReasonOut {
+            phrase: reason.to_string(),
+            position: span.map(|span| subject.position(span)),
+            reason,
+        }
+    };
+    SetsOut {
+        root: sets.root,
+        process: sets.process,
+        spec: sets.spec,
+        regainable: sets.regainable,
+        escape_class: danger::escapes(sets.process.permitted | sets.regainable, &subject.exposure),
+        can,
+        cannot,
+        odd_words: sets.odd.clone(),
+        capabilities: sets
+            .fates()
+            .map(|fate| FateOut {
+                name: fate.capability,
+                effective: fate.effective,
+                reason: reason(fate.reason),
+                bounding: fate.bounding,
+                bounding_reason: reason(fate.bounding_reason),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,419 @@
+//! The sets of containers, for a person.
+
+use std::io::{self, Write};
+
+use caps::{CapSet, CapState, Capability, Reach};
+use resolve::{Outcome, Resolved};
+use runtime::{Fate, Reason, Resolution, Runtime, Sets};
+
+use super::abilities::{self, Abilities};
+use super::paragraph::Paragraph;
+use super::subject::Subject;
+use super::{danger, phrases};
+use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
+
+/// Where the text behind a label starts.
+const COLUMN: usize = 16;
+
+/// Why a bounding set matters to a process that holds nothing.
+const REACH: &str = "within reach of a set-uid program or a file with capabilities";
+
+/// Which runtime the answer is for, and whether anybody said so.
+pub fn introduction(out: &mut dyn Write, runtimes: &[Runtime], assumed: bool) -> io::Result<()> {
+    let names: Vec<String> = runtimes.iter().map(phrases::runtime).collect();
+    let names = check::words::list(&names);
+    let note = if assumed { ", which is assumed: --runtime names another" } else { "" };
+    writeln!(out, "{DIM}For {names}{note}.{DIM:#}\n")
+}
+
+/// Every container, one after the other.
+pub fn print(out: &mut dyn Write, subjects: &[Subject], ui: &Ui) -> io::Result<()> {
+    for (index, subject) in subjects.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        head(out, subject)?;
+        for answer in &subject.answers {
+            container(out, subject, answer, ui)?;
+        }
+    }
+    total(out, subjects)
+}
+
+/// Where it is and what it is called.
+pub fn head(out: &mut dyn Write, subject: &Subject) -> io::Result<()> {
+    let at = subject.position(subject.container.name_span);
+    let name = phrases::clean(subject.manifest.source.name());
+    writeln!(out, "{DIM}{name}:{at}{DIM:#}  {BOLD}{}{BOLD:#}", phrases::subject(subject))
+}
+
+/// Under the head: what comes of it on one runtime.
+fn container(out: &mut dyn Write, subject: &Subject, answer: &Resolved, ui: &Ui) -> io::Result<()> {
+    match &answer.outcome {
+        Outcome::Windows => {
+            line(out, "holds", &Paragraph::new("nothing: Windows has no capabilities"))?;
+        }
+        Outcome::Refused(refusal) => {
+            let why = refusal.word().and_then(|word| subject.word_line(word));
+            let mut text = Paragraph::default().styled("nothing, it does not start:", RED);
+            text = text.text(&phrases::clean(&refusal.to_string()));
+            if let Some(line) = why {
+                text = text.text(&format!("(line {line})"));
+            }
+            line(out, "holds", &text)?;
+        }
+        Outcome::Starts(resolution) => starts(out, subject, answer, resolution, ui)?,
+    }
+    for objection in &answer.objections {
+        let at = subject.position(objection.span).line;
+        let text = Paragraph::default().styled(&format!("line {at}: {objection}"), YELLOW);
+        line(out, "but", &text)?;
+    }
+    Ok(())
+}
+
+fn starts(
+    out: &mut dyn Write,
+    subject: &Subject,
+    answer: &Resolved,
+    resolution: &Resolution,
+    ui: &Ui,
+) -> io::Result<()> {
+    line(out, "user", &Paragraph::new(&phrases::user(subject, &answer.context)))?;
+    line(out, "holds", &balance(answer, resolution))?;
+    line(out, "escape class", &escape(subject, answer, resolution))?;
+    let (most, least) = (resolution.most(), resolution.least());
+    if most.process == least.process {
+        five_sets(out, subject, most)?;
+        why(out, subject, answer, most, true)?;
+    } else {
+        writeln!(out, "  {BOLD}if root{BOLD:#}")?;
+        five_sets(out, subject, most)?;
+        why(out, subject, answer, most, true)?;
+        writeln!(out, "  {BOLD}if not root{BOLD:#}")?;
+        let bounding = most.process.bounding;
+        if least.process == (CapState { bounding, ..CapState::default() }) {
+            nothing_but_bounding(out, least)?;
+        } else {
+            five_sets(out, subject, least)?;
+            why(out, subject, answer, least, false)?;
+        }
+    }
+    if ui.verbosity() > 0 {
+        why_not(out, subject, answer, most)?;
+    }
+    for odd in &most.odd {
+        let mut text = Paragraph::default();
+        if let Some(line) = subject.word_line(&odd.word) {
+            text = text.styled(&format!("line {line}:"), YELLOW);
+        }
+        line(out, "note", &text.styled(&phrases::odd(odd, answer), YELLOW))?;
+    }
+    if matches!(
+        most.fate(Capability::NET_BIND_SERVICE).bounding_reason,
+        Reason::Added { .. } | Reason::AddedByAll { .. }
+    ) && let Some(why) = abilities::low_ports(answer)
+    {
+        line(out, "note", &Paragraph::new(&format!("NET_BIND_SERVICE is not needed: {why}")))?;
+    }
+    able(out, answer, resolution)
+}
+
+/// How much is held, before and after: `14 by default -> 1`.
+fn balance(answer: &Resolved, resolution: &Resolution) -> Paragraph {
+    let default = answer.runtime.default_set() & answer.runtime.own;
+    let count = |sets: &Sets| sets.process.effective.len();
+    let (most, least) = (count(resolution.most()), count(resolution.least()));
+    let now =
+        if most == least { most.to_string() } else { format!("{most} if root, {least} if not") };
+    let style = if most == 0 { GREEN } else { BOLD };
+    Paragraph::new(&format!("{} by default ->", default.len())).styled(&now, style)
+}
+
+/// What of it leads out of the container, and by what help.
+fn escape(subject: &Subject, answer: &Resolved, resolution: &Resolution) -> Paragraph {
+    let held = subject.could_hold(resolution);
+    let found = danger::escapes(held, &subject.exposure);
+    if found.is_empty() {
+        return Paragraph::default().styled("none", GREEN);
+    }
+    let (alone, helped): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|capability| danger::escapes_alone(*capability));
+    let mut text = names(subject, &alone, held);
+    match (alone.len(), helped.len()) {
+        (_, 0) => {}
+        (0, _) => {
+            text = names(subject, &helped, held);
+            if let Some(help) = danger::help(&helped, held, &subject.exposure) {
+                text = text.text(&format!("({help})"));
+            }
+        }
+        (_, more) => text = text.text(&format!("and {more} more as things stand")),
+    }
+    if answer.context.user_namespace.is_some() {
+        text = text.text("(but within the pod's own user namespace only)");
+    }
+    text
+}
+
+/// The five sets by name, equal ones together, and what a set-uid program could have.
+fn five_sets(out: &mut dyn Write, subject: &Subject, sets: &Sets) -> io::Result<()> {
+    let CapState { bounding, permitted, effective, inheritable, ambient } = sets.process;
+    let five = [
+        ("effective", effective),
+        ("permitted", permitted),
+        ("bounding", bounding),
+        ("inheritable", inheritable),
+        ("ambient", ambient),
+    ];
+    let mut groups: Vec<(CapSet, Vec<&str>)> = Vec::new();
+    for (name, set) in five {
+        match groups.iter_mut().find(|(known, _)| *known == set) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((set, vec![name])),
+        }
+    }
+    for (set, labels) in groups {
+        let label = if labels.len() == 5 { "all five sets".to_owned() } else { labels.join(", ") };
+        let text = Paragraph::new(&label).close(":");
+        let text = if set.is_empty() {
+            text.styled("none", DIM)
+        } else if set == CapSet::all_known() {
+            text.styled(&format!("all {}", set.len()), RED)
+        } else {
+            text.then(names(subject, &danger::sorted(set), set))
+        };
+        text.print_hanging(out, 4)?;
+    }
+    if !sets.regainable.is_empty() {
+        let what = if sets.regainable == bounding {
+            "all of the bounding set".to_owned()
+        } else {
+            sets.regainable.to_string()
+        };
+        let text = format!("{REACH}: {what}");
+        Paragraph::default().styled(&text, YELLOW).print_hanging(out, 4)?;
+    }
+    Ok(())
+}
+
+/// The usual answer for a process that is not root, in one sentence.
+fn nothing_but_bounding(out: &mut dyn Write, sets: &Sets) -> io::Result<()> {
+    let reason = sets.process.bounding.iter().next().map(|capability| sets.fate(capability).reason);
+    let reason = reason.unwrap_or(Reason::LostNonRoot);
+    let text = Paragraph::new(&format!("the same bounding set; the other four: none ({reason})"));
+    text.print_hanging(out, 4)?;
+    if !sets.regainable.is_empty() {
+        let text = format!("{REACH}: all of the bounding set");
+        Paragraph::default().styled(&text, YELLOW).print_hanging(out, 4)?;
+    }
+    Ok(())
+}
+
+/// Why each member is there, those with the same reason together; `from` says whether also how it
+/// came into the bounding set.
+fn why(
+    out: &mut dyn Write,
+    subject: &Subject,
+    answer: &Resolved,
+    sets: &Sets,
+    from: bool,
+) -> io::Result<()> {
+    let members = sets.process.bounding | sets.process.permitted;
+    let mut lines = Vec::new();
+    if from {
+        lines.push(group(subject, answer, sets, members, |fate| Some(fate.bounding_reason)));
+    }
+    lines.push(group(subject, answer, sets, members, |fate| {
+        (fate.reason != fate.bounding_reason).then_some(fate.reason)
+    }));
+    for text in lines.into_iter().filter(|text| !text.is_empty()) {
+        Paragraph::default().styled("why", DIM).then(text).print_hanging(out, 4)?;
+    }
+    Ok(())
+}
+
+/// Why each absentee is not there.
+fn why_not(
+    out: &mut dyn Write,
+    subject: &Subject,
+    answer: &Resolved,
+    sets: &Sets,
+) -> io::Result<()> {
+    let absent = CapSet::all_known() - sets.process.bounding - sets.process.permitted;
+    let mut groups: Vec<(String, Vec<Capability>)> = Vec::new();
+    for capability in danger::sorted(absent) {
+        let reason = phrase(subject, answer, &sets.fate(capability).bounding_reason);
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, members)) => members.push(capability),
+            None => groups.push((reason, vec![capability])),
+        }
+    }
+    for (reason, members) in groups {
+        let text = Paragraph::new(&reason).close(":");
+        let text = text.styled(&members.into_iter().collect::<CapSet>().to_string(), DIM);
+        line(out, "not held", &text)?;
+    }
+    Ok(())
+}
+
+/// `NET_RAW SYS_TIME added (line 12); the other 13 default of containerd`.
+fn group(
+    subject: &Subject,
+    answer: &Resolved,
+    sets: &Sets,
+    of: CapSet,
+    reason: impl Fn(Fate) -> Option<Reason>,
+) -> Paragraph {
+    let mut groups: Vec<(String, Vec<Capability>)> = Vec::new();
+    for capability in danger::sorted(of) {
+        let Some(reason) = reason(sets.fate(capability)) else { continue };
+        let reason = phrase(subject, answer, &reason);
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, members)) => members.push(capability),
+            None => groups.push((reason, vec![capability])),
+        }
+    }
+    // The largest comes last: its members are those that are not named.
+    groups.sort_by_key(|(_, members)| members.len());
+    let last = groups.len().saturating_sub(1);
+    let mut text = Paragraph::default();
+    for (index, (reason, members)) in groups.iter().enumerate() {
+        let whole = members.len() == of.len();
+        let who = match members.len() {
+            1 => names(subject, members, sets.process.effective),
+            count if whole => Paragraph::new(&format!("all {count}")),
+            count if index == last && count > 3 => Paragraph::new(&format!("the other {count}")),
+            _ => names(subject, members, sets.process.effective),
+        };
+        text = text.then(who).close(":").text(reason);
+        if index < last {
+            text = text.close(";");
+        }
+    }
+    text
+}
+
+/// A reason, with the line that decided: `added (line 12)`.
+fn phrase(subject: &Subject, answer: &Resolved, reason: &Reason) -> String {
+    let mut words = phrases::clean(&reason.to_string());
+    if let Some(line) = subject.line(answer, reason) {
+        words.push_str(&format!(" (line {line})"));
+    }
+    words
+}
+
+/// What it can and cannot do.
+fn able(out: &mut dyn Write, answer: &Resolved, resolution: &Resolution) -> io::Result<()> {
+    let most = Abilities::of(answer, resolution.most());
+    let least = Abilities::of(answer, resolution.least());
+    let only: Vec<_> =
+        most.can.iter().filter(|words| !least.can.contains(words)).copied().collect();
+    for (label, style, words) in
+        [("can", GREEN, &least.can), ("can if root", GREEN, &only), ("cannot", RED, &most.cannot)]
+    {
+        if !words.is_empty() {
+            let label = format!("  {style}{label}{style:#}{:1$}", "", COLUMN - 2 - label.len());
+            Paragraph::new(&words.join(", ")).print_after(out, &label, COLUMN)?;
+        }
+    }
+    Ok(())
+}
+
+/// The containers that hold one capability, one line each.
+pub fn holders(
+    out: &mut dyn Write,
+    subjects: &[Subject],
+    capability: Capability,
+    looked_at: usize,
+) -> io::Result<()> {
+    for subject in subjects {
+        head(out, subject)?;
+        for answer in &subject.answers {
+            let Some(resolution) = answer.outcome.resolution() else { continue };
+            let ways: Vec<_> = resolution
+                .sets()
+                .filter_map(|sets| Some((holding(sets, capability)?, sets.root)))
+                .collect();
+            let Some(((first, style), _)) = ways.first() else { continue };
+            let mut text = Paragraph::default();
+            if subject.answers.len() > 1 {
+                text = text.text(&phrases::runtime(&answer.runtime)).close(":");
+            }
+            text = text.styled(first, *style);
+            if matches!(resolution, Resolution::ByUser { .. }) {
+                match ways.as_slice() {
+                    [(one, _), (two, _)] if one == two => {}
+                    [_, ((second, style), _)] => {
+                        text = text.text("if root,").styled(second, *style).text("if not");
+                    }
+                    [(_, true)] => text = text.text("if root"),
+                    _ => text = text.text("if not root"),
+                }
+            }
+            let fate = resolution.most().fate(capability);
+            let reason = phrase(subject, answer, &fate.bounding_reason);
+            text.close(":").text(&reason).print_hanging(out, 4)?;
+        }
+    }
+    if !subjects.is_empty() {
+        writeln!(out)?;
+    }
+    let all = check::words::count(looked_at, "container");
+    writeln!(out, "{capability} is held, or within reach, in {} of {all}", subjects.len())
+}
+
+/// In which way it is held.
+fn holding(sets: &Sets, capability: Capability) -> Option<(&'static str, anstyle::Style)> {
+    if sets.process.effective.contains(capability) {
+        Some(("held", RED))
+    } else if sets.process.permitted.contains(capability) {
+        Some(("permitted", YELLOW))
+    } else if sets.regainable.contains(capability) {
+        Some(("within reach of a set-uid program", YELLOW))
+    } else {
+        None
+    }
+}
+
+/// One line at the end, when there is more than one container.
+fn total(out: &mut dyn Write, subjects: &[Subject]) -> io::Result<()> {
+    if subjects.len() < 2 {
+        return Ok(());
+    }
+    let resolutions = |subject: &'_ Subject| -> Vec<Resolution> {
+        subject.answers.iter().filter_map(|answer| answer.outcome.resolution().cloned()).collect()
+    };
+    let escaping = subjects.iter().filter(|subject| {
+        resolutions(subject).iter().any(|resolution| {
+            !danger::escapes(subject.could_hold(resolution), &subject.exposure).is_empty()
+        })
+    });
+    let nothing = subjects.iter().filter(|subject| {
+        resolutions(subject).iter().all(|resolution| resolution.possibly_effective().is_empty())
+    });
+    writeln!(
+        out,
+        "\n{}: {} with nothing, {} in the escape class",
+        check::words::count(subjects.len(), "container"),
+        nothing.count(),
+        escaping.count()
+    )
+}
+
+/// Names with their colours.
+pub fn names(subject: &Subject, members: &[Capability], held: CapSet) -> Paragraph {
+    members.iter().fold(Paragraph::default(), |text, capability| {
+        let style = match danger::reach(*capability, held, &subject.exposure) {
+            Reach::Escape => RED,
+            Reach::Node => YELLOW,
+            Reach::Pod | Reach::Itself => anstyle::Style::new(),
+        };
+        text.styled(&capability.to_string(), style)
+    })
+}
+
+/// A labelled line.
+pub fn line(out: &mut dyn Write, label: &str, text: &Paragraph) -> io::Result<()> {
+    text.print(out, &format!("  {label}"), COLUMN)
+}

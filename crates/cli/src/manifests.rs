@@ -1,0 +1,80 @@
+//! Manifests from the command line: read, and everything that could not be read said aloud.
+
+use std::path::PathBuf;
+
+use manifest::{Loaded, ProblemKind};
+
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// Reads every manifest the paths lead to.
+pub fn load(paths: &[PathBuf]) -> Loaded {
+    manifest::load(paths)
+}
+
+/// Says what could not be read, on standard error, each with file, line and column. Returns
+/// whether everything could be: a template that nobody rendered is a warning, the rest is an error.
+pub fn report(loaded: &Loaded, ui: &Ui) -> bool {
+    for error in &loaded.failed {
+        ui.error(&error.to_string(), None);
+    }
+    let mut errors = loaded.failed.len();
+    for skipped in &loaded.skipped {
+        ui.warning(&format!("{}: left out: {}", skipped.path.display(), skipped.reason));
+    }
+    for manifest in &loaded.manifests {
+        for problem in &manifest.problems {
+            let message = format!("{}: {}", manifest.source.locate(problem.span), problem.kind);
+            if problem.kind.is_template() {
+                ui.warning(&message);
+            } else {
+                errors += 1;
+                ui.error(&message, help(&problem.kind).as_deref());
+            }
+        }
+    }
+    errors == 0
+}
+
+/// What to do about a problem, where that can be said.
+fn help(kind: &ProblemKind) -> Option<String> {
+    match kind {
+        ProblemKind::Misplaced { suggestion: Some(text), .. } => {
+            Some(format!("this may be what was meant:\n{}", indented(text)))
+        }
+        _ => None,
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>()
+}
+
+/// The error for "nothing to look at", which is never a pass.
+pub fn no_containers(loaded: &Loaded) -> Failure {
+    let counts = loaded.counts();
+    let mut looked = vec![format!("{} read", plural(counts.files, "file"))];
+    for (count, noun, what) in [
+        (counts.failed, "file", "not readable"),
+        (counts.broken, "document", "with problems"),
+        (counts.templates, "document", "not rendered (Go templates)"),
+        (counts.other_documents, "document", "without a pod spec"),
+    ] {
+        if count > 0 {
+            looked.push(format!("{} {what}", plural(count, noun)));
+        }
+    }
+    let failure = Failure::new(format_args!("found no containers: {}", looked.join(", ")));
+    if counts.broken + counts.failed + counts.templates == 0 {
+        return failure.help(
+            "expected Kubernetes objects with a pod spec: Pod, Deployment, StatefulSet, DaemonSet, \
+             Job, CronJob, …",
+        );
+    }
+    failure
+}
+
+/// `1 file`, `2 files`.
+fn plural(count: usize, noun: &str) -> String {
+    check::words::count(count, noun)
+}
