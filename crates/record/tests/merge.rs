@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 fn capability() -> impl Strategy<Value = Capability> {
     // Few, so that requirements meet.
-    (0u8..6).prop_map(|n| Capability::from_number(n).unwrap())
+    prop::sample::select(Capability::known().take(6).collect::<Vec<_>>())
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -116,7 +116,10 @@ fn profile() -> impl Strategy<Value = Profile> {
 }
 
 fn merged(profiles: &[&Profile]) -> Profile {
-    merge(profiles.iter().map(|p| (*p).clone())).unwrap()
+    match merge(profiles.iter().map(|p| (*p).clone())) {
+        Some(profile) => profile,
+        None => panic!("nothing to merge"),
+    }
 }
 
 proptest! {
