@@ -10,6 +10,7 @@ mod problem;
 mod reader;
 mod scalar;
 mod source;
+mod template;
 mod tree;
 mod walk;
 mod workload;

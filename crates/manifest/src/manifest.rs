@@ -7,6 +7,7 @@ use crate::object;
 use crate::problem::{Problem, ProblemKind};
 use crate::reader::{At, Reader};
 use crate::source::{ReadError, Source};
+use crate::template;
 use crate::tree::{self, Tree, TreeDocument};
 use crate::workload::{Container, Span, Workload};
 
@@ -180,26 +181,6 @@ fn cause(text: &str, region: Span, problems: &[Problem]) -> Option<(Span, Proble
     if !problems.iter().any(explained) {
         return None;
     }
-    let start = region.start + template_action(document)?;
+    let start = region.start + template::action(document)?;
     Some((Span { start, end: start + 2 }, ProblemKind::Template))
-}
-
-/// Offset of the first `{{` that is neither in a comment nor in quotes on its line.
-fn template_action(text: &str) -> Option<usize> {
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        let (mut quote, mut before) = (None, ' ');
-        for (at, c) in line.char_indices() {
-            match (quote, c) {
-                (None, '#') if before.is_whitespace() => break,
-                (None, '"' | '\'') if !before.is_alphanumeric() => quote = Some(c),
-                (None, '{') if line[at..].starts_with("{{") => return Some(offset + at),
-                (Some(open), _) if c == open => quote = None,
-                _ => {}
-            }
-            before = c;
-        }
-        offset += line.len();
-    }
-    None
 }

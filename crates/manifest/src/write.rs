@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Why a file was not written. It is then as it was before.
+/// Why a file was not written. But for [`WriteError::NotSynced`] it is then as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The system refused.
@@ -14,6 +14,15 @@ pub enum WriteError {
         path: PathBuf,
         /// What was tried.
         action: &'static str,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The new text is there, but whether it outlives a power failure is not known.
+    #[error("{}: written, but its folder cannot be synced: {error}", path.display())]
+    NotSynced {
+        /// The file.
+        path: PathBuf,
         /// What the system said.
         #[source]
         error: io::Error,
@@ -55,7 +64,7 @@ pub enum WriteError {
 /// access control lists are not carried over. A file that does not exist is made.
 ///
 /// # Errors
-/// [`WriteError`]; the file is then unchanged.
+/// [`WriteError`]; but for [`WriteError::NotSynced`] the file is then unchanged.
 pub fn write_whole(path: &Path, text: &str) -> Result<bool, WriteError> {
     replace(path, None, text)
 }
@@ -63,13 +72,14 @@ pub fn write_whole(path: &Path, text: &str) -> Result<bool, WriteError> {
 /// As [`write_whole`], but only if the file still says `before`.
 ///
 /// # Errors
-/// [`WriteError`]; the file is then unchanged.
+/// [`WriteError`]; but for [`WriteError::NotSynced`] the file is then unchanged.
 pub fn replace_whole(path: &Path, before: &str, text: &str) -> Result<bool, WriteError> {
     replace(path, Some(before), text)
 }
 
 fn replace(path: &Path, before: Option<&str>, text: &str) -> Result<bool, WriteError> {
     let fail = |action| move |error| WriteError::Io { path: path.to_owned(), action, error };
+    let not_synced = |error| WriteError::NotSynced { path: path.to_owned(), error };
     let target = match fs::canonicalize(path) {
         Ok(target) => Some(target),
         // A link that leads nowhere is not overwritten.
@@ -86,7 +96,7 @@ fn replace(path: &Path, before: Option<&str>, text: &str) -> Result<bool, WriteE
         };
         let file = temporary(folder, text, None).map_err(fail("write beside it"))?;
         file.persist_noclobber(path).map_err(|error| fail("name it")(error.error))?;
-        sync_folder(folder).map_err(fail("sync its folder"))?;
+        sync_folder(folder).map_err(not_synced)?;
         return Ok(true);
     };
     let metadata = fs::metadata(&target).map_err(fail("look at it"))?;
@@ -114,7 +124,7 @@ fn replace(path: &Path, before: Option<&str>, text: &str) -> Result<bool, WriteE
     };
     let file = temporary(folder, text, Some(&metadata)).map_err(fail("write beside it"))?;
     file.persist(&target).map_err(|error| fail("rename the new text over it")(error.error))?;
-    sync_folder(folder).map_err(fail("sync its folder"))?;
+    sync_folder(folder).map_err(not_synced)?;
     Ok(true)
 }
 
