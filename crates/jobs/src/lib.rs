@@ -2,6 +2,9 @@
 
 pub mod accounts;
 pub mod demo;
+pub mod doctor;
+pub mod proven;
 mod expand;
-pub mod run_container;
+pub mod patch;
 pub mod ps;
+pub mod run_container;

@@ -14,6 +14,9 @@ pub const DEBIAN_IMAGE: &str = "localhost/nginx:latest";
 /// What is in it beyond Debian's minimal base.
 const PACKAGES: &str = "curl,iputils-ping,nginx-light,openssh-client,openssh-server,redis-server";
 
+/// Says which making of the image is there; to be changed with what [`settle`] does.
+const MARK: &str = "nginx redis sshd ping tar su, 2";
+
 /// Debian's suite; the call-site tables and minimal sets of the tests were measured on its programs.
 const SUITE: &str = "bookworm";
 
@@ -39,7 +42,7 @@ pub fn debian_image() -> &'static str {
                 DEBIAN_IMAGE,
             ])
             .output();
-        if label.expect("podman runs").stdout.trim_ascii() != PACKAGES.as_bytes() {
+        if label.expect("podman runs").stdout.trim_ascii() != MARK.as_bytes() {
             import();
         }
     });
@@ -73,7 +76,7 @@ fn import() {
                 "--change",
                 "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             ])
-            .args(["--change", &format!("LABEL dropcap-test={PACKAGES}")])
+            .args(["--change", &format!("LABEL dropcap-test={MARK}")])
             .arg(&archive)
             .arg(DEBIAN_IMAGE),
     );
@@ -94,6 +97,7 @@ fn settle(root: &Path) {
             .arg(root.join("data")),
     );
     succeed(Command::new("chmod").arg("700").arg(root.join("data")));
+    archive(root);
     fs::create_dir_all(root.join("run/sshd")).expect("mkdir");
     fs::create_dir_all(root.join("root/.ssh")).expect("mkdir");
     succeed(
@@ -118,6 +122,23 @@ fn settle(root: &Path) {
         "guest:guest",
         "/home/guest/.ssh",
     ]));
+}
+
+/// An archive whose members come back to a folder after leaving it: by then tar has given the folder
+/// to its owner, and writes into it only by capability.
+fn archive(root: &Path) {
+    let from = root.join("srv/from");
+    fs::create_dir_all(from.join("d")).expect("mkdir");
+    for file in ["d/first", "between", "d/second"] {
+        fs::write(from.join(file), file).expect("a file");
+    }
+    let chroot = |words: &[&str]| succeed(Command::new("chroot").arg(root).args(words));
+    chroot(&["chown", "-R", "www-data:www-data", "/srv/from"]);
+    chroot(&["chmod", "6755", "/srv/from/d/first"]);
+    let members = ["d", "d/first", "between", "d/second"];
+    let mut tar = vec!["tar", "-C", "/srv/from", "--no-recursion", "-cf", "/srv/archive.tar"];
+    tar.extend(members);
+    chroot(&tar);
 }
 
 fn script(path: &Path, text: &str) {

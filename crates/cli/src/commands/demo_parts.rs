@@ -17,13 +17,11 @@ pub struct ServiceArgs {
     port: u16,
     /// The user and group it steps down to
     user: u32,
-    /// Where it keeps its cache
-    folder: PathBuf,
 }
 
 /// Serves until it is killed.
 pub fn serve(args: &ServiceArgs, _ui: &Ui) -> Result<ExitCode, Failure> {
-    let service = Service { port: args.port, user: args.user, folder: args.folder.clone() };
+    let service = Service { port: args.port, user: args.user };
     match service.serve() {
         Ok(never) => match never {},
         Err(why) => Err(Failure::new(why)),
@@ -37,11 +35,16 @@ pub struct ProbeArgs {
     folder: PathBuf,
 }
 
-/// Tries every operation and prints `allowed` or `refused` for each, in order.
+/// Tries every operation and prints `allowed`, `refused` or `untried` for each, in order.
 pub fn probe(args: &ProbeArgs, ui: &Ui) -> Result<ExitCode, Failure> {
     for operation in OPERATIONS {
         let allowed = operation.allowed(&args.folder).map_err(Failure::new)?;
-        writeln!(ui.out(), "{}", if allowed { "allowed" } else { "refused" })?;
+        let word = match allowed {
+            Some(true) => "allowed",
+            Some(false) => "refused",
+            None => "untried",
+        };
+        writeln!(ui.out(), "{}", word)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `dropcap trace`: watch a command, a process, a cgroup or a container, and say what it needs.
 
-mod report;
+pub mod report;
 mod save;
 
 use std::ffi::OsString;
@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use jobs::patch::Incomplete;
 use jobs::run_container;
 use observe::{Ended, ObserveError, Observed};
 use record::observation::Recording;
@@ -79,6 +80,10 @@ pub struct Args {
     #[arg(long, requires = "patch")]
     allow_widen: bool,
 
+    /// Let --patch write a result that is incomplete: a start that was not seen, something lost
+    #[arg(long = "incomplete", requires = "patch")]
+    accept_incomplete: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -86,6 +91,12 @@ pub struct Args {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+impl Args {
+    fn incomplete(&self) -> Incomplete {
+        if self.accept_incomplete { Incomplete::Accept } else { Incomplete::Refuse }
+    }
 }
 
 /// Runs it.
@@ -100,7 +111,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         }
     }
     save::profile(args, &observed, ui)?;
-    save::patch(args, &observed, ui)?;
+    save::patched(args, &observed, ui)?;
     Ok(ExitCode::SUCCESS)
 }
 

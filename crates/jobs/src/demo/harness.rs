@@ -1,9 +1,9 @@
 //! Runs the demo's service under a chosen set, and asks it whether it works.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -50,10 +50,10 @@ impl Harness {
     /// # Errors
     /// [`HarnessError::Folder`].
     pub fn new(program: PathBuf, user: u32, port: u16) -> Result<Self, HarnessError> {
-        // The service is to enter it as an ordinary user.
-        let open = Permissions::from_mode(0o755);
-        let folder = tempfile::Builder::new().prefix("dropcap-demo-").permissions(open).tempdir();
-        Ok(Self { program, user, port, folder: folder.map_err(HarnessError::Folder)?, runs: 0 })
+        let folder = tempfile::Builder::new().prefix("dropcap-demo-").tempdir();
+        let folder = folder.map_err(HarnessError::Folder)?;
+        open(folder.path())?;
+        Ok(Self { program, user, port, folder, runs: 0 })
     }
 
     /// A folder that goes away with the demo.
@@ -73,8 +73,8 @@ impl Harness {
     /// # Errors
     /// [`HarnessError`] if it cannot be started with that set.
     pub fn trial(&mut self, set: CapSet) -> Result<Outcome, HarnessError> {
-        let service = self.fresh()?;
-        let child = self.held(&service, set)?.release()?;
+        let (service, held, _) = self.hold(set)?;
+        let child = held.release()?;
         Ok(match serve(&service, child)? {
             Ok(serving) => {
                 serving.stop()?;
@@ -84,36 +84,33 @@ impl Harness {
         })
     }
 
-    /// The service before its `execve`, so that a tracer can be attached; and its description, for
-    /// [`serve`].
+    /// The service before its `execve`, so that a tracer can be attached; its description, for
+    /// [`serve`]; and the folder it works in, which nobody has used: a run must not profit from the
+    /// one before.
     ///
     /// # Errors
     /// [`HarnessError`].
-    pub fn hold(&mut self, set: CapSet) -> Result<(Service, Held), HarnessError> {
-        let service = self.fresh()?;
-        let held = self.held(&service, set)?;
-        Ok((service, held))
-    }
-
-    /// The service with a folder nobody has used: a run must not profit from the one before.
-    fn fresh(&mut self) -> Result<Service, HarnessError> {
+    pub fn hold(&mut self, set: CapSet) -> Result<(Service, Held, PathBuf), HarnessError> {
         self.runs += 1;
         let folder = self.folder.path().join(format!("run-{}", self.runs));
-        DirBuilder::new().mode(0o755).create(&folder).map_err(HarnessError::Folder)?;
-        Ok(Service { port: self.port, user: self.user, folder })
+        fs::create_dir(&folder).map_err(HarnessError::Folder)?;
+        open(&folder)?;
+        let service = Service { port: self.port, user: self.user };
+        let held = self.held(&service, &folder, set)?;
+        Ok((service, held, folder))
     }
 
-    fn held(&self, service: &Service, set: CapSet) -> Result<Held, HarnessError> {
-        let args: [OsString; 4] = [
+    fn held(&self, service: &Service, folder: &Path, set: CapSet) -> Result<Held, HarnessError> {
+        let args: [OsString; 3] = [
             "demo-service".into(),
             service.port.to_string().into(),
             service.user.to_string().into(),
-            service.folder.clone().into(),
         ];
         // As a runtime starts a container's root: no inheritable, no ambient set.
         let state =
             CapState { bounding: set, permitted: set, effective: set, ..CapState::default() };
         let mut spec = Spec::new(&self.program, state).args(args).captured();
+        spec.working_directory = Some(folder.to_owned());
         spec.die_with_parent = true;
         Ok(launch::spawn_held(spec)?)
     }
@@ -162,6 +159,11 @@ impl Serving {
         self.child.kill()?;
         Ok(())
     }
+}
+
+/// The service is to enter it as an ordinary user, whatever the umask.
+fn open(folder: &Path) -> Result<(), HarnessError> {
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(HarnessError::Folder)
 }
 
 fn shown(exit: Exit) -> String {

@@ -41,15 +41,19 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 impl Operation {
-    /// Tries it, with `folder` as a place for files; whether the kernel allowed it.
+    /// Tries it, with `folder` as a place for files: whether the kernel allowed it, or `None` if it
+    /// cannot be tried here (a user that this user namespace does not map, user_namespaces(7)).
     ///
     /// # Errors
-    /// An answer that says nothing of permission: then nothing is known.
-    pub fn allowed(&self, folder: &Path) -> Result<bool, String> {
+    /// Any other answer: then nothing is known.
+    pub fn allowed(&self, folder: &Path) -> Result<Option<bool>, String> {
         match (self.attempt)(folder) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
-            Err(error) => Err(format!("{}: {error}", self.what)),
+            Ok(()) => Ok(Some(true)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::PermissionDenied => Ok(Some(false)),
+                io::ErrorKind::InvalidInput => Ok(None),
+                _ => Err(format!("{}: {error}", self.what)),
+            },
         }
     }
 }

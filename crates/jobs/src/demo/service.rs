@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
@@ -22,8 +22,6 @@ pub struct Service {
     pub port: u16,
     /// The user and group it steps down to.
     pub user: u32,
-    /// A folder to put its cache into.
-    pub folder: PathBuf,
 }
 
 /// What it answers with first, once it serves as it should.
@@ -36,9 +34,10 @@ impl Service {
     /// The step that failed, with the path or port and what the kernel said.
     pub fn serve(&self) -> Result<Infallible, String> {
         self.ask_for_more_than_it_needs();
-        let cache = self.folder.join("cache");
-        fs::create_dir_all(&cache).map_err(|e| format!("mkdir {}: {e}", cache.display()))?;
-        chown(&cache, Some(self.user), Some(self.user))
+        // In its working directory, as an image's WORKDIR has it.
+        let cache = Path::new("cache");
+        fs::create_dir_all(cache).map_err(|e| format!("mkdir {}: {e}", cache.display()))?;
+        chown(cache, Some(self.user), Some(self.user))
             .map_err(|e| format!("chown {} to {}: {e}", cache.display(), self.user))?;
         let listener = TcpListener::bind(("0.0.0.0", self.port))
             .map_err(|e| format!("bind 0.0.0.0:{}: {e}", self.port))?;

@@ -28,8 +28,16 @@ pub struct Tried {
     pub what: &'static str,
     /// Whether the sets hold the capability it takes.
     pub expected: bool,
-    /// Whether the kernel allowed it.
-    pub allowed: bool,
+    /// Whether the kernel allowed it; `None` if it cannot be tried here.
+    pub allowed: Option<bool>,
+}
+
+impl Tried {
+    /// Whether the kernel did not contradict the sets.
+    #[must_use]
+    pub fn as_expected(&self) -> bool {
+        self.allowed.is_none_or(|allowed| allowed == self.expected)
+    }
 }
 
 impl Verified {
@@ -40,7 +48,7 @@ impl Verified {
         let within = self.serving.bounding == set && self.serving.permitted.is_subset(set);
         within
             && self.operations.len() == OPERATIONS.len()
-            && self.operations.iter().all(|o| o.expected == o.allowed)
+            && self.operations.iter().all(|o| o.as_expected())
     }
 }
 
@@ -71,14 +79,14 @@ pub enum VerifyError {
 /// # Errors
 /// [`VerifyError`]; an operation that is allowed and should not be is no error but an answer.
 pub fn verify(harness: &mut Harness, set: CapSet) -> Result<Verified, VerifyError> {
-    let (service, held) = harness.hold(set)?;
+    let (service, held, folder) = harness.hold(set)?;
     let child = held.release().map_err(HarnessError::from)?;
     let serving = serve(&service, child)?.map_err(|why| VerifyError::Fails { set, why })?;
     let process = sys::procfs::Procfs::new()
         .process(serving.pid())
         .map_err(|e| VerifyError::Status(e.to_string()))?;
     let status = process.ok_or_else(|| VerifyError::Status("it ended".to_owned()))?;
-    let probed = probe(harness, set, &service.folder);
+    let probed = probe(harness, set, &folder);
     serving.stop()?;
     Ok(Verified { serving: status.caps, user: status.uids.effective, operations: probed? })
 }
@@ -92,7 +100,13 @@ fn probe(harness: &Harness, set: CapSet, folder: &Path) -> Result<Vec<Tried>, Ve
     if !output.exit.success() {
         return Err(VerifyError::Probe(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
-    let answers: Vec<bool> = said.lines().map(|line| line == "allowed").collect();
+    let answer = |line| match line {
+        "allowed" => Some(Some(true)),
+        "refused" => Some(Some(false)),
+        "untried" => Some(None),
+        _ => None,
+    };
+    let answers: Vec<Option<bool>> = said.lines().filter_map(answer).collect();
     if answers.len() != OPERATIONS.len() {
         return Err(VerifyError::Probe(said.into_owned()));
     }

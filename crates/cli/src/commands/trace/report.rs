@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use caps::CapSet;
+use check::words;
 use judge::{Judgement, Need, Verdict};
 use observe::Observed;
 use record::observation::{Recording, Target};
@@ -20,25 +21,31 @@ pub fn print(observed: &Observed, ui: &Ui) -> io::Result<()> {
     let Observed { recording, judgement } = observed;
     let mut out = ui.out();
     header(&mut out, recording, judgement)?;
+    needs(judgement, ui)?;
+    writeln!(out)?;
+    suggestion(&mut out, judgement)
+}
+
+/// Prints the needs, and what was asked for and is none.
+pub fn needs(judgement: &Judgement, ui: &Ui) -> io::Result<()> {
+    let mut out = ui.out();
     for need in &judgement.needs {
         print_need(&mut out, need, ui)?;
     }
-    if !judgement.needs.is_empty() {
-        writeln!(out)?;
-    }
     dismissed(&mut out, judgement, ui)?;
     for site in &judgement.unknown_sites {
-        writeln!(
-            out,
-            "{YELLOW}unknown call site:{YELLOW:#} {} ({} times)",
-            site.line(),
-            site.count
-        )?;
+        let (line, times) = (site.line(), times(site.count));
+        writeln!(out, "  {YELLOW}unknown call site:{YELLOW:#} {line} ({times})")?;
     }
     for reason in &judgement.incomplete {
-        writeln!(out, "{RED}incomplete:{RED:#} {reason}")?;
+        writeln!(out, "  {RED}incomplete:{RED:#} {reason}")?;
     }
-    suggestion(&mut out, judgement)
+    Ok(())
+}
+
+/// `once`, `2 times`.
+fn times(number: u64) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
 }
 
 fn header(out: &mut impl Write, recording: &Recording, judgement: &Judgement) -> io::Result<()> {
@@ -46,14 +53,11 @@ fn header(out: &mut impl Write, recording: &Recording, judgement: &Judgement) ->
     let (needed, doubtful) = (solution.needed.len(), solution.doubtful.len());
     let seconds = recording.duration_ns as f64 / 1e9;
     let from = if recording.start_seen { "from its start" } else { "start not seen" };
-    let counted = |n: usize, word: &str| format!("{n} {word}");
     writeln!(
         out,
-        "{BOLD}{}{BOLD:#}: {}, {}  {DIM}watched {seconds:.1} s {from}, {} programs, {} on Linux {}{DIM:#}\n",
+        "{BOLD}{}{BOLD:#}: {needed} needed, {doubtful} doubtful  {DIM}watched {seconds:.1} s {from}, {}, {} on Linux {}{DIM:#}\n",
         name(&recording.target),
-        counted(needed, "needed"),
-        counted(doubtful, "doubtful"),
-        recording.processes.len(),
+        words::count(recording.processes.len(), "program"),
         recording.machine.backend,
         recording.machine.kernel,
     )
@@ -107,7 +111,7 @@ fn print_need(out: &mut impl Write, need: &Need, ui: &Ui) -> io::Result<()> {
 fn use_line(used: &Use) -> String {
     let mut line = format!("{} by {}", used.what, used.by);
     if used.count > 1 {
-        line += &format!(", {} times", used.count);
+        line += &format!(", {} checks", used.count);
     }
     if used.refused > 0 {
         line += ", refused";
@@ -131,11 +135,15 @@ fn dismissed(out: &mut impl Write, judgement: &Judgement, ui: &Ui) -> io::Result
         let asked = if only.is_empty() {
             String::new()
         } else {
-            format!(": asked for, not needed: {only}")
+            format!(", asked for and not needed: {only}")
         };
-        return writeln!(out, "{DIM}{checks} checks are no need{asked} (-v says why){DIM:#}\n");
+        return writeln!(
+            out,
+            "  {DIM}{}{asked} (-v says why){DIM:#}",
+            words::count(checks as usize, "check") + " without need"
+        );
     }
-    writeln!(out, "{DIM}no need:{DIM:#}")?;
+    writeln!(out, "  {DIM}asked for and no need:{DIM:#}")?;
     for no in &judgement.dismissed {
         writeln!(
             out,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use check::{PatchError, PatchOptions};
 use jiff::Timestamp;
+use jobs::patch::{self, patch_file};
 use judge::{ProfileOptions, to_profile};
 use observe::Observed;
 use record::profile::Profile;
@@ -28,11 +30,42 @@ pub fn profile(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failur
 }
 
 /// `--patch`.
-pub fn patch(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failure> {
+pub fn patched(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failure> {
     let Some(file) = &args.patch else { return Ok(()) };
     let [one] = observed else { return Err(several("--patch")) };
-    let _ = (file, one, ui);
-    Err(Failure::new("not built yet"))
+    let options = PatchOptions { allow_widen: args.allow_widen, ..PatchOptions::default() };
+    // The judgement itself was shown above, with what it is incomplete for.
+    let patched =
+        patch_file(file, args.container.as_deref(), &profile_of(one), args.incomplete(), &options)
+            .map_err(|error| explain(error, args))?;
+    ui.note(&format!(
+        "wrote {}: held {} -> {}",
+        file.display(),
+        check::render::text::held(&patched.before),
+        check::render::text::held(&patched.after)
+    ));
+    for left_out in &patched.left_out {
+        ui.warning(&format!(
+            "{} is needed, but an add of it would not take effect here; instead: {}",
+            left_out.capability,
+            left_out.instead.join("; or ")
+        ));
+    }
+    Ok(())
+}
+
+fn explain(error: patch::Error, args: &Args) -> Failure {
+    let help = match &error {
+        patch::Error::Incomplete { .. } => {
+            "trace it from its start, or take it as it is with --incomplete"
+        }
+        patch::Error::Patch { error: PatchError::Widens { .. }, .. } => {
+            "if the program is to have that, say so: --allow-widen"
+        }
+        patch::Error::Several { .. } if args.container.is_none() => "name one: -c CONTAINER",
+        _ => return Failure::new(error),
+    };
+    Failure::new(error).help(help)
 }
 
 fn profile_of(observed: &Observed) -> Profile {

@@ -1,0 +1,66 @@
+//! The demo does the whole job, as root and as an ordinary user, and leaves nothing behind.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Output};
+
+/// The demo in a temporary folder of its own; whatever it leaves there is found.
+fn demo(mut command: Command, temporary: &tempfile::TempDir) -> String {
+    let output: Output = command
+        .arg(testkit::dropcap())
+        .arg("demo")
+        .env("TMPDIR", temporary.path())
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("dropcap runs");
+    let (said, complaint) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{complaint}");
+    assert_eq!(complaint, "");
+    let left: Vec<_> = fs::read_dir(temporary.path())
+        .expect("the folder")
+        .map(|e| e.expect("an entry").path())
+        .collect();
+    assert_eq!(left, Vec::<std::path::PathBuf>::new());
+    said.into_owned()
+}
+
+/// A folder that every user may write to.
+fn open_folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("chmod");
+    folder
+}
+
+/// The processes of the demo's own programs, of this machine.
+fn services() -> BTreeSet<String> {
+    let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+    let lines = processes.filter_map(|p| fs::read_to_string(p.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains("demo-service") || line.contains("demo-probe")).collect()
+}
+
+#[test]
+fn as_root_it_traces_proves_patches_and_verifies() {
+    testkit::needs!(root, bpf);
+    let said = demo(Command::new("env"), &open_folder());
+    let mut settings = insta::Settings::clone_current();
+    // How often the kernel asked for memory's sake differs from run to run.
+    settings.add_filter(r"\d+ checks without need", "[N] checks without need");
+    settings.bind(|| insta::assert_snapshot!("demo_as_root", said));
+    assert!(said.ends_with("held 14 -> 4; escape class: none; proven in 10 runs\n"), "{said}");
+    assert_eq!(services(), BTreeSet::new());
+}
+
+#[test]
+fn without_root_it_says_what_it_cannot_decide() {
+    testkit::needs!(root, user_namespaces, program("setpriv"));
+    let mut as_user = Command::new("setpriv");
+    as_user.args(["--reuid", "1000", "--regid", "1000", "--clear-groups", "env"]);
+    let said = demo(as_user, &open_folder());
+    insta::assert_snapshot!("demo_as_user", said);
+    assert!(
+        said.ends_with("held 14 -> 11; escape class: none; not all decided in 7 runs\n"),
+        "{said}"
+    );
+}

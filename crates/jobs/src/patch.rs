@@ -1,0 +1,213 @@
+//! A profile written into a manifest: one container gets drop ALL and what the profile needs.
+
+use std::path::Path;
+
+use caps::Capability;
+use check::{Need, PatchError, PatchOptions, Patched, set_capabilities};
+use manifest::{ContainerId, Manifest};
+use record::observation::Target;
+use record::profile::Profile;
+use record::requirement::Verdict;
+
+/// Why a profile could not be written into a manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing was watched, or not all of it: nothing seen is not nothing needed.
+    #[error("the profile {name} is incomplete: {why}")]
+    Incomplete {
+        /// The profile.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// The manifest could not be read.
+    #[error(transparent)]
+    Read(#[from] manifest::ReadError),
+    /// The manifest holds a document that cannot be read.
+    #[error("{at}: {problem}")]
+    Problem {
+        /// File, line and column.
+        at: String,
+        /// What is wrong.
+        problem: manifest::ProblemKind,
+    },
+    /// No container to write to.
+    #[error("{file}: has no container{}; {there}", named(.wanted.as_deref()))]
+    NoContainer {
+        /// The manifest.
+        file: String,
+        /// The name asked for.
+        wanted: Option<String>,
+        /// What there is.
+        there: String,
+    },
+    /// Several, and none was named.
+    #[error("{file}: has several containers{}: {there}", named(.wanted.as_deref()))]
+    Several {
+        /// The manifest.
+        file: String,
+        /// The name asked for.
+        wanted: Option<String>,
+        /// Which.
+        there: String,
+    },
+    /// The set cannot be written there.
+    #[error("{at}: container {container}: {error}")]
+    Patch {
+        /// File, line and column of the container.
+        at: String,
+        /// Its name.
+        container: String,
+        /// Why not.
+        error: PatchError,
+    },
+    /// The file could not be written; it is as it was.
+    #[error(transparent)]
+    Write(#[from] manifest::WriteError),
+}
+
+fn named(name: Option<&str>) -> String {
+    name.map(|name| format!(" {name}")).unwrap_or_default()
+}
+
+/// What is done with a profile that does not say everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Incomplete {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// A person takes it as it is.
+    Accept,
+}
+
+/// Writes `profile` into the container of this name in the file; without a name, into the only
+/// one there is. The file is written whole or not at all, and not touched if nothing changes.
+///
+/// # Errors
+/// [`Error`]; the file is then as it was.
+pub fn patch_file(
+    file: &Path,
+    container: Option<&str>,
+    profile: &Profile,
+    incomplete: Incomplete,
+    options: &PatchOptions,
+) -> Result<Patched, Error> {
+    let manifest = manifest::read(file)?;
+    let patched = patch(&manifest, container, profile, incomplete, options)?;
+    if let Some(path) = patched.source.path() {
+        manifest::replace_whole(path, manifest.source.text(), patched.source.text())?;
+    }
+    Ok(patched)
+}
+
+/// The same in memory.
+///
+/// # Errors
+/// [`Error`].
+pub fn patch(
+    manifest: &Manifest,
+    container: Option<&str>,
+    profile: &Profile,
+    incomplete: Incomplete,
+    options: &PatchOptions,
+) -> Result<Patched, Error> {
+    if !profile.status.complete && incomplete == Incomplete::Refuse {
+        let why = profile.status.incomplete.join("; ");
+        let name = profile.metadata.name.clone();
+        return Err(Error::Incomplete { name, why });
+    }
+    if let Some(problem) = manifest.errors().next() {
+        let at = manifest.source.locate(problem.span);
+        return Err(Error::Problem { at, problem: problem.kind.clone() });
+    }
+    let id = find(manifest, container)?;
+    set_capabilities(manifest, id, &needs(profile), options).map_err(|error| {
+        let found = &manifest.workloads[id.workload].pod.containers[id.container];
+        let at = manifest.source.locate(found.name_span);
+        Error::Patch { at, container: found.name.clone(), error }
+    })
+}
+
+/// The container of this name, or the only one.
+fn find(manifest: &Manifest, wanted: Option<&str>) -> Result<ContainerId, Error> {
+    let all: Vec<(ContainerId, &str, String)> = manifest
+        .workloads
+        .iter()
+        .enumerate()
+        .flat_map(|(workload, object)| {
+            object.pod.containers.iter().enumerate().map(move |(container, found)| {
+                let place = format!("{}/{}/{}", object.kind, object.name, found.name);
+                (ContainerId { workload, container }, found.name.as_str(), place)
+            })
+        })
+        .collect();
+    let file = manifest.source.name().to_owned();
+    let names = |some: &[&(ContainerId, &str, String)]| {
+        some.iter().map(|(_, _, place)| place.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let fitting: Vec<_> =
+        all.iter().filter(|(_, name, _)| wanted.is_none_or(|wanted| wanted == *name)).collect();
+    let wanted = wanted.map(str::to_owned);
+    match fitting.as_slice() {
+        [(id, ..)] => Ok(*id),
+        [] => {
+            let there = match names(&all.iter().collect::<Vec<_>>()) {
+                none if none.is_empty() => "it has none at all".to_owned(),
+                there => format!("it has {there}"),
+            };
+            Err(Error::NoContainer { file, wanted, there })
+        }
+        several => Err(Error::Several { file, wanted, there: names(several) }),
+    }
+}
+
+/// What the profile needs, each with what it is for.
+fn needs(profile: &Profile) -> Vec<Need> {
+    let runs = &profile.status.runs;
+    let in_container =
+        !runs.is_empty() && runs.iter().all(|run| matches!(run.target, Target::Container(_)));
+    let need = |capability: Capability| {
+        let granted = profile
+            .why(capability)
+            .filter(|requirement| requirement.any_of.first() == Some(&capability))
+            .flat_map(|requirement| &requirement.uses)
+            .any(|seen| seen.count > seen.refused);
+        Need {
+            capability,
+            comment: comment(profile, capability),
+            seen_granted: in_container && granted,
+        }
+    };
+    profile.add().iter().map(need).collect()
+}
+
+/// What a capability is for, in a few words; that it is doubtful, if it is.
+fn comment(profile: &Profile, capability: Capability) -> Option<String> {
+    let mut uses = profile.why(capability).flat_map(|requirement| &requirement.uses);
+    let what = uses.find(|seen| seen.is_open()).map(|seen| one_line(&seen.what));
+    let more = uses.filter(|seen| seen.is_open()).count();
+    let mut words = what.unwrap_or_default();
+    if more > 0 {
+        words.push_str(&format!(", and {more} more"));
+    }
+    let doubtful =
+        profile.why(capability).filter_map(|r| r.verdict()).max() != Some(Verdict::Needed);
+    match (doubtful, words.is_empty()) {
+        (true, true) => Some("doubtful".to_owned()),
+        (true, false) => Some(format!("doubtful: {words}")),
+        (false, true) => None,
+        (false, false) => Some(words),
+    }
+}
+
+/// At most this many characters of what a program did stand in a comment.
+const MAX_COMMENT: usize = 60;
+
+/// A path may hold anything: what is not fit for a comment is left out.
+fn one_line(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if clean.chars().count() <= MAX_COMMENT {
+        return clean.trim().to_owned();
+    }
+    clean.chars().take(MAX_COMMENT - 1).collect::<String>().trim().to_owned() + "…"
+}

@@ -1,0 +1,84 @@
+//! The outcome of trials written into a profile.
+
+use caps::CapSet;
+use fit::{Answer, Proof};
+use record::profile::{self, Profile};
+use record::requirement::{Requirement, Trial, Verdict};
+
+/// Settles every use by what the trials showed: one whose capabilities are not in the proven set has
+/// passed without, the others have failed without. Does nothing unless the answer is proven.
+pub fn settle(profile: &mut Profile, answer: &Answer, test: &str) {
+    if answer.proof != Proof::Proven {
+        return;
+    }
+    for requirement in &mut profile.spec.evidence {
+        let kept = !(requirement.set() & answer.set).is_empty();
+        let trial = if kept { Trial::FailedWithout } else { Trial::PassedWithout };
+        for used in &mut requirement.uses {
+            used.trial = Some(trial);
+        }
+        // The alternatives that were tried and not taken would need a trial of their own.
+        if kept {
+            requirement.any_of.retain(|c| answer.set.contains(*c));
+        }
+    }
+    profile.settle();
+    // Needed by trial and not seen in the trace: the trials know better.
+    let unseen: CapSet = answer.set - profile.add();
+    let stated = unseen.iter().map(|c| Requirement::stated(c, Verdict::Needed));
+    profile.spec.evidence.extend(stated);
+    profile.status.proofs.push(profile::Proof {
+        capabilities: answer.set,
+        test: test.to_owned(),
+        trials: u32::try_from(answer.trials.len()).unwrap_or(u32::MAX),
+        recorded: None,
+    });
+    profile.settle();
+}
+
+#[cfg(test)]
+mod tests {
+    use caps::Capability;
+    use fit::{Outcome, Trial as Run};
+    use record::profile::{ProofState, Target};
+
+    use super::*;
+
+    #[test]
+    fn what_passed_without_goes_and_what_no_trace_saw_comes() {
+        let used = |what: &str| record::requirement::Use {
+            what: what.to_owned(),
+            by: "web (main)".to_owned(),
+            site: String::new(),
+            verdict: Verdict::Needed,
+            why: String::new(),
+            count: 1,
+            refused: 0,
+            returned: None,
+            first_ms: 0,
+            last_ms: 0,
+            trial: None,
+        };
+        let require = |capability, what| Requirement {
+            uses: vec![used(what)],
+            stated: None,
+            ..Requirement::stated(capability, Verdict::Needed)
+        };
+        let evidence = vec![
+            require(Capability::NET_RAW, "open a raw socket"),
+            require(Capability::CHOWN, "chown /cache"),
+        ];
+        let mut profile = Profile::new("web", Target::default(), evidence, Vec::new());
+        let set = CapSet::of(&[Capability::CHOWN, Capability::SETUID]);
+        let answer = Answer {
+            set,
+            proof: Proof::Proven,
+            trials: vec![Run { set, outcome: Outcome::Passed }],
+        };
+
+        settle(&mut profile, &answer, "it serves");
+
+        assert_eq!(profile.add(), set);
+        assert_eq!(profile.status.proof, ProofState::Proven);
+    }
+}
