@@ -1,0 +1,148 @@
+//! The kernel: its version, its capabilities, and whether its checks can be seen.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use caps::{CapSet, Capability};
+use trace::{Backend, TraceError};
+
+use super::{Area, Fact, Status};
+
+/// Whether capability checks can be traced.
+#[derive(Debug)]
+pub(super) enum Tracing {
+    /// By these; the first is used.
+    Works(Vec<Backend>),
+    /// These capabilities are missing.
+    NoPrivilege(CapSet),
+    /// Something else is, in words.
+    Missing(String),
+}
+
+impl Tracing {
+    /// Tries every backend for real.
+    pub(super) fn probe() -> Self {
+        match trace::probe() {
+            Ok(attempts) => {
+                let works: Vec<Backend> =
+                    attempts.iter().filter(|a| a.outcome.is_ok()).map(|a| a.backend).collect();
+                if works.is_empty() {
+                    Self::Missing(TraceError::NoBackend { attempts }.to_string())
+                } else {
+                    Self::Works(works)
+                }
+            }
+            Err(TraceError::NoPrivilege { missing }) => Self::NoPrivilege(missing),
+            Err(error) => Self::Missing(error.to_string()),
+        }
+    }
+}
+
+pub(super) fn facts(tracing: &Tracing) -> Vec<Fact> {
+    vec![release(), type_information(), checks(tracing), symbols()]
+}
+
+fn release() -> Fact {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let last = sys::credentials::last_capability();
+    let count = CapSet::up_to(last).len();
+    let says = format!("Linux {} {}, {count} capabilities", release.trim(), std::env::consts::ARCH);
+    let fact = |status, says| Fact::new("kernel.release", Area::Kernel, status, says);
+    if last > Capability::LAST_KNOWN {
+        let newest = Capability::LAST_KNOWN;
+        return fact(Status::Limited, says).help(format!(
+            "this dropcap names capabilities up to {newest} ({}); newer ones appear as numbers",
+            newest.number()
+        ));
+    }
+    fact(Status::Works, says)
+}
+
+fn type_information() -> Fact {
+    let fact = |status, says| Fact::new("kernel.btf", Area::Kernel, status, says);
+    let path = Path::new(trace::backend::BTF);
+    match fs::File::open(path) {
+        Ok(_) => fact(Status::Works, format!("type information (BTF) in {}", path.display())),
+        Err(error) => fact(
+            Status::Missing,
+            format!("no type information (BTF): {}: {error}", path.display()),
+        )
+        .help(
+            "trace needs a kernel built with CONFIG_DEBUG_INFO_BTF, as current distributions' are",
+        ),
+    }
+}
+
+fn checks(tracing: &Tracing) -> Fact {
+    let fact = |status, says| Fact::new("kernel.capabilityChecks", Area::Kernel, status, says);
+    match tracing {
+        Tracing::Works(backends) => {
+            let names: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
+            fact(
+                Status::Works,
+                format!("capability checks can be seen, by {}", names.join(" and ")),
+            )
+        }
+        Tracing::NoPrivilege(missing) => fact(
+            Status::Missing,
+            format!("capability checks cannot be seen without {}", join(*missing)),
+        )
+        .help("run as root"),
+        Tracing::Missing(why) => {
+            fact(Status::Missing, format!("capability checks cannot be seen: {why}"))
+        }
+    }
+}
+
+/// Call sites are told from the kernel stack, for which its symbols' addresses must be readable.
+fn symbols() -> Fact {
+    let fact = |status, says| Fact::new("kernel.symbols", Area::Kernel, status, says);
+    let mut start = String::new();
+    let read = fs::File::open("/proc/kallsyms")
+        .and_then(|file| file.take(64 * 1024).read_to_string(&mut start));
+    match read {
+        // kptr_restrict shows zeros; a few symbols are at zero anyway.
+        Ok(_) if has_addresses(&start) => fact(Status::Works, "kernel symbols can be read (/proc/kallsyms)".into()),
+        Ok(_) => fact(Status::Missing, "kernel symbols are hidden (/proc/kallsyms shows zeros)".into())
+            .help("run as root; if kernel.kptr_restrict is 2, set it to 1: without symbols trace sees which capability, not what for"),
+        Err(error) => fact(Status::Missing, format!("kernel symbols cannot be read: /proc/kallsyms: {error}"))
+            .help("trace sees which capability is asked for, and not what for"),
+    }
+}
+
+fn has_addresses(kallsyms: &str) -> bool {
+    kallsyms
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .any(|(address, _)| u64::from_str_radix(address, 16).is_ok_and(|address| address != 0))
+}
+
+/// `A`, `A and B`, `A, B and C`.
+pub(super) fn join(set: CapSet) -> String {
+    let names: Vec<String> = set.iter().map(|c| c.to_string()).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_symbols_are_recognised() {
+        assert!(has_addresses("0000000000000000 A fixed\nffffffff81000000 T _text\n"));
+        assert!(!has_addresses("0000000000000000 A fixed\n0000000000000000 T _text\n"));
+        assert!(!has_addresses(""));
+    }
+
+    #[test]
+    fn names_are_joined_as_a_person_would() {
+        let set = CapSet::of(&[Capability::CHOWN, Capability::KILL, Capability::BPF]);
+        assert_eq!(join(set), "CHOWN, KILL and BPF");
+        assert_eq!(join(set.without(Capability::KILL)), "CHOWN and BPF");
+        assert_eq!(join(CapSet::from(Capability::BPF)), "BPF");
+    }
+}

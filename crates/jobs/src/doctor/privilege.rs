@@ -1,0 +1,204 @@
+//! What this process may do: its capabilities, its namespaces.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use caps::{CapSet, CapState};
+use sys::namespace::{INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE};
+use sys::procfs::{Process, Procfs, Seccomp};
+
+use super::kernel::join;
+use super::{Area, Fact, Status};
+use crate::ps::Phrase;
+
+/// What this process is and holds.
+#[derive(Debug)]
+pub(super) struct Privilege {
+    /// Its sets.
+    pub(super) caps: CapState,
+    /// Every capability of this kernel.
+    pub(super) all: CapSet,
+    /// Its effective user.
+    pub(super) uid: u32,
+    /// Whether it sees the node's processes, not only those of a PID namespace.
+    pub(super) sees_node: bool,
+    /// The option that hides other users' processes.
+    pub(super) hidepid: Option<String>,
+    /// Whether it may make a user namespace: `Err` says why not.
+    pub(super) user_namespaces: Result<(), String>,
+    process: Option<Process>,
+}
+
+impl Privilege {
+    pub(super) fn read(procfs: &Procfs) -> Self {
+        let process = procfs.process(std::process::id()).ok().flatten();
+        let own = process.as_ref();
+        Self {
+            caps: own.map(|p| p.caps).unwrap_or_default(),
+            all: CapSet::up_to(sys::credentials::last_capability()),
+            uid: own.map_or(u32::MAX, |p| p.uids.effective),
+            sees_node: own
+                .is_none_or(|p| p.namespaces.pid.is_none_or(|n| n == INITIAL_PID_NAMESPACE)),
+            hidepid: procfs.hidepid(),
+            user_namespaces: user_namespaces(),
+            process,
+        }
+    }
+
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        let mut facts = vec![self.user(), self.bounding()];
+        facts.extend(self.restrictions());
+        facts.push(self.namespaces());
+        facts.push(self.subordinate_ids());
+        facts
+    }
+
+    fn user(&self) -> Fact {
+        let inside = self
+            .process
+            .as_ref()
+            .and_then(|p| p.namespaces.user)
+            .is_some_and(|namespace| namespace != INITIAL_USER_NAMESPACE);
+        let who = if self.uid == 0 { "root".to_owned() } else { format!("user {}", self.uid) };
+        let place = if inside { ", in a user namespace of its own" } else { "" };
+        let held = Phrase::of(self.caps.effective, self.all);
+        let fact = |status| {
+            let says = format!("runs as {who}{place}, holds {held}");
+            Fact::new("privilege.user", Area::Privilege, status, says)
+        };
+        if inside {
+            fact(Status::Limited)
+                .help("what is held counts in that namespace only; run on the node as root")
+        } else if self.caps.effective.is_empty() {
+            fact(Status::Limited)
+                .help("run as root (sudo dropcap …) for run, trace and the whole of ps")
+        } else {
+            fact(Status::Works)
+        }
+    }
+
+    fn bounding(&self) -> Fact {
+        let missing = self.all - self.caps.bounding;
+        let fact = |status, says| Fact::new("privilege.bounding", Area::Privilege, status, says);
+        if missing.is_empty() {
+            return fact(Status::Works, "the bounding set is whole: any set can be given".into());
+        }
+        fact(Status::Limited, format!("the bounding set lacks {}", join(missing))).help(
+            "nobody below this process can be given what it lacks; what started it (service manager, \
+             container, virtual machine) took it away",
+        )
+    }
+
+    /// What makes a result differ from that of an ordinary shell.
+    fn restrictions(&self) -> Option<Fact> {
+        let process = self.process.as_ref()?;
+        let mut found = Vec::new();
+        if process.no_new_privs {
+            found.push("no_new_privs is on: no set-uid or file-capability program gains anything");
+        }
+        if process.seccomp != Seccomp::Disabled {
+            found.push("seccomp filters its system calls: some fail whatever is held");
+        }
+        if found.is_empty() {
+            return None;
+        }
+        let fact =
+            Fact::new("privilege.restrictions", Area::Privilege, Status::Limited, found.join("; "));
+        Some(fact.help("what runs below this process inherits that; run from a shell of the node"))
+    }
+
+    fn namespaces(&self) -> Fact {
+        let fact =
+            |status, says| Fact::new("privilege.userNamespaces", Area::Privilege, status, says);
+        match &self.user_namespaces {
+            Ok(()) => fact(Status::Works, "user namespaces can be made".into()),
+            Err(why) => fact(Status::Limited, format!("user namespaces cannot be made: {why}"))
+                .help("only needed to try capabilities without being root"),
+        }
+    }
+
+    fn subordinate_ids(&self) -> Fact {
+        let fact =
+            |status, says| Fact::new("privilege.subordinateIds", Area::Privilege, status, says);
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let name = user_name(&passwd, self.uid);
+        let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+        let uids = subordinate(&read("/etc/subuid"), name, self.uid);
+        let gids = subordinate(&read("/etc/subgid"), name, self.uid);
+        if uids > 0 && gids > 0 {
+            return fact(
+                Status::Works,
+                format!("{uids} subordinate user IDs, {gids} group IDs (/etc/subuid, /etc/subgid)"),
+            );
+        }
+        let fact = fact(
+            Status::Absent,
+            "no subordinate user and group IDs (/etc/subuid, /etc/subgid)".into(),
+        );
+        if self.uid == 0 {
+            fact
+        } else {
+            fact.help("rootless podman needs them: usermod --add-subuids, --add-subgids")
+        }
+    }
+}
+
+/// Tried with unshare(1) where there is one: distributions forbid it in different ways.
+fn user_namespaces() -> Result<(), String> {
+    let tried = Command::new("unshare")
+        .args(["--user", "--map-root-user", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output();
+    if let Ok(output) = tried {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let why = stderr.lines().next().unwrap_or_default();
+        return if output.status.success() { Ok(()) } else { Err(why.to_owned()) };
+    }
+    // user_namespaces(7); the second is Debian's own, the third Ubuntu's.
+    for (file, forbids) in [
+        ("/proc/sys/user/max_user_namespaces", "0"),
+        ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
+        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"),
+    ] {
+        if fs::read_to_string(file).is_ok_and(|value| value.trim() == forbids) {
+            return Err(format!("{file} is {forbids}"));
+        }
+    }
+    Ok(())
+}
+
+fn user_name(passwd: &str, uid: u32) -> Option<&str> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
+}
+
+/// How many IDs a file of subuid(5) gives to a user, by name or by number.
+fn subordinate(text: &str, name: Option<&str>, uid: u32) -> u64 {
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.trim().split(':');
+            let owner = fields.next()?;
+            let is_ours = Some(owner) == name || owner.parse() == Ok(uid);
+            fields.nth(1)?.parse::<u64>().ok().filter(|_| is_ours)
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subordinate_ids_are_found_by_name_and_number() {
+        let text = "alice:100000:65536\n1000:200000:10\nbob:1:1\nbroken\n";
+        assert_eq!(subordinate(text, Some("alice"), 1000), 65_546);
+        assert_eq!(subordinate(text, None, 7), 0);
+        let passwd = "root:x:0:0::/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n";
+        assert_eq!(user_name(passwd, 1000), Some("alice"));
+        assert_eq!(user_name(passwd, 1001), None);
+    }
+}
