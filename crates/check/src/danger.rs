@@ -67,11 +67,11 @@ pub(crate) fn of(capability: Capability, held: CapSet, exposure: &Exposure) -> D
         if level > severity {
             severity = level;
             because = places;
-            why = match amplified.by {
-                Amplifier::KernelBug => {
-                    format!("opens kernel code that bugs escape by: {}", amplified.why)
-                }
-                by => format!("with {by} it {}", amplified.why),
+            why = capitalised(&format!("{} (with {}).", amplified.why, amplified.by));
+            what = match amplified.by {
+                Amplifier::KernelBug => "a way out by a kernel bug",
+                Amplifier::SeccompUnconfined => "a way out without seccomp",
+                _ => of_what(amplified.reach),
             };
         }
     }
@@ -83,7 +83,8 @@ pub(crate) fn of(capability: Capability, held: CapSet, exposure: &Exposure) -> D
         && severity > Severity::Note
     {
         severity = severity.milder(1);
-        because.push((span, "in a user namespace of its own, which is milder".to_owned()));
+        what = "dangerous, though in a user namespace of its own";
+        because.push((span, "milder: a user namespace of its own".to_owned()));
     }
     Danger { capability, severity, what, why, because }
 }
@@ -103,6 +104,11 @@ const fn of_what(reach: Reach) -> &'static str {
         Reach::Node => "power over the node",
         Reach::Escape => "a way out of the container",
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Where the manifest has this amplifier, if it does.

@@ -7,7 +7,7 @@ use manifest::Item;
 use runtime::{List, Request, Runtime};
 
 use crate::assess::{Assessment, Effect, Verdict};
-use crate::holding::Held;
+use crate::holding::{Entrypoint, Held};
 use crate::panel::{Answer, panel_with};
 use crate::subject::Subject;
 use crate::words;
@@ -173,6 +173,8 @@ pub struct Fix {
     pub costs: Vec<String>,
     /// What could take effect somewhere and no longer can.
     pub lost: CapSet,
+    /// Whether it would be safe if the image's entrypoint were known to carry no file capability.
+    pub safe_if_plain: bool,
     /// What the container holds afterwards.
     pub after: Held,
 }
@@ -225,10 +227,12 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
             return none(format!("to {title} would keep the container from starting on {on}"));
         }
     };
+    let plain = || Assessment::new(&panel_with(runtime), before, &after, Entrypoint::Plain);
+    let safe_if_plain = class == Class::Safe || plain().verdict() == Verdict::Safe;
     let mut costs = Vec::new();
     let lost = assessment.lost();
     if !lost.is_empty() {
-        costs.push(format!("takes away {}, which could take effect", described(lost)));
+        costs.push(format!("takes away {}, which may be needed", described(lost)));
     }
     if assessment.effects.iter().any(|effect| effect.starts) {
         let on = engines(&assessment, |effect| effect.starts);
@@ -243,6 +247,7 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
         class,
         costs,
         lost,
+        safe_if_plain,
         after: held.unwrap_or_default(),
     }))
 }

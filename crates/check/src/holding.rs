@@ -70,7 +70,9 @@ impl Held {
         })
     }
 
-    fn union(self, other: Self) -> Self {
+    /// Both together.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
         Self {
             effective: self.effective | other.effective,
             permitted: self.permitted | other.permitted,

@@ -26,3 +26,12 @@ impl Default for Options {
         }
     }
 }
+
+impl Options {
+    /// The runtime as a person calls it: `containerd 2.0`, `Podman`.
+    #[must_use]
+    pub fn runtime_name(&self) -> String {
+        let name = self.runtime.engine.title();
+        self.runtime.version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
+    }
+}

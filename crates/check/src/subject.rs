@@ -14,6 +14,9 @@ use crate::panel::Answer;
 use crate::severity::{Confidence, Severity};
 use crate::words;
 
+/// So many reasons for danger are told with one finding.
+const MAX_REASONS: usize = 3;
+
 /// One container of a manifest under one runtime. Rules ask it, not the text.
 #[derive(Debug)]
 pub struct Subject<'a> {
@@ -175,7 +178,9 @@ impl<'a> Subject<'a> {
             return finding;
         };
         let mut reasons: Vec<(String, Vec<Capability>)> = Vec::new();
-        for capability in set.iter().filter(|c| self.severity_of(*c) == Some(worst)) {
+        let mut members: Vec<Capability> = set.iter().collect();
+        members.sort_by_key(|c| (!is_big_four(*c), *c));
+        for capability in members.into_iter().filter(|c| self.severity_of(*c) == Some(worst)) {
             let danger = self.danger(capability);
             for (span, text) in danger.because {
                 if !finding.related.iter().any(|label| label.span == span) {
@@ -187,9 +192,13 @@ impl<'a> Subject<'a> {
                 None => reasons.push((danger.why, vec![capability])),
             }
         }
-        for (why, members) in reasons {
+        let more: usize = reasons.iter().skip(MAX_REASONS).map(|(_, members)| members.len()).sum();
+        for (why, members) in reasons.into_iter().take(MAX_REASONS) {
             let names: Vec<String> = members.iter().map(ToString::to_string).collect();
             finding = finding.note(format!("{}: {why}", words::list(&names)));
+        }
+        if more > 0 {
+            finding = finding.note(format!("{more} more are as dangerous here (dropcap explain)."));
         }
         finding
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use dropcap_check::fix::{Class, Remedy};
 use dropcap_check::render::text::held;
-use dropcap_check::{Entrypoint, Finding, Fixes, Options, RULES, Rule, Selection, check};
+use dropcap_check::{
+    Consent, Entrypoint, Finding, Fixes, Options, RULES, Rule, Selection, check, repair,
+};
 use manifest::{Manifest, Span};
 
 fn folder() -> PathBuf {
@@ -99,6 +101,17 @@ fn found(rule: &Rule, info: &str, yaml: &str) -> String {
     all.join("\n")
 }
 
+/// The text after all edits of the rule, unsafe ones too; empty if nothing is edited.
+fn fixed(rule: &Rule, info: &str, yaml: &str) -> String {
+    let manifest = manifest::parse("spec.yaml", yaml);
+    let options = options(rule, info);
+    let repaired = repair(&manifest, &options, Consent::Unsafe);
+    assert_eq!(repaired.refused, []);
+    let left = repaired.checked.findings.iter().filter(|f| f.remedy.fix().is_some()).count();
+    assert_eq!(left, 0, "an edit is left: {}", repaired.source.text());
+    if repaired.source.text() == yaml { String::new() } else { repaired.source.text().to_owned() }
+}
+
 #[test]
 fn rules_find_what_their_specifications_say() {
     let update = std::env::var_os("DROPCAP_UPDATE").is_some();
@@ -111,21 +124,31 @@ fn rules_find_what_their_specifications_say() {
         let mut changes = Vec::new();
         let (mut clean, mut dirty) = (0, 0);
         for (index, block) in blocks.iter().enumerate() {
-            if !block.info.starts_with("yaml") {
-                assert_eq!(block.info, "findings", "{}", path.display());
+            if block.info == "findings" || block.info == "yaml fixed" {
                 continue;
             }
-            let expected = blocks.get(index + 1).filter(|next| next.info == "findings");
-            let expected =
-                expected.unwrap_or_else(|| panic!("{}: no findings block", path.display()));
+            assert!(block.info.starts_with("yaml"), "{}: {}", path.display(), block.info);
+            let next = |offset: usize, info| blocks.get(index + offset).filter(|b| b.info == info);
+            let line = markdown[..block.at.start].lines().count() + 1;
+            let place = format!("{}:{line}", path.display());
+            let expected = next(1, "findings").unwrap_or_else(|| panic!("{place}: no findings"));
             let got = found(rule, &block.info, &block.body);
+            let edited = fixed(rule, &block.info, &block.body);
             *(if got.is_empty() { &mut clean } else { &mut dirty }) += 1;
             examples += 1;
             if update {
                 changes.push((expected.at.clone(), got));
             } else {
-                let line = markdown[..block.at.start].lines().count() + 1;
-                assert_eq!(got, expected.body, "{}:{line}", path.display());
+                assert_eq!(got, expected.body, "{place}");
+            }
+            match next(2, "yaml fixed") {
+                Some(block) if update => changes.push((block.at.clone(), edited)),
+                Some(block) => assert_eq!(edited, block.body, "{place}: fixed"),
+                None if update && !edited.is_empty() => {
+                    let end = expected.at.end + "```\n".len();
+                    changes.push((end..end, format!("```yaml fixed\n{edited}```\n")));
+                }
+                None => assert_eq!(edited, "", "{place}: edits without a block that shows them"),
             }
         }
         assert!(clean > 0 && dirty > 0, "{}: examples of both kinds are needed", rule.id);

@@ -11,10 +11,15 @@ use manifest::{Position, Source, Span};
 use crate::finding::{Finding, Label};
 use crate::fix::{Class, Remedy};
 use crate::holding::Held;
+use crate::report::{Report, Sum};
 use crate::severity::Severity;
+use crate::words;
 
 /// Of a longer line only the part around the finding is shown: minified JSON is one line.
 const MAX_LINE: usize = 500;
+
+/// What is left of 80 columns behind `   = note: `.
+const MESSAGE_WIDTH: usize = 68;
 
 /// One finding, without a newline at the end. `runtime` is how the runtime is called.
 #[must_use]
@@ -25,33 +30,49 @@ pub fn finding(source: &Source, finding: &Finding, runtime: &str, colour: bool) 
         Severity::Note => Level::NOTE,
     };
     let title = level.primary_title(&finding.message).id(finding.rule.id);
-    let at = source.position(finding.primary.span.start);
-    let origin = Origin::path(source.name()).line(at.line).char_column(at.column);
-    let mut group = Group::with_title(title).element(origin);
+    let mut group = Group::with_title(title);
     let mut notes = Vec::new();
-    if let Some((excerpt, elsewhere)) = excerpt(source, finding) {
-        group = group.element(excerpt);
-        notes.extend(elsewhere);
+    match excerpt(source, finding) {
+        Some(Excerpt { snippet, elsewhere, whole_lines }) => {
+            if !whole_lines {
+                // The excerpt cannot tell the column.
+                group = group.element(origin(source, finding));
+            }
+            group = group.element(snippet);
+            notes.extend(elsewhere);
+        }
+        None => group = group.element(origin(source, finding)),
     }
     notes.extend(finding.notes.iter().cloned());
     for note in &notes {
-        group = group.element(Level::NOTE.message(clean(note)));
+        group = group.element(Level::NOTE.message(message(note)));
     }
     let held = format!("{} on {runtime}", change(finding));
-    group = group.element(Level::NOTE.with_name("held").message(clean(&held)));
+    group = group.element(Level::NOTE.with_name("held").message(message(&held)));
     for line in remedy(&finding.remedy) {
-        group = group.element(Level::HELP.with_name("fix").message(clean(&line)));
+        group = group.element(Level::HELP.with_name("fix").message(message(&line)));
     }
     for help in &finding.help {
-        group = group.element(Level::HELP.message(clean(help)));
+        group = group.element(Level::HELP.message(message(help)));
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     renderer.term_width(DEFAULT_TERM_WIDTH).render(&[group])
 }
 
+fn origin<'a>(source: &'a Source, finding: &Finding) -> Origin<'a> {
+    let at = source.position(finding.primary.span.start);
+    Origin::path(source.name()).line(at.line).char_column(at.column)
+}
+
 /// A message may quote the manifest, which is nobody's friend: no escape sequence gets through.
 fn clean(text: &str) -> String {
     normalize_untrusted_str(text)
+}
+
+/// So that a message and what stands before it fit into 80 columns.
+fn message(text: &str) -> String {
+    let options = textwrap::Options::new(MESSAGE_WIDTH).break_words(false);
+    textwrap::fill(&clean(text), options)
 }
 
 /// `14 -> 0`, or `14` where nothing is proposed.
@@ -89,11 +110,17 @@ fn remedy(remedy: &Remedy) -> Vec<String> {
     }
 }
 
+/// An excerpt of the manifest.
+struct Excerpt<'a> {
+    snippet: Snippet<'a, Annotation<'a>>,
+    /// Related places that are not in it.
+    elsewhere: Vec<String>,
+    /// Whether it starts where a line does.
+    whole_lines: bool,
+}
+
 /// The lines around the finding, and what of the related places lies outside them.
-fn excerpt<'a>(
-    source: &'a Source,
-    finding: &'a Finding,
-) -> Option<(Snippet<'a, Annotation<'a>>, Vec<String>)> {
+fn excerpt<'a>(source: &'a Source, finding: &'a Finding) -> Option<Excerpt<'a>> {
     let text = source.text();
     let line = line_of(text, finding.primary.span.start)?;
     let long = line.len() > MAX_LINE;
@@ -119,8 +146,12 @@ fn excerpt<'a>(
         let annotation = kind.span(within(text, label.span, &range));
         if label.text.is_empty() { annotation } else { annotation.label(clean(&label.text)) }
     });
-    let snippet = Snippet::source(&text[range.clone()]).line_start(line).fold(true);
-    Some((snippet.annotations(annotations.collect::<Vec<_>>()), far))
+    let mut snippet = Snippet::source(&text[range.clone()]).line_start(line).fold(true);
+    if !long {
+        snippet = snippet.path(source.name());
+    }
+    let snippet = snippet.annotations(annotations.collect::<Vec<_>>());
+    Some(Excerpt { snippet, elsewhere: far, whole_lines: !long })
 }
 
 fn elsewhere(source: &Source, label: &Label) -> String {
@@ -152,4 +183,50 @@ fn within(text: &str, span: Span, range: &Range<usize>) -> Range<usize> {
     let start = span.start.clamp(range.start, range.end);
     let end = span.end.min(line_end).clamp(start, range.end);
     start - range.start..end - range.start
+}
+
+/// The end of a report with findings: what there is, what is held and would be, what `fix` does.
+#[must_use]
+pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
+    let totals = report.totals();
+    let mut parts = Vec::new();
+    for (number, noun) in
+        [(totals.errors, "error"), (totals.warnings, "warning"), (totals.notes, "note")]
+    {
+        if number > 0 {
+            parts.push(words::count(number, noun));
+        }
+    }
+    let mut lines = vec![format!(
+        "{} in {} of {}, {}",
+        words::list(&parts),
+        totals.found,
+        words::count(totals.containers, "container"),
+        words::count(report.files.len(), "file"),
+    )];
+    if totals.safe + totals.not_safe > 0 {
+        let (before, after) = (&totals.before, &totals.after);
+        lines.push(format!("held on {runtime}: {} -> {} after all edits", sum(before), sum(after)));
+        if !before.escape.is_empty() {
+            lines.push(format!("escape class: {} -> {}", before.escape, after.escape));
+        }
+        let mut ways = Vec::new();
+        if totals.safe > 0 {
+            ways.push(format!("`dropcap fix` makes {}", words::count(totals.safe, "safe edit")));
+        }
+        if totals.not_safe > 0 {
+            let edits = words::count(totals.not_safe, "unsafe edit");
+            ways.push(format!("{edits} with --unsafe-fixes, at your own risk"));
+        }
+        lines.push(ways.join("; "));
+    }
+    lines
+}
+
+fn sum(sum: &Sum) -> String {
+    if sum.within_reach == 0 {
+        sum.effective.to_string()
+    } else {
+        format!("{} (+{} within reach)", sum.effective, sum.within_reach)
+    }
 }

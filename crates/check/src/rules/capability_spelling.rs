@@ -86,7 +86,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     span,
                     message,
                 )
-                .label(format!("spell it {right}"))
+                .label(match list {
+                    List::Add if !readings.is_read_everywhere() => {
+                        format!("spell it {right}, or remove it")
+                    }
+                    _ => format!("spell it {right}"),
+                })
                 .sure(Confidence::High)
                 .note(format!("{}.", readings.sentence()))
                 .fix(subject, &change),

@@ -132,9 +132,10 @@ pub(crate) fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<Stri
     }
     let lower = capability.to_string().to_lowercase();
     let file = format!(
-        "or give it to the program's file in the image (`setcap cap_{lower}+ep`): together with \
+        "give it to the program's file in the image (`setcap cap_{lower}+ep`): together with \
          the `add` it takes effect"
     );
+    let file = if ways.is_empty() { file } else { format!("or {file}") };
     ways.push(if subject.request().no_new_privs {
         format!("{file}, in the entrypoint though not in what that starts (no_new_privs)")
     } else {

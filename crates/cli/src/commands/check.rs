@@ -1,15 +1,178 @@
-//! `dropcap check`.
+//! `dropcap check`: what is wrong with the capabilities of a manifest's containers.
 
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::failure::Failure;
-use crate::ui::Ui;
+use check::render::{json, text};
+use check::{Entrypoint, Options, Report, Selection, Severity};
+use runtime::Runtime;
+
+use crate::failure::{ERROR, FOUND, Failure};
+use crate::manifests;
+use crate::ui::{BOLD, GREEN, Ui};
 
 /// Arguments of `dropcap check`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Manifests, folders of them, or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: RuleArgs,
+    /// How to print
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    format: Format,
+    /// Exit with 1 from this severity on
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Warning)]
+    fail_on: FailOn,
+}
+
+/// What `check` and `fix` have in common.
+#[derive(Debug, clap::Args)]
+pub struct RuleArgs {
+    /// The container runtime, with its version if it matters: containerd@2.0, crio@1.28, docker,
+    /// podman@4.3+crun@1.8, nerdctl [assumed if not given: containerd@2.0]
+    #[arg(short, long, value_name = "RUNTIME")]
+    runtime: Option<Runtime>,
+    /// Only these rules
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    select: Vec<String>,
+    /// Not these rules
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// You have looked: no image's entrypoint carries file capabilities (getcap prints nothing)
+    #[arg(long)]
+    no_file_caps: bool,
+}
+
+impl RuleArgs {
+    /// The options, and whether the runtime was assumed.
+    pub fn options(&self) -> Result<(Options, bool), Failure> {
+        let mut options = Options {
+            selection: Selection::new(&self.select, &self.ignore).map_err(Failure::new)?,
+            ..Options::default()
+        };
+        if let Some(runtime) = &self.runtime {
+            options.runtime = runtime.clone();
+        }
+        if self.no_file_caps {
+            options.entrypoint = Entrypoint::Plain;
+        }
+        Ok((options, self.runtime.is_none()))
+    }
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a person: excerpts and a summary
+    Text,
+    /// For a program: one versioned document (docs/schema/check-v1.json)
+    Json,
+}
+
+/// From which severity on `check` exits with 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    /// A way out of the container
+    Error,
+    /// Dangerous, or a list that does not do what it says
+    Warning,
+    /// Anything found
+    Note,
+    /// Never
+    Never,
+}
+
+impl FailOn {
+    fn is_reached(self, worst: Option<Severity>) -> bool {
+        let least = match self {
+            FailOn::Error => Severity::Error,
+            FailOn::Warning => Severity::Warning,
+            FailOn::Note => Severity::Note,
+            FailOn::Never => return false,
+        };
+        worst.is_some_and(|worst| worst >= least)
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dropcap check web.yaml                        what is wrong with it
+  dropcap check k8s/ --fail-on error            gate a repository on ways out of a container
+  dropcap check --runtime crio web.yaml         as CRI-O would run it
+  helm template chart | dropcap check -         what a chart comes to
+  dropcap check --format json k8s/ > found.json
+
+Exit status: 0 nothing from --fail-on on, 1 something, 2 something could not be read, or there are
+no containers at all. `dropcap explain RULE` tells what a rule is about.";
 
 /// Runs it.
-pub fn run(_args: &Args, _ui: &Ui) -> Result<ExitCode, Failure> {
-    Err(Failure::new("not built yet"))
+pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let (options, assumed) = args.rules.options()?;
+    let loaded = manifests::load(&args.paths);
+    let whole = manifests::report(&loaded, ui);
+    if loaded.counts().containers == 0 {
+        return Err(manifests::no_containers(&loaded));
+    }
+    let report = Report::new(&loaded, &options, assumed);
+    match args.format {
+        Format::Json => {
+            let mut out = ui.out();
+            serde_json::to_writer_pretty(&mut out, &json::document(&report))
+                .map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        }
+        Format::Text => print(&report, ui)?,
+    }
+    Ok(if !whole {
+        ExitCode::from(ERROR)
+    } else if args.fail_on.is_reached(report.worst()) {
+        ExitCode::from(FOUND)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn print(report: &Report<'_>, ui: &Ui) -> Result<(), Failure> {
+    let mut out = ui.out();
+    let runtime = report.options.runtime_name();
+    let mut found = false;
+    for file in &report.files {
+        for finding in &file.checked.findings {
+            found = true;
+            let source = &file.manifest.source;
+            writeln!(out, "{}\n", text::finding(source, finding, &runtime, ui.colour()))?;
+        }
+    }
+    let skipped = report.loaded.counts().templates;
+    let skipped = match skipped {
+        0 => String::new(),
+        n => format!("; {} not rendered, left out", check::words::count(n, "template")),
+    };
+    let assumed = match report.assumed {
+        true => " (assumed, --runtime names another)",
+        false => "",
+    };
+    if found {
+        for (index, line) in
+            text::summary(report, &format!("{runtime}{assumed}")).iter().enumerate()
+        {
+            if index == 0 {
+                writeln!(out, "{BOLD}{line}{skipped}{BOLD:#}")?;
+            } else {
+                writeln!(out, "{line}")?;
+            }
+        }
+    } else if !ui.quiet() {
+        let containers = check::words::count(report.loaded.counts().containers, "container");
+        let files = check::words::count(report.files.len(), "file");
+        writeln!(
+            ui.err(),
+            "{GREEN}clean:{GREEN:#} {containers} in {files} for {runtime}{assumed}{skipped}"
+        )?;
+    }
+    Ok(())
 }

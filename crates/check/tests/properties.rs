@@ -1,0 +1,323 @@
+//! What holds for every manifest: edits never widen, safe ones never take away what could take
+//! effect, a second run changes nothing, and a smaller set is never judged worse.
+
+use caps::{CapSet, Capability};
+use dropcap_check::fix::Class;
+use dropcap_check::{Consent, Entrypoint, Options, Repaired, Severity, check, panel, repair};
+use manifest::Manifest;
+use proptest::prelude::*;
+use runtime::{Request, Resolution, Runtime, Sets, resolve};
+
+/// Everything about a pod that decides.
+#[derive(Debug, Clone)]
+struct Pod {
+    add: Option<Vec<&'static str>>,
+    drop: Option<Vec<&'static str>>,
+    user: &'static str,
+    no_new_privs: bool,
+    privileged: bool,
+    host_pid: bool,
+    host_path: bool,
+    user_namespace: bool,
+    flow: bool,
+}
+
+impl Pod {
+    fn yaml(&self) -> String {
+        let mut text =
+            "apiVersion: v1\nkind: Pod # a pod\nmetadata: { name: web }\nspec:\n".to_owned();
+        if self.host_pid {
+            text += "  hostPID: true\n";
+        }
+        if self.user_namespace {
+            text += "  hostUsers: false\n";
+        }
+        if self.host_path {
+            text += "  volumes: [{ name: etc, hostPath: { path: /etc } }]\n";
+        }
+        text += "  containers:\n    - name: first # untouched\n      image: a\n      securityContext: \
+                 { runAsUser: 1, capabilities: { drop: [ALL] } }\n    - name: web   # this one\n      image: b\n";
+        if self.host_path {
+            text += "      volumeMounts: [{ name: etc, mountPath: /etc }]\n";
+        }
+        text += "      securityContext:\n        readOnlyRootFilesystem: true\n";
+        text += self.user;
+        if self.no_new_privs {
+            text += "        allowPrivilegeEscalation: false\n";
+        }
+        if self.privileged {
+            text += "        privileged: true\n";
+        }
+        if self.add.is_some() || self.drop.is_some() {
+            text += "        capabilities:\n";
+        }
+        for (key, list) in [("add", &self.add), ("drop", &self.drop)] {
+            let Some(words) = list else { continue };
+            if self.flow || words.is_empty() {
+                let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+                text += &format!("          {key}: [{}] # {key}\n", quoted.join(", "));
+            } else {
+                text += &format!("          {key}:\n");
+                for word in words {
+                    text += &format!("            - {word:?} # it says {word}\n");
+                }
+            }
+        }
+        text + "    - name: last\n      image: c\n      securityContext: { runAsUser: 1, capabilities: { drop: [ALL] } }\n"
+    }
+
+    fn manifest(&self) -> Manifest {
+        let manifest = manifest::parse("pod.yaml", self.yaml());
+        assert_eq!(manifest.problems, [], "{}", self.yaml());
+        assert_eq!(manifest.containers().count(), 3);
+        manifest
+    }
+}
+
+const WELL: [&str; 12] = [
+    "ALL",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "KILL",
+    "NET_RAW",
+    "NET_BIND_SERVICE",
+    "SETUID",
+    "SYS_ADMIN",
+    "SYS_TIME",
+    "BPF",
+    "PERFMON",
+    "FOWNER",
+];
+const ODD: [&str; 12] = [
+    "all",
+    "net_raw",
+    "CAP_NET_RAW",
+    "cap_kill",
+    "CAP_ALL",
+    "CAP_SYS_ADMIN",
+    "13",
+    "SYS_ADMINN",
+    "NET_RAWW",
+    "*",
+    "FOO",
+    " CHOWN",
+];
+
+fn words(pool: Vec<&'static str>) -> impl Strategy<Value = Option<Vec<&'static str>>> {
+    let list = prop::collection::vec(prop::sample::select(pool), 0..5);
+    prop::option::weighted(0.8, list)
+}
+
+fn users() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "",
+        "        runAsUser: 0\n",
+        "        runAsUser: 1000\n",
+        "        runAsNonRoot: true\n",
+    ])
+}
+
+fn pods(pool: Vec<&'static str>) -> impl Strategy<Value = Pod> {
+    let around = (any::<bool>(), prop::bool::weighted(0.1), any::<[bool; 4]>());
+    (words(pool.clone()), words(pool), users(), around).prop_map(|(add, drop, user, around)| {
+        let (no_new_privs, privileged, [host_pid, host_path, user_namespace, flow]) = around;
+        // The API server refuses both together.
+        let no_new_privs = no_new_privs && !privileged;
+        Pod { add, drop, user, no_new_privs, privileged, host_pid, host_path, user_namespace, flow }
+    })
+}
+
+fn any_pod() -> impl Strategy<Value = Pod> {
+    pods(WELL.iter().chain(&ODD).copied().collect())
+}
+
+/// The middle container's request.
+fn request(manifest: &Manifest) -> Request {
+    let workload = &manifest.workloads[0];
+    let container = &workload.pod.containers[1];
+    resolve::Context::of(&workload.pod, container).request(container)
+}
+
+/// All that a process has or could get, by any of the five sets.
+fn sets_of(sets: &Sets) -> [CapSet; 10] {
+    let (a, b) = (sets.spec, sets.process);
+    [
+        a.bounding,
+        a.permitted,
+        a.effective,
+        a.inheritable,
+        a.ambient,
+        b.bounding,
+        b.permitted,
+        b.effective,
+        b.inheritable,
+        b.ambient,
+    ]
+}
+
+fn within(after: &Resolution, before: &Resolution) -> bool {
+    after.sets().zip(before.sets()).all(|(after, before)| {
+        sets_of(after).into_iter().zip(sets_of(before)).all(|(a, b)| a.is_subset(b))
+    })
+}
+
+/// What could take effect of it, told anew and not by the code under test.
+fn could_take_effect(sets: &Sets, request: &Request, entrypoint: Entrypoint) -> CapSet {
+    let process = sets.process;
+    let mut could = process.effective | process.permitted | process.ambient | process.inheritable;
+    if !request.no_new_privs {
+        // sudo, or a file with capabilities.
+        could = could | process.bounding;
+    } else if entrypoint == Entrypoint::Unknown {
+        could = could | (sets.spec.permitted & sets.spec.bounding);
+    }
+    could
+}
+
+/// On every runtime: nothing is wider, no container stops, and with safe edits nothing is lost.
+fn holds(before: &Request, after: &Request, consent: Consent, entrypoint: Entrypoint) {
+    for runtime in panel() {
+        match (resolve(runtime, before), resolve(runtime, after)) {
+            (Ok(old), Ok(new)) => {
+                assert!(within(&new, &old), "{runtime}: wider: {before:?} -> {after:?}");
+                if consent == Consent::Safe {
+                    for (old, new) in old.sets().zip(new.sets()) {
+                        let lost = could_take_effect(old, before, entrypoint)
+                            - could_take_effect(new, after, entrypoint);
+                        assert_eq!(lost, CapSet::EMPTY, "{runtime}: {before:?} -> {after:?}");
+                    }
+                }
+            }
+            (Ok(_), Err(refusal)) => panic!("{runtime}: {refusal}: {before:?} -> {after:?}"),
+            (Err(_), Ok(_)) => assert_eq!(consent, Consent::Unsafe, "{runtime}: it starts"),
+            (Err(_), Err(_)) => {}
+        }
+    }
+}
+
+fn repaired(pod: &Pod, consent: Consent, entrypoint: Entrypoint) -> (Manifest, Repaired) {
+    let manifest = pod.manifest();
+    let options = Options { entrypoint, ..Options::default() };
+    let repaired = repair(&manifest, &options, consent);
+    assert_eq!(repaired.refused, [], "{}", pod.yaml());
+    (manifest, repaired)
+}
+
+fn entrypoints() -> impl Strategy<Value = Entrypoint> {
+    prop::sample::select(vec![Entrypoint::Unknown, Entrypoint::Plain])
+}
+
+fn consents() -> impl Strategy<Value = Consent> {
+    prop::sample::select(vec![Consent::Safe, Consent::Unsafe])
+}
+
+fn worst(pod: &Pod, runtime: &Runtime) -> Severity {
+    let options = Options { runtime: runtime.clone(), ..Options::default() };
+    let checked = check(&pod.manifest(), &options);
+    let web = checked.findings.iter().filter(|finding| finding.container == 1);
+    // A note is a remark and no verdict.
+    web.map(|finding| finding.severity).max().unwrap_or(Severity::Note)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn edits_never_widen_and_safe_ones_never_take(
+        pod in any_pod(), consent in consents(), entrypoint in entrypoints(),
+    ) {
+        let (before, after) = repaired(&pod, consent, entrypoint);
+        holds(&request(&before), &request(&after.manifest), consent, entrypoint);
+        if consent == Consent::Safe {
+            prop_assert!(after.applied.iter().all(|applied| applied.class == Class::Safe));
+        }
+    }
+
+    #[test]
+    fn the_other_bytes_stay_and_a_second_run_changes_nothing(
+        pod in any_pod(), consent in consents(), entrypoint in entrypoints(),
+    ) {
+        let (before, after) = repaired(&pod, consent, entrypoint);
+        let (old, new) = (before.source.text(), after.source.text());
+        let containers = &before.workloads[0].pod.containers;
+        let tail = old.len() - containers[2].span.start;
+        prop_assert!(new.starts_with(&old[..containers[1].span.start]), "{new}");
+        prop_assert!(new.ends_with(&old[old.len() - tail..]), "{new}");
+        // Outside the lists every line is there again, in the same order.
+        let kept = |text: &str| -> Vec<String> {
+            let lists = ["          ", "        capabilities:"];
+            text.lines().filter(|l| !lists.iter().any(|p| l.starts_with(p))).map(str::to_owned).collect()
+        };
+        prop_assert_eq!(kept(new), kept(old));
+        prop_assert_eq!(after.applied.is_empty(), old == new);
+
+        let options = Options { entrypoint, ..Options::default() };
+        let again = repair(&manifest::parse("pod.yaml", new), &options, consent);
+        prop_assert_eq!(again.applied.len(), 0, "{:?}", again.applied);
+        prop_assert_eq!(again.source.text(), new);
+    }
+
+    #[test]
+    fn a_smaller_set_is_never_judged_worse(
+        pod in pods(WELL.to_vec()),
+        less in prop::collection::vec(prop::sample::select(WELL.to_vec()), 1..4),
+        without in any::<prop::sample::Index>(),
+        runtime in prop::sample::select(panel().to_vec()),
+    ) {
+        // Two ways to less: drop more, or add less.
+        let mut dropped = pod.clone();
+        dropped.drop.get_or_insert_default().extend(less);
+        let mut removed = pod.clone();
+        if let Some(add) = removed.add.as_mut().filter(|add| !add.is_empty()) {
+            add.remove(without.index(add.len()));
+        }
+        for smaller in [dropped, removed] {
+            let sets = |pod: &Pod| resolve(&runtime, &request(&pod.manifest()));
+            let (Ok(large), Ok(small)) = (sets(&pod), sets(&smaller)) else { continue };
+            if within(&small, &large) {
+                let (was, is) = (worst(&pod, &runtime), worst(&smaller, &runtime));
+                prop_assert!(is <= was, "{runtime}: {was} -> {is}\n{}{}", pod.yaml(), smaller.yaml());
+            }
+        }
+    }
+
+    #[test]
+    fn what_pod_security_restricted_accepts_is_no_error(
+        mut pod in any_pod(), bind in any::<bool>(),
+        runtime in prop::sample::select(panel().to_vec()),
+    ) {
+        pod.drop.get_or_insert_default().push("ALL");
+        pod.add = bind.then(|| vec!["NET_BIND_SERVICE"]);
+        (pod.privileged, pod.host_pid, pod.host_path) = (false, false, false);
+        pod.no_new_privs = true;
+        pod.user = "        runAsNonRoot: true\n";
+        prop_assert!(worst(&pod, &runtime) < Severity::Error, "{}", pod.yaml());
+    }
+}
+
+/// The same by the numbers, for every pair of sets that a list of single drops can leave.
+#[test]
+fn each_capability_taken_away_makes_it_better_or_leaves_it() {
+    let runtime: Runtime = "containerd".parse().unwrap();
+    let default = runtime.default_set();
+    let names: Vec<&'static str> = default.iter().filter_map(Capability::name).collect();
+    let pod = |drop: Vec<&'static str>| Pod {
+        add: None,
+        drop: Some(drop),
+        user: "        runAsUser: 0\n",
+        no_new_privs: false,
+        privileged: false,
+        host_pid: true,
+        host_path: true,
+        user_namespace: false,
+        flow: true,
+    };
+    assert_eq!(worst(&pod(Vec::new()), &runtime), Severity::Error);
+    let mut last = Severity::Error;
+    for count in 0..=names.len() {
+        let now = worst(&pod(names[..count].to_vec()), &runtime);
+        assert!(now <= last, "{count}: {last} -> {now}");
+        last = now;
+    }
+    assert_eq!(last, Severity::Note);
+}
