@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use caps::{CapSet, CapState, Capability, Reach};
 use resolve::{Outcome, Resolved};
-use runtime::{Fate, Reason, Resolution, Runtime, Sets};
+use runtime::{Became, Fate, Reason, Resolution, Runtime, Sets};
 
 use super::abilities::{self, Abilities};
 use super::paragraph::Paragraph;
@@ -102,7 +102,11 @@ fn starts(
     if ui.verbosity() > 0 {
         why_not(out, subject, answer, most)?;
     }
-    for odd in &most.odd {
+    let odd_words = most.odd.iter().filter(|odd| {
+        // Nothing comes of it here; `check` says where else something would.
+        ui.verbosity() > 0 || odd.became != Became::Read
+    });
+    for odd in odd_words {
         let mut text = Paragraph::default();
         if let Some(line) = subject.word_line(&odd.word) {
             text = text.styled(&format!("line {line}:"), YELLOW);
