@@ -56,7 +56,11 @@ impl Place {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut dropcap = Command::new(testkit::dropcap());
-        dropcap.args(words).current_dir(self.folder.path()).env("NO_COLOR", "1").env("COLUMNS", "100");
+        dropcap
+            .args(words)
+            .current_dir(self.folder.path())
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100");
         dropcap.stdin(Stdio::null());
         dropcap
     }
@@ -90,14 +94,18 @@ fn show_and_check_say_beforehand_what_the_second_will_hold() {
 #[test]
 fn without_indentation_every_command_says_that_it_was_lost() {
     for (mission, name) in [(EXAMPLE, "example"), (NGINX, "nginx")] {
-        let stripped: String = mission.text.lines().map(|line| format!("{}\n", line.trim_start())).collect();
+        let stripped: String =
+            mission.text.lines().map(|line| format!("{}\n", line.trim_start())).collect();
         let place = Place::new(mission.file, &stripped);
         for command in ["show", "check", "fix"] {
             let output = place.dropcap(&[command, mission.file]);
             assert_eq!(output.status.code(), Some(2), "{command}: {}", said(&output));
             insta::assert_snapshot!(format!("stripped_{name}_{command}"), said(&output));
         }
-        assert_eq!(fs::read_to_string(place.path(mission.file)).expect("it is still there"), stripped);
+        assert_eq!(
+            fs::read_to_string(place.path(mission.file)).expect("it is still there"),
+            stripped
+        );
     }
 }
 
@@ -134,7 +142,11 @@ fn end_to_end(mission: &Mission) {
     let open = mission.text.split_once("    securityContext:\n").expect("a securityContext").0;
     fs::write(place.path("open.yaml"), open).expect("the open manifest is written");
     let serving = traced(&place, mission, &place.path("open.yaml"), "serving.json", |pod| {
-        assert!(pod.get("http://127.0.0.1/").is_some_and(|page| page.contains("Welcome to nginx!")), "{}", pod.logs());
+        assert!(
+            pod.get("http://127.0.0.1/").is_some_and(|page| page.contains("Welcome to nginx!")),
+            "{}",
+            pod.logs()
+        );
         pod.stop();
     });
     for need in NEEDS {
@@ -143,7 +155,8 @@ fn end_to_end(mission: &Mission) {
     assert!(!serving.contains("    - SYS_ADMIN"), "{serving}");
 
     // The need goes into the manifest; a widening has to be asked for.
-    let patch = ["trace", "--replay", "serving.json", "--patch", mission.file, "-c", mission.container];
+    let patch =
+        ["trace", "--replay", "serving.json", "--patch", mission.file, "-c", mission.container];
     let refused = place.dropcap(&patch);
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert_eq!(fs::read_to_string(&manifest).expect("it is still there"), mission.text);
@@ -155,11 +168,24 @@ fn end_to_end(mission: &Mission) {
     // Under the result it serves, and holds that and nothing else.
     let pod = Pod::create(&manifest, mission.pod, mission.container);
     pod.start();
-    assert!(pod.get("http://127.0.0.1/").is_some_and(|page| page.contains("Welcome to nginx!")), "{}", pod.logs());
+    assert!(
+        pod.get("http://127.0.0.1/").is_some_and(|page| page.contains("Welcome to nginx!")),
+        "{}",
+        pod.logs()
+    );
     let status = fs::read_to_string(format!("/proc/{}/status", pod.pid())).expect("it runs");
-    let set = format!("{:016x}", NEEDS.iter().map(|n| n.parse::<caps::Capability>().expect("a name")).collect::<caps::CapSet>());
+    let set = format!(
+        "{:016x}",
+        NEEDS
+            .iter()
+            .map(|n| n.parse::<caps::Capability>().expect("a name"))
+            .collect::<caps::CapSet>()
+    );
     for field in ["CapBnd", "CapPrm", "CapEff"] {
-        assert!(status.contains(&format!("{field}:\t{set}\n")), "{field} is not {set} in\n{status}");
+        assert!(
+            status.contains(&format!("{field}:\t{set}\n")),
+            "{field} is not {set} in\n{status}"
+        );
     }
     for field in ["CapInh", "CapAmb"] {
         assert!(status.contains(&format!("{field}:\t0000000000000000\n")), "{field} in\n{status}");
@@ -168,14 +194,25 @@ fn end_to_end(mission: &Mission) {
 
 /// Plays the manifest with a tracer attached before the entrypoint, does `during`, and returns what
 /// the trace printed.
-fn traced(place: &Place, mission: &Mission, manifest: &Path, recording: &str, during: impl FnOnce(&Pod)) -> String {
+fn traced(
+    place: &Place,
+    mission: &Mission,
+    manifest: &Path,
+    recording: &str,
+    during: impl FnOnce(&Pod),
+) -> String {
     let pod = Pod::create(manifest, mission.pod, mission.container);
     let target = format!("ctr/{}", pod.container());
     let mut trace = place.command(&["trace", &target, "--for", "60s", "--record", recording]);
-    let mut trace = trace.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dropcap runs");
+    let mut trace =
+        trace.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dropcap runs");
     let mut notes = BufReader::new(trace.stderr.take().expect("a pipe")).lines();
     let watching = notes.by_ref().map_while(Result::ok).any(|line| line.contains("watching"));
-    assert!(watching, "the tracer does not get ready: {}", said(&trace.wait_with_output().expect("dropcap ends")));
+    assert!(
+        watching,
+        "the tracer does not get ready: {}",
+        said(&trace.wait_with_output().expect("dropcap ends"))
+    );
     pod.start();
     during(&pod);
     drop(pod); // the container ends, and with it the trace
@@ -193,4 +230,19 @@ fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         }
         now
     })
+}
+
+#[test]
+fn under_the_sets_of_the_second_a_container_binds_low_ports_and_nothing_else() {
+    testkit::needs!(podman);
+    let tryout = testkit::tryout();
+    let output = testkit::podman_run()
+        .args(["--rm", "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--volume"])
+        .arg(format!("{}:/tryout:ro", tryout.display()))
+        .args([testkit::image(), "/tryout"])
+        .args(["bind:80", "bind:443", "settime", "rawsocket", "loadmodule", "chown", "mount"])
+        .output()
+        .expect("podman runs");
+    let expected = "bind:80: ok\nbind:443: ok\nsettime: EPERM\nrawsocket: EPERM\nloadmodule: EPERM\nchown: EPERM\nmount: EPERM\n";
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", said(&output));
 }
