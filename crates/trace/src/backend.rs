@@ -10,7 +10,6 @@ use std::path::Path;
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint};
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use caps::{CapSet, Capability};
-use sys::procfs::Procfs;
 
 use crate::error::TraceError;
 
@@ -88,7 +87,7 @@ pub enum Unavailable {
 pub fn probe() -> Result<Vec<Attempt>, TraceError> {
     check_privilege()?;
     let btf = read_btf()?;
-    let mut ebpf = load_object(&btf)?;
+    let mut ebpf = load_object(&btf, None)?;
     Ok(Backend::ALL
         .into_iter()
         .map(|backend| Attempt { backend, outcome: attach(backend, &mut ebpf, &btf) })
@@ -103,11 +102,9 @@ pub fn probe() -> Result<Vec<Attempt>, TraceError> {
 /// # Errors
 /// If `/proc` cannot be read.
 pub fn missing_privilege() -> Result<CapSet, TraceError> {
-    let own = Procfs::new()
-        .process(std::process::id())
+    let own = sys::credentials::own_state()
         .map_err(TraceError::bpf("read this process's own capabilities"))?
-        .map(|process| process.caps.effective)
-        .unwrap_or_default();
+        .effective;
     if own.contains(Capability::SYS_ADMIN) {
         return Ok(CapSet::EMPTY);
     }
@@ -130,9 +127,13 @@ pub(crate) fn read_btf() -> Result<Btf, TraceError> {
 }
 
 /// Makes the maps and relocates the programs; none is loaded yet.
-pub(crate) fn load_object(btf: &Btf) -> Result<Ebpf, TraceError> {
+pub(crate) fn load_object(btf: &Btf, room: Option<u32>) -> Result<Ebpf, TraceError> {
     let object = OBJECT.ok_or(TraceError::Architecture { architecture: std::env::consts::ARCH })?;
-    EbpfLoader::new().btf(Some(btf)).load(object).map_err(TraceError::bpf("load the BPF object"))
+    let mut loader = EbpfLoader::new();
+    if let Some(room) = room {
+        loader.map_max_entries("tallies", room.max(1));
+    }
+    loader.btf(Some(btf)).load(object).map_err(TraceError::bpf("load the BPF object"))
 }
 
 /// Loads and attaches the program of a backend.

@@ -38,6 +38,9 @@ pub struct Options {
     pub backend: Option<Backend>,
     /// When the returns of refused calls are recorded.
     pub results: Results,
+    /// How many kinds of checks are kept apart; `None` for 16384. What finds no room keeps its
+    /// capability and its count, and loses its call site ([`record::observation::Lost::checks`]).
+    pub room: Option<u32>,
 }
 
 /// When the returns of system calls with a refused check are recorded. Meanwhile every system call
@@ -95,7 +98,7 @@ impl Tracer {
     pub fn load(options: Options) -> Result<Self, TraceError> {
         backend::check_privilege()?;
         let btf = backend::read_btf()?;
-        let mut ebpf = backend::load_object(&btf)?;
+        let mut ebpf = backend::load_object(&btf, options.room)?;
         let wanted: Vec<Backend> =
             options.backend.map_or_else(|| Backend::ALL.to_vec(), |backend| vec![backend]);
         let mut attempts = Vec::new();
@@ -304,12 +307,8 @@ impl Tracer {
     }
 
     fn read(&mut self) -> Result<Maps, TraceError> {
-        let totals: Array<&mut MapData, u64> = self.array("totals")?;
-        let totals = totals
-            .iter()
-            .collect::<Result<_, _>>()
-            .map_err(TraceError::bpf("read the map totals"))?;
-        Ok(Maps {
+        // Read last, what was lost before is in it; the totals are needed only then.
+        let mut maps = Maps {
             tallies: self.entries("tallies")?,
             images: self
                 .entries::<abi::ImageKey, abi::Image>("images")?
@@ -318,11 +317,18 @@ impl Tracer {
                 .collect(),
             stacks: self.entries("stacks")?.into_iter().collect(),
             symbols: self.entries("symbols")?.into_iter().collect(),
-            totals,
+            totals: Vec::new(),
             missed: self.missed(),
-            // Last: what was lost before is in it.
             state: self.state()?,
-        })
+        };
+        if maps.state.lost_checks > 0 {
+            let totals: Array<&mut MapData, u64> = self.array("totals")?;
+            maps.totals = totals
+                .iter()
+                .collect::<Result<_, _>>()
+                .map_err(TraceError::bpf("read the map totals"))?;
+        }
+        Ok(maps)
     }
 
     /// Runs of the check's program that the kernel skipped, because it ran on that CPU already.

@@ -1,0 +1,8 @@
+//! The tracer against the running kernel: small real programs, and exactly the checks they make.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod containers;
+mod counts;
+mod processes;
+mod programs;
+mod support;

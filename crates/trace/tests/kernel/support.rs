@@ -1,0 +1,98 @@
+//! Runs a program under the tracer and looks at its recording.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use caps::{CapState, Capability};
+use dropcap_trace::{Options, Scope, TraceError, Tracer};
+use launch::Spec;
+use record::observation::{NamespaceRelation, Observation, Recording};
+
+/// A loaded tracer; `None`, said aloud, where this kernel shows no capability checks.
+pub fn tracer(options: Options) -> Option<Tracer> {
+    match Tracer::load(options) {
+        Ok(tracer) => Some(tracer),
+        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. })) => {
+            testkit::skip(&error.to_string());
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The sets this process has.
+pub fn own_state() -> CapState {
+    sys::credentials::own_state().expect("/proc")
+}
+
+/// This process's sets without some capabilities, which root's `execve` cannot bring back.
+pub fn state_without(dropped: &[Capability]) -> CapState {
+    let mut state = own_state();
+    for capability in dropped {
+        for set in [
+            &mut state.bounding,
+            &mut state.permitted,
+            &mut state.effective,
+            &mut state.inheritable,
+        ] {
+            set.remove(*capability);
+        }
+        state.ambient.remove(*capability);
+    }
+    state
+}
+
+/// A command line as a [`Spec`].
+pub fn spec(argv: &[&str], state: CapState) -> Spec {
+    Spec::new(argv[0], state).args(argv[1..].iter().map(OsString::from))
+}
+
+/// Runs a command from its first `execve` to its end, and returns the recording and what it printed.
+pub fn trace_with(options: Options, spec: Spec) -> Option<(Recording, String)> {
+    let mut tracer = tracer(options)?;
+    let argv = std::iter::once(&spec.program).chain(&spec.args);
+    let argv = argv.map(|word| word.to_string_lossy().into_owned()).collect();
+    let held = launch::spawn_held(spec.captured()).expect("the program can be started");
+    tracer.watch(Scope::held(held.pid(), argv)).expect("the process can be watched");
+    let output = held.release().expect("it runs").output(None).expect("it ends");
+    let recording = tracer.finish().expect("the maps can be read");
+    let said = [output.stdout, output.stderr].concat();
+    Some((recording, String::from_utf8_lossy(&said).into_owned()))
+}
+
+/// As [`trace_with`], as this process is.
+pub fn trace(argv: &[&str]) -> Option<(Recording, String)> {
+    trace_with(Options::default(), spec(argv, own_state()))
+}
+
+/// Whether it is the kernel's question whether memory may be overcommitted, which every program
+/// makes it ask (`cap_vm_enough_memory`).
+pub fn is_overcommit(observation: &Observation) -> bool {
+    observation.stack.first().is_some_and(|f| f == "security_vm_enough_memory_mm")
+        || observation.stack.first().is_some_and(|f| f == "cap_vm_enough_memory")
+}
+
+/// The program's own checks against its own user namespace, overcommit left out.
+pub fn own(recording: &Recording) -> impl Iterator<Item = &Observation> {
+    recording
+        .observations
+        .iter()
+        .filter(|o| o.own_credentials && o.namespace == NamespaceRelation::Own && !is_overcommit(o))
+}
+
+/// The own checks of the processes with this name.
+pub fn own_of<'a>(recording: &'a Recording, comm: &str) -> Vec<&'a Observation> {
+    own(recording).filter(|o| recording.processes[&o.process].comm == comm).collect()
+}
+
+/// The capabilities of these observations.
+pub fn capabilities<'a>(
+    observations: impl IntoIterator<Item = &'a Observation>,
+) -> BTreeSet<Capability> {
+    observations.into_iter().map(|o| o.capability).collect()
+}
+
+/// The name of the system call of an observation.
+pub fn call(observation: &Observation) -> Option<&str> {
+    observation.syscall.as_ref()?.name.as_deref()
+}
