@@ -5,6 +5,8 @@
 
 #[path = "../cases/mod.rs"]
 mod cases;
+mod containerd;
+mod cri;
 mod daemon;
 mod dockerd;
 mod oci;
