@@ -6,6 +6,7 @@ mod engines;
 mod kernel;
 mod privilege;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sys::procfs::Procfs;
 
@@ -13,7 +14,7 @@ use sys::procfs::Procfs;
 pub const REPORT_VERSION: u32 = 1;
 
 /// How it stands with something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
     /// It is not there, and nothing needs it.
@@ -27,7 +28,7 @@ pub enum Status {
 }
 
 /// What a [`Fact`] is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Area {
     /// The kernel and what of it can be watched.
@@ -39,7 +40,7 @@ pub enum Area {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Fact {
     /// A name that does not change: `kernel.btf`.
@@ -55,7 +56,7 @@ pub struct Fact {
 }
 
 /// What some commands can do here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ability {
     /// Which commands.
@@ -68,8 +69,8 @@ pub struct Ability {
     pub help: Option<String>,
 }
 
-/// The whole answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The whole answer: what `dropcap doctor --json` prints, version 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// [`REPORT_VERSION`].
@@ -88,6 +89,12 @@ impl Report {
     pub fn is_fit(&self) -> bool {
         self.abilities.iter().all(|ability| ability.status != Status::Missing)
     }
+}
+
+/// The schema of [`Report`] as JSON text: `docs/schema/doctor-v1.json`.
+#[must_use]
+pub fn schema() -> String {
+    crate::schema::published::<Report>("doctor-v1.json")
 }
 
 /// Looks at this machine. Nothing is changed; BPF programs are loaded and let go of again, and

@@ -8,3 +8,4 @@ mod expand;
 pub mod patch;
 pub mod ps;
 pub mod run_container;
+mod schema;

@@ -8,6 +8,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use caps::{CapSet, Capability};
+use record::schema::CapabilityName;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sys::container::{Container, Containers};
 use sys::namespace::INITIAL_PID_NAMESPACE;
@@ -30,13 +32,14 @@ pub struct Query {
     pub regainable: bool,
 }
 
-/// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The answer: what `dropcap ps --json` prints, version 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Listing {
     /// [`LISTING_VERSION`].
     pub version: u32,
     /// The highest capability this kernel has.
+    #[schemars(with = "CapabilityName")]
     pub last_capability: Capability,
     /// The containers with processes that match, the most dangerous first.
     pub containers: Vec<Group>,
@@ -49,7 +52,7 @@ pub struct Listing {
 }
 
 /// A container and its processes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// The full identifier.
@@ -77,7 +80,7 @@ pub struct Group {
 }
 
 /// What was seen and is not listed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeftOut {
     /// Containers there are, listed or not, without sandboxes.
@@ -93,7 +96,7 @@ pub struct LeftOut {
 }
 
 /// What could not be seen, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Unseen {
     /// Processes that ended while they were read.
@@ -104,6 +107,12 @@ pub struct Unseen {
     pub unread: Vec<String>,
     /// Why there may be processes that are not even counted.
     pub hidden: Vec<String>,
+}
+
+/// The schema of [`Listing`] as JSON text: `docs/schema/ps-v1.json`.
+#[must_use]
+pub fn schema() -> String {
+    crate::schema::published::<Listing>("ps-v1.json")
 }
 
 /// Looks at every process there is.

@@ -18,7 +18,7 @@ Exit status: 0 if every command can do its work here, be it in part; 1 if one ca
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT)]
 pub struct Args {
-    /// Print JSON (version 1)
+    /// Print JSON (docs/schema/doctor-v1.json)
     #[arg(long)]
     json: bool,
 }

@@ -38,7 +38,7 @@ pub struct Args {
     /// With --holds: list those too that could only regain one
     #[arg(long, requires = "holds")]
     regainable: bool,
-    /// Print JSON (version 1) with all five sets of every process
+    /// Print JSON with all five sets of every process (docs/schema/ps-v1.json)
     #[arg(long)]
     json: bool,
 }

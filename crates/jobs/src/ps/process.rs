@@ -1,12 +1,14 @@
 //! What one process holds, and what it could come to hold.
 
 use caps::{CapSet, CapState};
+use record::schema::CapabilityName;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sys::namespace::IdMap;
 use sys::procfs::{Process, Procfs, Seccomp};
 
 /// The user namespace a process's sets are valid in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum UserNamespace {
     /// The one this program runs in, the node's: what is held counts against the node.
@@ -18,7 +20,7 @@ pub enum UserNamespace {
 }
 
 /// How much of the kernel a process can ask for, seccomp(2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SeccompMode {
     /// Everything.
@@ -30,7 +32,7 @@ pub enum SeccompMode {
 }
 
 /// By which programs a process could gain what it does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Way {
     /// By any: it is user 0, to whom `execve` gives the bounding set (unless its securebits forbid
@@ -41,7 +43,7 @@ pub enum Way {
 }
 
 /// A process and its capabilities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
     /// The process ID on the node.
@@ -61,14 +63,18 @@ pub struct Holder {
     /// The command line, or the name in brackets if there is none; a process may write anything here.
     pub command: String,
     /// What is effective in one of its threads: what the kernel's checks grant now.
+    #[schemars(with = "Vec<CapabilityName>")]
     pub holds: CapSet,
     /// Permitted and not effective: it may make it effective whenever it likes.
+    #[schemars(with = "Vec<CapabilityName>")]
     pub raisable: CapSet,
     /// Neither, and yet `execve` could give it: at most this.
+    #[schemars(with = "Vec<CapabilityName>")]
     pub regainable: CapSet,
     /// How, unless nothing is regainable.
     pub regainable_by: Option<Way>,
     /// The five sets of its first thread.
+    #[schemars(with = "Sets")]
     pub sets: CapState,
     /// Whether other threads hold other sets than the first.
     pub threads_differ: bool,
@@ -78,6 +84,17 @@ pub struct Holder {
     pub seccomp: SeccompMode,
     /// Where the sets count.
     pub user_namespace: UserNamespace,
+}
+
+/// The five capability sets of a thread, capabilities(7).
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the schema of `CapState`, whose crate knows no schemas")]
+struct Sets {
+    bounding: Vec<CapabilityName>,
+    permitted: Vec<CapabilityName>,
+    effective: Vec<CapabilityName>,
+    inheritable: Vec<CapabilityName>,
+    ambient: Vec<CapabilityName>,
 }
 
 /// What this program knows of itself, to compare others with.
