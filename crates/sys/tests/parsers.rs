@@ -1,5 +1,4 @@
 //! The readers of procfs never panic, and what is written as the kernel writes it is read as it was.
-#![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
 
 use dropcap_sys::cgroup::{Cgroups, Layout, Membership};
 use dropcap_sys::container::identify;
