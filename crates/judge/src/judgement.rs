@@ -163,7 +163,14 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
                     *unknown.entry(key).or_default() += observation.count;
                 }
                 let any_of = twins.any_of(observation, &site, row);
-                requirements.push(require(recording, observation, &site, any_of, verdict, why));
+                requirements.push(require(
+                    recording,
+                    observation,
+                    &site,
+                    any_of,
+                    row,
+                    (verdict, why),
+                ));
             }
         }
     }
@@ -259,8 +266,8 @@ fn require(
     observation: &Observation,
     site: &Site,
     any_of: Vec<Capability>,
-    verdict: Verdict,
-    why: String,
+    row: Option<&Row>,
+    (verdict, why): (Verdict, String),
 ) -> Requirement {
     let milliseconds = |ns: u64| ns / 1_000_000;
     let refused = if observation.granted { 0 } else { observation.count };
@@ -268,7 +275,7 @@ fn require(
         any_of,
         stated: None,
         uses: vec![Use {
-            what: words::describe(observation),
+            what: words::describe(observation, row.and_then(|r| r.what.as_deref())),
             by: role::of(recording, observation.process),
             site: site.shown(2),
             verdict,
@@ -292,8 +299,7 @@ fn needs(requirements: &[Requirement]) -> Vec<Need> {
         let served: Vec<&Requirement> =
             requirements.iter().filter(|r| solution.serves(r) == Some(capability)).collect();
         let common = served.iter().fold(!CapSet::EMPTY, |common, r| common & r.set());
-        let mut uses: Vec<Use> = served.iter().flat_map(|r| r.uses.iter().cloned()).collect();
-        uses.sort_by_key(|u| (std::cmp::Reverse(u.verdict), u.first_ms));
+        let uses = requirement::for_reading(served.iter().flat_map(|r| &r.uses));
         let mut remedies: Vec<Remedy> =
             served.iter().flat_map(|r| r.remedies.iter().cloned()).collect();
         remedies.sort_by(|a, b| (a.place, a).cmp(&(b.place, b)));

@@ -111,6 +111,9 @@ pub(crate) struct Row {
     /// Where a refusal shows.
     #[serde(default)]
     pub(crate) outcome: Outcome,
+    /// What the program did, where the system call alone does not say it (`data/words.toml`).
+    #[serde(default)]
+    pub(crate) what: Option<String>,
     /// The reason, a fragment for the evidence.
     pub(crate) why: String,
     /// Kernels whose source was read or on which it was seen.
@@ -303,4 +306,71 @@ pub fn deciding_arguments() -> Vec<DecidingArgument> {
     found.sort();
     found.dedup();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_can_be_reached_and_says_why() {
+        let table = SiteTable::builtin();
+        assert!(table.rows.len() > 100);
+        for row in &table.rows {
+            let name = format!("{:?} {:?} in {:?}", row.capability, row.at, row.syscall);
+            assert!(!row.capability.is_empty(), "{name}");
+            assert!(!row.at.is_empty() || !row.syscall.is_empty(), "fits anything: {name}");
+            assert!(!row.why.is_empty() && !row.why.ends_with('.'), "{name}");
+            assert!(!row.kernels.is_empty(), "{name}");
+            assert!(row.argument.is_none() || !row.syscall.is_empty(), "{name}");
+            assert_ne!(Some(row.verdict), row.refused, "{name}");
+            for pattern in row.at.iter().chain(&row.under) {
+                let inner = pattern.trim_start_matches('*').trim_end_matches('*');
+                assert!(!inner.is_empty() && !inner.contains('*'), "{pattern} in {name}");
+                // A frame that is skipped is never the innermost one.
+                assert!(!table.frames.is_helper(pattern), "{pattern} in {name}");
+                assert!(!table.frames.is_entry(pattern), "{pattern} in {name}");
+                assert_eq!(crate::site::normalise(pattern), *pattern, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_capability_has_a_row() {
+        let named: BTreeSet<Capability> =
+            SiteTable::builtin().rows.iter().flat_map(|r| r.capability.clone()).collect();
+        assert_eq!(named, Capability::known().collect());
+    }
+
+    #[test]
+    fn a_star_stands_for_anything_at_its_end() {
+        for (pattern, name, expected) in [
+            ("abc", "abc", true),
+            ("abc", "abcd", false),
+            ("abc*", "abc", true),
+            ("abc*", "abcd", true),
+            ("*bcd", "abcd", true),
+            ("*bcd", "abcde", false),
+            ("*bc*", "abcd", true),
+            ("*bc*", "abd", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_table_with_a_slip_is_refused() {
+        let good = "[frames]\nhelpers = []\nentries = []\n[[override]]\nunder = []\n\
+                    unless-within = []\nown-check = []\nwhy = \"\"\n[[pair]]\nfirst = \"BPF\"\n\
+                    second = \"KILL\"\nany-of = []\nwhy = \"\"\n[[site]]\nat = [\"x\"]\n\
+                    capability = [\"KILL\"]\nverdict = \"needed\"\nwhy = \"y\"\nkernels = [\"6.18\"]\n";
+        assert!(SiteTable::parse(good).is_ok());
+        for (this, that) in
+            [("KILL\"]", "KIL\"]"), ("needed", "perhaps"), ("at =", "att ="), ("why", "")]
+        {
+            assert!(SiteTable::parse(&good.replace(this, that)).is_err(), "{this} -> {that}");
+        }
+    }
 }

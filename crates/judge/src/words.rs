@@ -29,8 +29,8 @@ static WORDS: LazyLock<Words> =
         Err(error) => unreachable!("a test reads the built-in words: {error}"),
     });
 
-/// What the program did.
-pub(crate) fn describe(observation: &Observation) -> String {
+/// What the program did; `special` is the sentence of a call site that says more than its call.
+pub(crate) fn describe(observation: &Observation, special: Option<&str>) -> String {
     let Some(syscall) = &observation.syscall else {
         return "outside of any system call".to_owned();
     };
@@ -38,8 +38,12 @@ pub(crate) fn describe(observation: &Observation) -> String {
         return format!("system call {}", syscall.number);
     };
     // The 32-bit calls with wide ids (`chown32`) are the same calls.
-    let sentence =
-        WORDS.sentence.get(name).or_else(|| WORDS.sentence.get(name.strip_suffix("32")?));
+    let sentence = WORDS
+        .sentence
+        .get(name)
+        .or_else(|| WORDS.sentence.get(name.strip_suffix("32")?))
+        .map(String::as_str);
+    let sentence = special.or(sentence);
     match sentence {
         Some(sentence) => fill(sentence, syscall, observation.capability),
         None => match (&syscall.path, &syscall.address) {

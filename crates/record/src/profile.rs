@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{self, Exit, Lost};
-use crate::requirement::{self, Requirement, Solution, Verdict};
+use crate::requirement::{self, Requirement, Solution, Trial, Verdict};
 use crate::schema::CapabilityName;
 
 /// `apiVersion` of the one version this program reads and writes.
@@ -297,6 +297,33 @@ impl Profile {
         status.proofs.dedup();
         let proven = status.proofs.iter().any(|p| p.capabilities == solution.add());
         status.proof = if proven { ProofState::Proven } else { ProofState::Unproven };
+    }
+
+    /// Takes in what trials showed: the test passed with exactly `proof.capabilities`, and failed
+    /// without each of `required`. The list is then that set.
+    pub fn tried(&mut self, proof: Proof, required: CapSet) {
+        let enough = proof.capabilities;
+        for requirement in &mut self.spec.evidence {
+            let kept = requirement.set() & enough;
+            if kept.is_empty() {
+                requirement.stated = None;
+                for seen in &mut requirement.uses {
+                    seen.trial = Some(Trial::PassedWithout);
+                }
+                continue;
+            }
+            requirement.any_of.retain(|c| enough.contains(*c));
+            if kept.is_subset(required) && kept.len() == 1 {
+                for seen in &mut requirement.uses {
+                    seen.trial = Some(Trial::FailedWithout);
+                }
+            }
+        }
+        // Said outright, so that no member is left out because another would serve its uses too,
+        // and none that only a trial found is missing.
+        self.spec.evidence.extend(enough.iter().map(|c| Requirement::stated(c, Verdict::Needed)));
+        self.status.proofs.push(proof);
+        self.settle();
     }
 
     /// Takes what a person wrote into the lists as a requirement of its own, so that it takes

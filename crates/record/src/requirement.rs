@@ -123,6 +123,13 @@ impl Use {
         self.trial != Some(Trial::PassedWithout)
     }
 
+    /// The same use seen again in the same run: as [`Use::join`], but counts add up.
+    fn add(&mut self, other: &Use) {
+        let (count, refused) = (self.count + other.count, self.refused + other.refused);
+        self.join(other);
+        (self.count, self.refused) = (count, refused);
+    }
+
     /// The same use seen in another run. Idempotent and independent of order: each field takes
     /// the greater of two values of a total order (the lesser for [`Use::first_ms`]).
     fn join(&mut self, other: &Use) {
@@ -188,7 +195,7 @@ pub struct Requirement {
     /// Any one of these serves; the one to prefer stands first.
     #[schemars(with = "Vec<crate::schema::CapabilityName>", length(min = 1))]
     pub any_of: Vec<Capability>,
-    /// What a person said of it, in a profile written by hand.
+    /// What a person said of it, in a profile written by hand, or what trials showed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stated: Option<Verdict>,
     /// What it was for.
@@ -236,11 +243,7 @@ pub fn join(requirements: impl IntoIterator<Item = Requirement>) -> Vec<Requirem
 /// Gathers requirements of one run, as [`join`] does, but counts add up.
 #[must_use]
 pub fn tally(requirements: impl IntoIterator<Item = Requirement>) -> Vec<Requirement> {
-    gather(requirements, |known, seen| {
-        let (count, refused) = (known.count + seen.count, known.refused + seen.refused);
-        known.join(seen);
-        (known.count, known.refused) = (count, refused);
-    })
+    gather(requirements, Use::add)
 }
 
 fn gather(
@@ -280,6 +283,22 @@ fn gather(
 fn sorted(mut uses: Vec<Use>) -> Vec<Use> {
     uses.sort_by(|a, b| (b.verdict, a.first_ms, a.key()).cmp(&(a.verdict, b.first_ms, b.key())));
     uses
+}
+
+/// Uses as a person reads them: what was done by whom, once, whatever kernel functions asked; the
+/// needed first, then in the order of time. What a trial has settled is left out.
+#[must_use]
+pub fn for_reading<'u>(uses: impl IntoIterator<Item = &'u Use>) -> Vec<Use> {
+    let mut read: BTreeMap<(&str, &str), Use> = BTreeMap::new();
+    for seen in uses.into_iter().filter(|u| u.is_open()) {
+        match read.get_mut(&(seen.what.as_str(), seen.by.as_str())) {
+            Some(known) => known.add(seen),
+            None => {
+                read.insert((&seen.what, &seen.by), seen.clone());
+            }
+        }
+    }
+    sorted(read.into_values().collect())
 }
 
 /// The cheapest place first.

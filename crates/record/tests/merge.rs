@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use caps::{CapSet, Capability};
 use dropcap_record::merge::{diff, merge};
 use dropcap_record::observation::{Exit, Lost, Target as Watched};
-use dropcap_record::profile::{Metadata, Profile, Proof, Run, Target};
+use dropcap_record::profile::{Metadata, Profile, Proof, ProofState, Run, Target};
 use dropcap_record::requirement::{Place, Remedy, Requirement, Trial, Use, Verdict, join, solve};
 use proptest::collection::vec;
 use proptest::option;
@@ -168,6 +168,22 @@ proptest! {
         requirements.reverse();
         prop_assert_eq!(solve(&join(requirements.clone())), chosen);
         prop_assert!((chosen.needed & chosen.doubtful).is_empty());
+    }
+
+    #[test]
+    fn after_trials_the_list_is_what_they_showed(
+        a in profile(),
+        enough in vec(capability(), 0..4),
+        required in vec(capability(), 0..4),
+    ) {
+        let enough: CapSet = enough.into_iter().collect();
+        let required = required.into_iter().collect::<CapSet>() & enough;
+        let proof = Proof { capabilities: enough, test: "true".to_owned(), trials: 2, recorded: None };
+        let mut tried = a.clone();
+        tried.tried(proof, required);
+        prop_assert_eq!(tried.add(), enough);
+        prop_assert_eq!(tried.status.proof, ProofState::Proven);
+        prop_assert_eq!(&Profile::parse(&tried.to_yaml().unwrap()).unwrap(), &tried);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use record::merge::verdict_of;
 use record::profile::{API_VERSION, Profile, ProofState, Run, Target};
-use record::requirement::{Place, Remedy, Use, Verdict};
+use record::requirement::{Place, Remedy, Verdict, for_reading};
 
 use crate::failure::Failure;
 use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW};
@@ -69,9 +69,7 @@ fn write(out: &mut impl Write, profile: &Profile, all: bool) -> io::Result<()> {
         let verdict = verdict_of(profile, capability).map_or("", Verdict::word);
         writeln!(out, "\n{BOLD}{capability}{BOLD:#}, {verdict}")?;
         let requirements: Vec<_> = profile.why(capability).collect();
-        let mut uses: Vec<&Use> =
-            requirements.iter().flat_map(|r| &r.uses).filter(|u| u.is_open()).collect();
-        uses.sort_by_key(|u| (std::cmp::Reverse(u.verdict), u.first_ms));
+        let uses = for_reading(requirements.iter().flat_map(|r| &r.uses));
         if uses.is_empty() {
             writeln!(out, "  written by hand: nothing shows what it is for")?;
         }
