@@ -52,6 +52,7 @@ mod tests {
             site: String::new(),
             verdict: Verdict::Needed,
             why: String::new(),
+            at_start: false,
             count: 1,
             refused: 0,
             returned: None,

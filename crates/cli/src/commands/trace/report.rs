@@ -7,7 +7,6 @@ use check::words;
 use judge::{Judgement, Need, Verdict};
 use observe::Observed;
 use record::observation::{Recording, Target};
-use record::requirement::Use;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -88,7 +87,7 @@ fn print_need(out: &mut impl Write, need: &Need, ui: &Ui) -> io::Result<()> {
         } else {
             write!(out, "  {:<18} {:<9} ", "", "")?;
         }
-        writeln!(out, "{}", use_line(used))?;
+        writeln!(out, "{}", used.line())?;
         if ui.verbosity() > 0 {
             writeln!(out, "  {:<28} {DIM}{}: {}{DIM:#}", "", used.site, used.why)?;
         }
@@ -105,23 +104,6 @@ fn print_need(out: &mut impl Write, need: &Need, ui: &Ui) -> io::Result<()> {
         writeln!(out, "  {:<28} {GREEN}without it:{GREEN:#} {}", "", remedy.how)?;
     }
     Ok(())
-}
-
-/// `chown /var/lib/x to 33:33 by nginx (main), 5 times, refused: EPERM`.
-fn use_line(used: &Use) -> String {
-    let mut line = format!("{} by {}", used.what, used.by);
-    if used.count > 1 {
-        line += &format!(", {} checks", used.count);
-    }
-    if used.refused > 0 {
-        line += ", refused";
-        match used.returned.as_deref() {
-            Some("ok") => line += ", the call succeeded all the same",
-            Some(returned) => line += &format!(": {returned}"),
-            None => {}
-        }
-    }
-    line
 }
 
 fn dismissed(out: &mut impl Write, judgement: &Judgement, ui: &Ui) -> io::Result<()> {
