@@ -91,7 +91,10 @@ fn piped(manifest: &str, arguments: &[&str]) -> Command {
 
 #[test]
 fn drop_all() {
-    piped(EXAMPLE_POD, &[]).assert().success().stdout_eq(str![[r#"
+    piped(EXAMPLE_POD, &[])
+        .assert()
+        .success()
+        .stdout_eq(str![[r#"
 For containerd 2.0, which is assumed: --runtime names another.
 
 <stdin>:7:11  Pod example-pod, container example-container (nginx)
@@ -103,12 +106,16 @@ For containerd 2.0, which is assumed: --runtime names another.
   cannot        change the owner of files, open raw sockets, mount file systems, load kernel
                 modules, set the clock
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn drop_all_add_net_bind_service() {
-    piped(NGINX_POD, &[]).assert().success().stdout_eq(str![[r#"
+    piped(NGINX_POD, &[])
+        .assert()
+        .success()
+        .stdout_eq(str![[r#"
 For containerd 2.0, which is assumed: --runtime names another.
 
 <stdin>:7:11  Pod nginx-pod, container nginx-container (nginx)
@@ -128,7 +135,8 @@ For containerd 2.0, which is assumed: --runtime names another.
   cannot        change the owner of files, open raw sockets, mount file systems, load kernel
                 modules, set the clock
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
@@ -549,6 +557,23 @@ fn json_says_the_same() {
     let raw = fates.iter().find(|fate| fate["name"] == "NET_RAW").unwrap();
     assert_eq!(raw["reason"]["phrase"], "removed by drop ALL");
     assert_eq!(answers[0]["cannot"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn json_keeps_to_its_schema() {
+    let schema = serde_json::from_str(include_str!("../../../docs/schema/show-v1.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for manifest in [EXAMPLE_POD, NGINX_POD, MIXED] {
+        for runtime in ["containerd@1.7", "all", "containerd+youki", "containerd+crun@1.28"] {
+            let output = piped(manifest, &["--json", "--runtime", runtime]).output().unwrap();
+            let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let wrong: Vec<String> = schema
+                .iter_errors(&report)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert_eq!(wrong, [""; 0], "{runtime}");
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod abilities;
 mod compare;
 mod danger;
+mod holders;
 mod json;
 mod paragraph;
 mod phrases;
@@ -40,7 +41,7 @@ pub struct Args {
     /// List only the containers that hold this capability, or can come to hold it
     #[arg(long, value_name = "CAP")]
     holds: Option<Capability>,
-    /// Print one JSON document instead of text
+    /// Print one JSON document instead of text (docs/schema/show-v1.json)
     #[arg(long)]
     json: bool,
 }
@@ -121,7 +122,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     } else {
         text::introduction(&mut out, &runtimes, assumed)?;
         match args.holds {
-            Some(capability) => text::holders(&mut out, &subjects, capability, found)?,
+            Some(capability) => holders::print(&mut out, &subjects, capability, found)?,
             None if runtimes.len() > 1 => compare::print(&mut out, &subjects)?,
             None => text::print(&mut out, &subjects, ui)?,
         }

@@ -1,14 +1,14 @@
-//! The same for a program: one JSON document, versioned.
+//! The same for a program: one versioned JSON document, `docs/schema/show-v1.json`.
 
 use caps::{CapSet, CapState, Capability};
 use manifest::{Counts, Loaded, Position, Span};
-use resolve::{LowPorts, Outcome, Ping, Resolved};
-use runtime::{OddWord, Reason, Runtime, Sets, User};
+use resolve::{By, ObjectionKind, Outcome, Ping, Resolved};
+use runtime::{Became, List, OddWord, Oddity, Reason, Runtime, Sets, User};
 use serde::Serialize;
 
 use super::abilities::Abilities;
-use super::danger;
 use super::subject::Subject;
+use super::{danger, phrases};
 
 /// The version of this format; it changes when a field goes or changes its meaning.
 const VERSION: u32 = 1;
@@ -65,9 +65,12 @@ struct AnswerOut {
     refused: Option<String>,
     /// What Kubernetes objects to.
     objections: Vec<ObjectionOut>,
+    /// How many a container holds there that asks for nothing.
     default_count: usize,
-    low_ports: LowPorts,
-    ping: Ping,
+    /// The first port that needs no NET_BIND_SERVICE.
+    unprivileged_port_start: u16,
+    /// Who opened ICMP datagram sockets to everybody, if anybody did.
+    ping_opened_by: Option<&'static str>,
     /// One answer, or two (root first) where the image's `USER` decides.
     answers: Vec<SetsOut>,
 }
@@ -75,8 +78,8 @@ struct AnswerOut {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ObjectionOut {
-    #[serde(flatten)]
-    objection: resolve::Objection,
+    kind: ObjectionKind,
+    by: By,
     position: Position,
     message: String,
 }
@@ -91,8 +94,24 @@ struct SetsOut {
     escape_class: Vec<Capability>,
     can: Vec<&'static str>,
     cannot: Vec<&'static str>,
-    odd_words: Vec<OddWord>,
+    odd_words: Vec<OddOut>,
     capabilities: Vec<FateOut>,
+}
+
+/// A word that is not written as Kubernetes writes capability names.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OddOut {
+    list: List,
+    index: usize,
+    text: String,
+    position: Option<Position>,
+    oddity: Oddity,
+    /// What a person who writes it means.
+    meant: Option<String>,
+    suggestion: Option<Capability>,
+    effect: &'static str,
+    phrase: String,
 }
 
 #[derive(Serialize)]
@@ -170,7 +189,8 @@ fn container<'a>(subject: &'a Subject<'a>) -> ContainerOut<'a> {
 
 fn outcome(subject: &Subject, answer: &Resolved) -> AnswerOut {
     let objections = answer.objections.iter().map(|objection| ObjectionOut {
-        objection: *objection,
+        kind: objection.kind,
+        by: objection.by,
         position: subject.position(objection.span),
         message: objection.to_string(),
     });
@@ -183,8 +203,12 @@ fn outcome(subject: &Subject, answer: &Resolved) -> AnswerOut {
         },
         objections: objections.collect(),
         default_count: answer.runtime.default_set().len(),
-        low_ports: answer.low_ports,
-        ping: answer.ping,
+        unprivileged_port_start: answer.low_ports.start(),
+        ping_opened_by: match answer.ping {
+            Ping::KernelDefault => None,
+            Ping::OpenedByRuntime => Some("runtime"),
+            Ping::SetByPod { .. } => Some("pod"),
+        },
         answers: resolution
             .into_iter()
             .flat_map(runtime::Resolution::sets)
@@ -211,7 +235,7 @@ fn one(subject: &Subject, answer: &Resolved, sets: &Sets) -> SetsOut {
         escape_class: danger::escapes(sets.process.permitted | sets.regainable, &subject.exposure),
         can,
         cannot,
-        odd_words: sets.odd.clone(),
+        odd_words: sets.odd.iter().map(|word| odd(subject, answer, word)).collect(),
         capabilities: sets
             .fates()
             .map(|fate| FateOut {
@@ -222,5 +246,25 @@ fn one(subject: &Subject, answer: &Resolved, sets: &Sets) -> SetsOut {
                 bounding_reason: reason(fate.bounding_reason),
             })
             .collect(),
+    }
+}
+
+fn odd(subject: &Subject, answer: &Resolved, odd: &OddWord) -> OddOut {
+    let span = resolve::word_span(&odd.word, subject.container);
+    OddOut {
+        list: odd.word.list,
+        index: odd.word.index,
+        text: odd.word.text.clone(),
+        position: span.map(|span| subject.position(span)),
+        oddity: odd.oddity,
+        meant: odd.meant.map(|meant| meant.to_string()),
+        suggestion: odd.suggestion,
+        effect: match odd.became {
+            Became::Read => "read",
+            Became::ReadAs { .. } => "readAs",
+            Became::Ignored { .. } => "ignored",
+            Became::NotLookedAt => "notLookedAt",
+        },
+        phrase: phrases::odd(odd, answer),
     }
 }

@@ -299,7 +299,7 @@ fn group(
 }
 
 /// A reason, with the line that decided: `added (line 12)`.
-fn phrase(subject: &Subject, answer: &Resolved, reason: &Reason) -> String {
+pub fn phrase(subject: &Subject, answer: &Resolved, reason: &Reason) -> String {
     let mut words = phrases::clean(&reason.to_string());
     if let Some(line) = subject.line(answer, reason) {
         words.push_str(&format!(" (line {line})"));
@@ -322,62 +322,6 @@ fn able(out: &mut dyn Write, answer: &Resolved, resolution: &Resolution) -> io::
         }
     }
     Ok(())
-}
-
-/// The containers that hold one capability, one line each.
-pub fn holders(
-    out: &mut dyn Write,
-    subjects: &[Subject],
-    capability: Capability,
-    looked_at: usize,
-) -> io::Result<()> {
-    for subject in subjects {
-        head(out, subject)?;
-        for answer in &subject.answers {
-            let Some(resolution) = answer.outcome.resolution() else { continue };
-            let ways: Vec<_> = resolution
-                .sets()
-                .filter_map(|sets| Some((holding(sets, capability)?, sets.root)))
-                .collect();
-            let Some(((first, style), _)) = ways.first() else { continue };
-            let mut text = Paragraph::default();
-            if subject.answers.len() > 1 {
-                text = text.text(&phrases::runtime(&answer.runtime)).close(":");
-            }
-            text = text.styled(first, *style);
-            if matches!(resolution, Resolution::ByUser { .. }) {
-                match ways.as_slice() {
-                    [(one, _), (two, _)] if one == two => {}
-                    [_, ((second, style), _)] => {
-                        text = text.text("if root,").styled(second, *style).text("if not");
-                    }
-                    [(_, true)] => text = text.text("if root"),
-                    _ => text = text.text("if not root"),
-                }
-            }
-            let fate = resolution.most().fate(capability);
-            let reason = phrase(subject, answer, &fate.bounding_reason);
-            text.close(":").text(&reason).print_hanging(out, 4)?;
-        }
-    }
-    if !subjects.is_empty() {
-        writeln!(out)?;
-    }
-    let all = check::words::count(looked_at, "container");
-    writeln!(out, "{capability} is held, or within reach, in {} of {all}", subjects.len())
-}
-
-/// In which way it is held.
-fn holding(sets: &Sets, capability: Capability) -> Option<(&'static str, anstyle::Style)> {
-    if sets.process.effective.contains(capability) {
-        Some(("held", RED))
-    } else if sets.process.permitted.contains(capability) {
-        Some(("permitted", YELLOW))
-    } else if sets.regainable.contains(capability) {
-        Some(("within reach of a set-uid program", YELLOW))
-    } else {
-        None
-    }
 }
 
 /// One line at the end, when there is more than one container.
