@@ -1,15 +1,16 @@
 //! The containers of real engines are found, named and told apart: podman, Docker with data where
-//! nobody expects it, containerd.
+//! nobody expects it, containerd with its own words and with Kubernetes'.
 #![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
 
-use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use dropcap_sys::container::{Container, Containers, Engine};
 use dropcap_sys::procfs::{Processes, Procfs};
+use testkit::cri::{Cri, Message};
+use testkit::daemon::{Daemon, archive};
 use testkit::need::find_program;
 
 fn look() -> (Processes, Containers) {
@@ -51,182 +52,206 @@ fn podman_s_containers_are_found_by_name_and_identifier() {
     assert!(containers.of(std::process::id()).is_none(), "this test is the host's");
 }
 
-/// A daemon with everything it has in a folder of its own; stopped when dropped.
-struct Daemon {
-    child: Child,
-    folder: tempfile::TempDir,
+/// One call of Docker's API.
+fn docker(folder: &Path, method: &str, path: &str, body: &str) -> String {
+    let kind = if body.starts_with('@') { "application/x-tar" } else { "application/json" };
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--max-time", "60", "--request", method, "--unix-socket"]);
+    curl.arg(folder.join("socket"));
+    curl.args(["--header", &format!("Content-Type: {kind}"), "--data-binary", body]);
+    run(curl.arg(format!("http://docker{path}")))
 }
 
-impl Daemon {
-    /// Starts it and waits until its socket answers `ping`.
-    fn start(
-        program: &str,
-        arguments: &dyn Fn(&Path) -> Vec<String>,
-        ping: &dyn Fn(&Path) -> Command,
-    ) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let log = File::create(folder.path().join("log")).expect("a log");
-        let child = Command::new(find_program(program).expect("it is there"))
-            .args(arguments(folder.path()))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .spawn()
-            .expect("it starts");
-        let mut daemon = Self { child, folder };
-        let end = Instant::now() + Duration::from_secs(60);
-        loop {
-            let answer = ping(daemon.folder.path()).output().expect("it runs");
-            if answer.status.success() {
-                return daemon;
-            }
-            let ended = daemon.child.try_wait().expect("wait");
-            let log = fs::read_to_string(daemon.folder.path().join("log")).unwrap_or_default();
-            assert!(ended.is_none() && Instant::now() < end, "{program} does not come up: {log}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // By its own signal, so that it takes its children and mounts with it.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let end = Instant::now() + Duration::from_secs(20);
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A root file system with nothing but busybox.
-fn root_file_system(folder: &Path) -> PathBuf {
-    let root = folder.join("rootfs");
-    for name in ["bin", "proc", "sys", "dev", "etc", "tmp"] {
-        fs::create_dir_all(root.join(name)).expect("mkdir");
-    }
-    let busybox = root.join("bin/busybox");
-    fs::copy(find_program("busybox").expect("it is there"), &busybox).expect("a copy");
-    fs::set_permissions(&busybox, fs::Permissions::from_mode(0o755)).expect("chmod");
-    root
+/// The `Id` in an answer of Docker's.
+fn id_in(answer: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(answer).expect("JSON");
+    value["Id"].as_str().unwrap_or_else(|| panic!("no Id in {answer}")).to_owned()
 }
 
 #[test]
 fn docker_s_containers_are_found_wherever_it_keeps_them() {
-    testkit::needs!(dockerd, program("docker"), program("busybox"));
-    let docker = |folder: &Path| {
-        let mut docker = Command::new("docker");
-        docker.arg("--host").arg(format!("unix://{}/docker.sock", folder.display()));
-        docker
+    testkit::needs!(dockerd, program("busybox"));
+    let dockerd = |folder: &Path| {
+        let mut dockerd = Command::new(find_program("dockerd").expect("it is there"));
+        dockerd.arg("--host").arg(format!("unix://{}", folder.join("socket").display()));
+        dockerd.arg("--data-root").arg(folder.join("data"));
+        dockerd.arg("--exec-root").arg(folder.join("exec"));
+        dockerd.arg("--pidfile").arg(folder.join("pid"));
+        dockerd.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
+        dockerd.args(["--default-ulimit", "nofile=1024:1024"]);
+        dockerd
     };
-    let daemon = Daemon::start(
-        "dockerd",
-        &|folder| {
-            let at = |name: &str| folder.join(name).display().to_string();
-            [
-                "--iptables=false",
-                "--bridge=none",
-                "--storage-driver=vfs",
-                "--default-ulimit=nofile=1024:1024",
-                &format!("--host=unix://{}", at("docker.sock")),
-                &format!("--data-root={}", at("data")),
-                &format!("--exec-root={}", at("exec")),
-                &format!("--pidfile={}", at("pid")),
-            ]
-            .map(str::to_owned)
-            .to_vec()
-        },
-        &|folder| {
-            let mut docker = docker(folder);
-            docker.arg("version");
-            docker
-        },
-    );
-    let folder = daemon.folder.path();
-    let archive = folder.join("root.tar");
-    let root = root_file_system(folder);
-    run(Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&root).arg("."));
-    run(docker(folder).arg("import").arg(&archive).arg("dropcap-test"));
-    let start = ["run", "--detach", "--network=none", "--name=web", "dropcap-test"];
-    let id = run(docker(folder).args(start).args(["/bin/busybox", "sleep", "600"]));
-    let pid = run(docker(folder).args(["inspect", "--format={{.State.Pid}}", "web"]));
-    run(docker(folder).args(["exec", "--detach", "web", "/bin/busybox", "sleep", "601"]));
+    let daemon = Daemon::start(dockerd, |folder| folder.join("socket").exists());
+    let folder = daemon.folder();
+    let call = |method: &str, path: &str, body: &str| docker(folder, method, path, body);
+    let image = format!("@{}", archive(folder).display());
+    let said = call("POST", "/images/create?fromSrc=-&repo=dropcap-test", &image);
+    assert!(said.contains("sha256:"), "{said}");
+    let create = r#"{"Image": "dropcap-test", "Cmd": ["/bin/sleep", "600"], "HostConfig": {"NetworkMode": "none"}}"#;
+    let id = id_in(&call("POST", "/containers/create?name=web", create));
+    assert_eq!(call("POST", "/containers/web/start", ""), "");
+    let exec = r#"{"Cmd": ["/bin/sleep", "601"]}"#;
+    let exec = id_in(&call("POST", "/containers/web/exec", exec));
+    assert_eq!(call("POST", &format!("/exec/{exec}/start"), r#"{"Detach": true}"#), "");
+    let state = call("GET", "/containers/web/json", "");
+    let state: serde_json::Value = serde_json::from_str(&state).expect("JSON");
 
     let (all, containers) = look();
-    let found = containers.find(&id);
-    assert_eq!(found.len(), 1);
-    let Container { engine, init, name, image, .. } = found[0];
-    assert_eq!((*engine, *init), (Engine::Docker, pid.parse().ok()));
-    assert_eq!((name.as_deref(), image.as_deref()), (Some("web"), Some("dropcap-test")));
-    let commands: Vec<String> = members(&all, &containers, &id)
-        .into_iter()
-        .filter_map(|pid| all.processes.iter().find(|p| p.pid == pid))
-        .map(|p| p.cmdline.join(" "))
-        .collect();
-    assert_eq!(commands, ["/bin/busybox sleep 600", "/bin/busybox sleep 601"]);
+    let found: Vec<Container> = containers.find(&id).into_iter().cloned().collect();
+    let pids = members(&all, &containers, &id);
+    call("DELETE", "/containers/web?force=1", "");
+    assert_eq!(look().1.find(&id), Vec::<&Container>::new(), "it is gone");
 
-    run(docker(folder).args(["rm", "--force", "web"]));
-    let (_, containers) = look();
-    assert_eq!(containers.find(&id), Vec::<&Container>::new());
+    assert_eq!(found.len(), 1);
+    let Container { engine, init, name, image, .. } = &found[0];
+    assert_eq!(*engine, Engine::Docker);
+    assert_eq!(init.map(u64::from), state["State"]["Pid"].as_u64());
+    assert_eq!((name.as_deref(), image.as_deref()), (Some("web"), Some("dropcap-test")));
+    assert_eq!(commands(&all, &pids), ["/bin/sleep 600", "/bin/sleep 601"]);
+}
+
+/// The command lines of these processes.
+fn commands(all: &Processes, pids: &[u32]) -> Vec<String> {
+    let process = |pid: &u32| all.processes.iter().find(|p| p.pid == *pid);
+    pids.iter().filter_map(process).map(|p| p.cmdline.join(" ")).collect()
+}
+
+const IMAGE: &str = "localhost/dropcap-test/sandbox:1";
+
+/// containerd with everything it has in a folder of its own.
+fn containerd() -> Daemon {
+    let containerd = |folder: &Path| {
+        fs::create_dir_all(folder.join("logs")).expect("mkdir");
+        let config = format!(
+            r#"version = 2
+root = "{0}/data"
+state = "{0}/state"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
+[grpc]
+  address = "{0}/socket"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{0}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{IMAGE}"
+  restrict_oom_score_adj = true
+  stream_server_port = "0"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+"#,
+            folder.display()
+        );
+        fs::write(folder.join("config.toml"), config).expect("a configuration");
+        let mut containerd = Command::new(find_program("containerd").expect("it is there"));
+        containerd.arg("--config").arg(folder.join("config.toml"));
+        containerd
+    };
+    Daemon::start(containerd, |folder| {
+        folder.join("socket").exists() && cri(folder).call("Version", Message::default()).is_ok()
+    })
+}
+
+fn cri(folder: &Path) -> Cri {
+    Cri { socket: folder.join("socket"), scratch: folder.to_owned() }
+}
+
+fn ctr(folder: &Path, namespace: &str) -> Command {
+    let mut ctr = Command::new("ctr");
+    ctr.arg("--address").arg(folder.join("socket")).args(["--namespace", namespace]);
+    ctr
 }
 
 #[test]
 fn containerd_s_containers_are_found_whatever_they_are_called() {
-    testkit::needs!(containerd, program("busybox"));
-    let ctr = |folder: &Path| {
-        let mut ctr = Command::new("ctr");
-        ctr.arg("--address").arg(folder.join("c.sock")).args(["--namespace", "dropcap-test"]);
-        ctr
-    };
-    let daemon = Daemon::start(
-        "containerd",
-        &|folder| {
-            let config = folder.join("config.toml");
-            let text = format!(
-                "version = 2\nroot = \"{0}/root\"\nstate = \"{0}/state\"\n\
-                 disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
-                 [grpc]\naddress = \"{0}/c.sock\"\n",
-                folder.display()
-            );
-            fs::write(&config, text).expect("a configuration");
-            vec!["--config".to_owned(), config.display().to_string()]
-        },
-        &|folder| {
-            let mut ctr = ctr(folder);
-            ctr.arg("version");
-            ctr
-        },
-    );
-    let folder = daemon.folder.path();
-    let root = root_file_system(folder);
+    testkit::needs!(containerd, program("busybox"), program("curl"));
+    let daemon = containerd();
+    let folder = daemon.folder();
+    archive(folder);
+    let ctr = || ctr(folder, "dropcap-test");
     // A word that no rule would take for a container's identifier.
     let id = format!("web-{}", std::process::id());
-    run(ctr(folder).args(["run", "--detach", "--rootfs"]).arg(&root).arg(&id).args([
-        "/bin/busybox",
-        "sleep",
-        "600",
-    ]));
+    run(ctr()
+        .args(["run", "--detach", "--rootfs"])
+        .arg(folder.join("root"))
+        .arg(&id)
+        .args(["/bin/sleep", "600"]));
     let (all, containers) = look();
     let found: Vec<Container> = containers.find(&id).into_iter().cloned().collect();
-    run(ctr(folder).args(["task", "kill", "--signal", "SIGKILL", &id]));
+    let pids = members(&all, &containers, &id);
+    run(ctr().args(["task", "kill", "--signal", "SIGKILL", &id]));
     let end = Instant::now() + Duration::from_secs(20);
-    while !ctr(folder).args(["task", "delete", &id]).output().expect("ctr runs").status.success() {
+    while !ctr().args(["task", "delete", &id]).output().expect("ctr runs").status.success() {
         assert!(Instant::now() < end, "the task does not end");
         std::thread::sleep(Duration::from_millis(100));
     }
-    run(ctr(folder).args(["container", "delete", &id]));
+    run(ctr().args(["container", "delete", &id]));
 
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].engine, found[0].sandbox), (Engine::Containerd, false));
-    let pids = members(&all, &containers, &id);
     assert_eq!(pids, found[0].init.into_iter().collect::<Vec<_>>());
-    let process = all.processes.iter().find(|p| Some(p.pid) == found[0].init).expect("it ran");
-    assert_eq!(process.cmdline, ["/bin/busybox", "sleep", "600"]);
-    assert!(
-        found[0].cgroups.paths().iter().all(|path| path.ends_with(&id)),
-        "{:?}",
-        found[0].cgroups
-    );
+    assert_eq!(commands(&all, &pids), ["/bin/sleep 600"]);
+    let paths = found[0].cgroups.paths();
+    assert!(!paths.is_empty() && paths.iter().all(|path| path.ends_with(&id)), "{paths:?}");
+}
+
+#[test]
+fn a_pod_of_kubernetes_is_found_by_namespace_and_name() {
+    testkit::needs!(containerd, podman, runc, program("curl"));
+    let daemon = containerd();
+    let folder = daemon.folder();
+    let image = folder.join("image.tar");
+    let change = r#"CMD ["/bin/sleep","100000"]"#;
+    run(testkit::podman().args(["import", "--change", change]).arg(archive(folder)).arg(IMAGE));
+    run(testkit::podman().args(["save", "--output"]).arg(&image).arg(IMAGE));
+    run(testkit::podman().args(["rmi", IMAGE]));
+    run(ctr(folder, "k8s.io").args(["images", "import", "--snapshotter", "native"]).arg(&image));
+
+    let pod = format!("shop-{}", std::process::id());
+    let node = || Message::default().message(1, Message::default().number(1, 2));
+    // PodSandboxConfig: metadata, log_directory, linux { cgroup_parent, security_context { network: NODE } }.
+    let sandbox_config = || {
+        Message::default()
+            .message(1, Message::default().text(1, &pod).text(2, "uid").text(3, "prod"))
+            .text(3, &folder.join("logs").display().to_string())
+            .message(
+                8,
+                Message::default().text(1, "/kubepods/besteffort/poduid").message(2, node()),
+            )
+    };
+    let call = |method: &str, message| cri(folder).call(method, message).expect(method);
+    let sandbox = call("RunPodSandbox", Message::default().message(1, sandbox_config()));
+    let start = |name: &str| {
+        let network = Message::default().message(3, Message::default().number(1, 2));
+        let config = Message::default()
+            .message(1, Message::default().text(1, name))
+            .message(2, Message::default().text(1, IMAGE))
+            .text(3, "/bin/sleep")
+            .text(4, "600")
+            .text(11, name)
+            .message(15, Message::default().message(2, network));
+        let request =
+            Message::default().text(1, &sandbox).message(2, config).message(3, sandbox_config());
+        let id = call("CreateContainer", request);
+        call("StartContainer", Message::default().text(1, &id));
+        id
+    };
+    let (web, side) = (start("web"), start("side"));
+    let (all, containers) = look();
+    for method in ["StopPodSandbox", "RemovePodSandbox"] {
+        call(method, Message::default().text(1, &sandbox));
+    }
+
+    let found = containers.pod(Some("prod"), &pod);
+    let names: Vec<Option<&str>> = found.iter().map(|c| c.name.as_deref()).collect();
+    assert_eq!(names, [Some("side"), Some("web")]);
+    for (container, id) in found.iter().zip([&side, &web]) {
+        assert_eq!((&container.id, container.engine), (id, Engine::Containerd));
+        assert_eq!(container.sandbox_id.as_ref(), Some(&sandbox));
+        assert_eq!(container.image.as_deref(), Some(IMAGE));
+        let pids = members(&all, &containers, id);
+        assert_eq!(pids, container.init.into_iter().collect::<Vec<_>>());
+        assert_eq!(commands(&all, &pids), ["/bin/sleep 600"]);
+    }
+    let pause = containers.find(&sandbox);
+    assert_eq!(pause.len(), 1);
+    assert!(pause[0].sandbox && pause[0].pod.as_ref() == Some(&pod));
 }

@@ -13,6 +13,8 @@
 //! CI, it panics instead. A failure to *use* something that is there is a failed test, not a skip.
 
 mod binary;
+pub mod cri;
+pub mod daemon;
 mod debian;
 pub mod need;
 mod pod;

@@ -6,8 +6,6 @@
 #[path = "../cases/mod.rs"]
 mod cases;
 mod containerd;
-mod cri;
-mod daemon;
 mod dockerd;
 mod oci;
 mod podman;
@@ -16,6 +14,7 @@ use std::process::{Command, Output};
 
 use caps::{CapSet, CapState};
 use dropcap_runtime::{Refusal, Request, Runtime, Sets, resolve};
+use testkit::{cri, daemon};
 
 /// What a process may at most hold here: the bounding set of this test, which the daemons inherit.
 fn own() -> CapSet {

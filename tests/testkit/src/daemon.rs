@@ -1,4 +1,4 @@
-//! A daemon of this test's own: its own folder, its own socket, gone when dropped.
+//! A daemon of a test's own: its own folder, its own socket, gone when dropped.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A running daemon and the folder it lives in.
+#[derive(Debug)]
 pub struct Daemon {
     child: Child,
     folder: tempfile::TempDir,
@@ -15,6 +16,9 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts what `command` makes of a new folder, and waits for `ready`.
+    ///
+    /// # Panics
+    /// If it ends, or is not ready within a minute.
     pub fn start(command: impl Fn(&Path) -> Command, ready: impl Fn(&Path) -> bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
@@ -35,6 +39,7 @@ impl Daemon {
     }
 
     /// Where it lives.
+    #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -63,14 +68,18 @@ impl Drop for Daemon {
     }
 }
 
-/// An archive of a root file system with busybox as `/bin/cat`, and as `/pause`, which sleeps.
+/// An archive of a root file system with busybox as `/bin/cat` and `/bin/sleep`; the file system
+/// itself is in the folder `root`.
+///
+/// # Panics
+/// If it cannot be packed.
 pub fn archive(folder: &Path) -> PathBuf {
     let root = folder.join("root");
     for part in ["bin", "proc", "dev", "sys", "etc", "tmp"] {
         fs::create_dir_all(root.join(part)).unwrap();
     }
     fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
-    let busybox = testkit::need::find_program("busybox").unwrap();
+    let busybox = crate::need::find_program("busybox").unwrap();
     for name in ["bin/cat", "bin/sleep"] {
         fs::copy(&busybox, root.join(name)).unwrap();
     }

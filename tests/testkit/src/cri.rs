@@ -6,21 +6,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A protobuf message under construction.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Message(Vec<u8>);
 
 impl Message {
     /// A string or bytes field.
+    #[must_use]
     pub fn text(self, field: u32, text: &str) -> Self {
         self.bytes(field, text.as_bytes())
     }
 
     /// A message field.
+    #[must_use]
     pub fn message(self, field: u32, message: Message) -> Self {
         self.bytes(field, &message.0)
     }
 
     /// A boolean, enum or integer field.
+    #[must_use]
     pub fn number(mut self, field: u32, value: u64) -> Self {
         self.varint(u64::from(field) << 3);
         self.varint(value);
@@ -54,6 +57,7 @@ fn first_string(message: &[u8]) -> String {
 }
 
 /// A CRI endpoint.
+#[derive(Debug)]
 pub struct Cri {
     /// The socket.
     pub socket: PathBuf,
@@ -64,6 +68,12 @@ pub struct Cri {
 impl Cri {
     /// Calls a method of the runtime service: the identifier it answers with, or what it says is
     /// wrong.
+    ///
+    /// # Errors
+    /// What the endpoint says is wrong.
+    ///
+    /// # Panics
+    /// If curl cannot be run or its files cannot be written.
     pub fn call(&self, method: &str, request: Message) -> Result<String, String> {
         let file = |name: &str| self.scratch.join(name);
         let mut frame = vec![0];
@@ -100,6 +110,7 @@ impl Cri {
 }
 
 /// Where a container of this sandbox leaves its output.
+#[must_use]
 pub fn log(folder: &Path, name: &str) -> PathBuf {
     folder.join("logs").join(name)
 }
