@@ -3,6 +3,7 @@
 
 mod edit;
 mod indentation;
+mod line_break;
 mod manifest;
 mod object;
 mod pod;

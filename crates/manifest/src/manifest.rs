@@ -1,8 +1,10 @@
 //! A whole manifest: its documents, the workloads in them, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::indentation;
+use crate::line_break;
 use crate::object;
 use crate::problem::{Problem, ProblemKind};
 use crate::reader::{At, Reader};
@@ -83,13 +85,55 @@ pub fn parse(name: &str, text: impl Into<String>) -> Manifest {
 /// Reads a manifest from a source.
 #[must_use]
 pub fn parse_source(source: Source) -> Manifest {
-    let tree = tree::build(source.text());
-    let (documents, workloads, problems) = read_tree(&tree);
+    let (documents, workloads, problems) = read_text(source.text());
     Manifest { documents, workloads, problems, source }
 }
 
+/// All that is read from a text.
+pub(crate) type Read = (Vec<Document>, Vec<Workload>, Vec<Problem>);
+
+/// Reads a text; a document that says something else where other line breaks count is broken.
+pub(crate) fn read_text(text: &str) -> Read {
+    let (mut documents, mut workloads, mut problems) = read_tree(&tree::build(text));
+    if line_break::find(text, 0).is_none() {
+        return (documents, workloads, problems);
+    }
+    let other = line_break::as_line_feeds(text);
+    let (other_documents, other_workloads, other_problems) = read_tree(&tree::build(&other));
+    let mut broken = BTreeMap::new();
+    for (index, document) in documents.iter_mut().enumerate() {
+        let same = other_documents
+            .get(index)
+            .is_some_and(|other| other.content == document.content)
+            && of(&workloads, index, |w| w.document) == of(&other_workloads, index, |w| w.document)
+            && of(&problems, index, |p| p.document) == of(&other_problems, index, |p| p.document);
+        if same {
+            continue;
+        }
+        let found = line_break::find(text, document.span.start);
+        let (at, length) = found.or_else(|| line_break::find(text, 0)).unwrap_or_default();
+        let character = text[at..].chars().next().unwrap_or_default();
+        let span = Span { start: at, end: at + length };
+        let kind = ProblemKind::LineBreak { character };
+        broken.insert(index, Problem { document: index, span, kind });
+        document.content = Content::Broken;
+    }
+    workloads.retain(|workload| !broken.contains_key(&workload.document));
+    problems.retain(|problem| !broken.contains_key(&problem.document));
+    problems.extend(broken.into_values());
+    problems.sort_by_key(|problem| problem.document);
+    (documents, workloads, problems)
+}
+
+/// Those of one document, in a list in the order of documents.
+fn of<T>(all: &[T], index: usize, document: fn(&T) -> usize) -> &[T] {
+    let start = all.partition_point(|one| document(one) < index);
+    let end = all.partition_point(|one| document(one) <= index);
+    &all[start..end]
+}
+
 /// Reads all documents of a tree.
-pub(crate) fn read_tree(tree: &Tree<'_>) -> (Vec<Document>, Vec<Workload>, Vec<Problem>) {
+fn read_tree(tree: &Tree<'_>) -> Read {
     let (mut documents, mut workloads, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (index, document) in tree.documents.iter().enumerate() {
         let (document, found, wrong) = read_document(tree, index, document);

@@ -68,7 +68,9 @@ pub(crate) fn read(
     workloads: &mut Vec<Workload>,
 ) {
     let node = reader.tree.resolve(node);
-    if !matches!(reader.tree.node(node).kind, NodeKind::Map(_)) {
+    if !matches!(reader.tree.node(node).kind, NodeKind::Map(_))
+        || reader.mapping(node, at).is_none()
+    {
         return;
     }
     let Header { kind, api_version } = header(reader, node);

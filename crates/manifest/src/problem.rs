@@ -70,6 +70,15 @@ pub enum ProblemKind {
     /// A merge key with something else than a mapping or a list of mappings.
     #[error("`<<` wants a mapping or a list of mappings")]
     InvalidMerge,
+    /// A character that ends a line for some readers and not for others.
+    #[error(
+        "U+{:04X} ends a line where Kubernetes reads the file, though not in most editors, and what it says differs; remove it",
+        u32::from(*.character)
+    )]
+    LineBreak {
+        /// The character.
+        character: char,
+    },
     /// A value of the wrong type, which the API server refuses.
     #[error("{path} is {found}, expected {expected}")]
     WrongType {

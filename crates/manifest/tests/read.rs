@@ -298,6 +298,32 @@ fn other_faults_are_told_apart() {
 }
 
 #[test]
+fn a_field_hidden_behind_an_odd_line_break_is_found() {
+    let other = pod("    image: i\n");
+    for odd in ["\u{2028}", "\u{2029}", "\u{85}"] {
+        let text = pod(&format!(
+            "    image: i # a comment{odd}    securityContext: {{privileged: true}}\n"
+        ));
+        let text = format!("{other}---\n{text}---\n{other}");
+        let [problem] = &problems(&text)[..] else { panic!("{:?}", problems(&text)) };
+        assert!(problem.starts_with("15:25 U+") && problem.contains("ends a line"), "{problem}");
+        let manifest = parse("t", text);
+        assert_eq!(manifest.workloads.len(), 2);
+        assert_eq!(manifest.documents[1].content, Content::Broken);
+        // Where it changes nothing it is nobody's business.
+        let text = pod("    image: i\n")
+            .replace("name: p", &format!("name: p, annotations: {{a: 'b{odd}c'}}"));
+        assert_eq!(problems(&text), [] as [&str; 0]);
+    }
+    // A lone carriage return ends a line for all of them.
+    let text = pod("    image: i # a comment\r    securityContext: {privileged: true}\n");
+    let manifest = parse("t", text);
+    assert_eq!(manifest.problems, []);
+    let privileged = manifest.workloads[0].pod.containers[0].security.privileged;
+    assert_eq!(privileged.map(|flag| flag.value), Some(true));
+}
+
+#[test]
 fn a_broken_document_hides_no_other() {
     let good = pod("    image: i\n");
     let text = format!("{good}---\na: [\n---\n{good}---\n  {{{{ include \"x\" . }}}}\n---\n{good}");
