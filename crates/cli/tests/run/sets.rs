@@ -17,6 +17,10 @@ impl Random {
         z ^ z >> 31
     }
 
+    fn one_in(&mut self, many: u64) -> bool {
+        self.bits().is_multiple_of(many)
+    }
+
     /// Few, half, or most of all capabilities.
     fn set(&mut self) -> CapSet {
         let bits = match self.bits() % 3 {
@@ -143,13 +147,13 @@ fn five_hundred_random_sets_for_every_runtime() {
             let what = format!("{engine}, case {index}, DROPCAP_SEED={seed}");
             let mut case = Case {
                 engine,
-                root: random.bits() % 2 == 0,
-                no_new_privs: random.bits() % 4 == 0,
+                root: random.one_in(2),
+                no_new_privs: random.one_in(4),
                 add: random.set(),
-                drop: (random.bits() % 2 == 0).then(|| random.set()),
+                drop: random.one_in(2).then(|| random.set()),
             };
             // What the machine cannot give is asked for now and then only.
-            if random.bits() % 8 != 0 {
+            if !random.one_in(8) {
                 case.add = case.add & own;
             }
             let expected = case.resolved();
