@@ -151,7 +151,7 @@ plain! {
         pub returns: u32,
         pub text_kind: u32,
         pub text_size: u32,
-        pub unused: u32,
+        pub waits: u32,
         pub text: [u8; TEXT_SIZE],
     }
 

@@ -207,7 +207,10 @@ fn stack(id: u64, maps: &Maps) -> Vec<String> {
         .map(|address| {
             let name = maps.symbols.get(address).map(|s| text(&s.name)).unwrap_or_default();
             // `%ps` writes the module behind the name.
-            name.split(' ').next().unwrap_or_default().to_owned()
+            match name.split(' ').next() {
+                None | Some("") => "?".to_owned(),
+                Some(function) => function.to_owned(),
+            }
         })
         .collect();
     let checked = |name: &String| name.split('.').next() == Some("cap_capable");

@@ -46,8 +46,13 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	u32 tgid = BPF_CORE_READ(parent, tgid);
 	struct process *known = bpf_map_lookup_elem(&processes, &tgid);
 
-	if (!known)
+	if (!known) {
+		/* Should an exit ever have been missed, its number is nobody's of ours any more. */
+		tgid = BPF_CORE_READ(child, tgid);
+		if (tgid == BPF_CORE_READ(child, pid))
+			bpf_map_delete_elem(&processes, &tgid);
 		return 0;
+	}
 	tgid = BPF_CORE_READ(child, tgid);
 	if (tgid != BPF_CORE_READ(child, pid))
 		return 0; /* a thread */
@@ -129,6 +134,9 @@ int BPF_PROG(on_return, struct pt_regs *regs, long result)
 
 		if (!tally)
 			continue;
+		tally->waits = 0;
+		if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
+			continue; /* a signal interrupted it: the call is made again */
 		/* The first return; and the first failure, if it is among the first returns. */
 		if (!tally->returns || (result < 0 && tally->result >= 0))
 			tally->result = result;

@@ -121,7 +121,8 @@ struct tally {
 	u32 returns;
 	u32 text_kind;
 	u32 text_size;
-	u32 unused;
+	/* The thread whose call's return is awaited. */
+	u32 waits;
 	char text[TEXT_SIZE];
 };
 

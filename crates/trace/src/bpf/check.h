@@ -149,11 +149,15 @@ static __always_inline void read_text(struct tally *tally, const struct shape *s
 }
 
 /* Remembers to look at what the call returns. */
-static __always_inline void await_return(struct scratch *room, const struct tally *tally)
+static __always_inline void await_return(struct scratch *room, struct tally *tally)
 {
 	if (!config.results || tally->returns >= RETURNS || (tally->returns && tally->result < 0))
 		return;
 	u32 tid = bpf_get_current_pid_tgid();
+
+	if (tally->waits == tid)
+		return; /* an earlier check of the same call */
+	tally->waits = tid;
 	struct pending *known = bpf_map_lookup_elem(&pendings, &tid);
 
 	if (!known) {
@@ -233,6 +237,7 @@ static __always_inline int handle(void *ctx, const struct check *check)
 		fresh->returns = 0;
 		fresh->text_kind = TEXT_NONE;
 		fresh->text_size = 0;
+		fresh->waits = 0;
 		if (shape)
 			read_text(fresh, shape);
 		if (!bpf_map_update_elem(&tallies, key, fresh, BPF_NOEXIST) && check->ret && key->syscall >= 0)

@@ -42,6 +42,9 @@ enum {
 #define SIGNAL_GROUP_EXIT 0x00000004
 /* include/uapi/asm-generic/errno-base.h */
 #define EEXIST 17
+/* include/linux/errno.h */
+#define ERESTARTSYS 512
+#define ERESTART_RESTARTBLOCK 516
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

@@ -5,4 +5,5 @@ mod containers;
 mod counts;
 mod processes;
 mod programs;
+mod returns;
 mod support;
