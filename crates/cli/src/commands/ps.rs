@@ -82,21 +82,21 @@ fn remarks(ui: &Ui, listing: &Listing, query: &Query) {
         + listing.host.as_ref().map_or(0, Vec::len);
     if left.containers_seen == 0 && !query.all {
         ui.note(&format!(
-            "no containers found; {} list with -a",
-            count(left.host_processes, "process of the host", "processes of the host")
+            "no containers found; -a lists {} of the host",
+            count(left.host_processes, "process", "processes")
         ));
     } else if listed == 0 && !query.holds.is_empty() {
         ui.note(&format!("nobody listed holds {}", query.holds));
     }
     if left.could_regain > 0 {
         ui.note(&format!(
-            "{} not hold it and could regain it; list with --regainable",
+            "{} not hold it and could regain it; --regainable lists them",
             count(left.could_regain, "process does", "processes do")
         ));
     }
     if left.sandboxes > 0 {
         ui.note(&format!(
-            "{} not listed; list with -a",
+            "{} not listed; -a lists them",
             count(left.sandboxes, "pod sandbox", "pod sandboxes")
         ));
     }
