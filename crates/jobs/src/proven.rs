@@ -1,9 +1,7 @@
 //! The outcome of trials written into a profile.
 
-use caps::CapSet;
 use fit::{Answer, Proof};
 use record::profile::{self, Profile};
-use record::requirement::{Requirement, Trial, Verdict};
 
 /// Settles every use by what the trials showed: one whose capabilities are not in the proven set has
 /// passed without, the others have failed without. Does nothing unless the answer is proven.
@@ -11,36 +9,22 @@ pub fn settle(profile: &mut Profile, answer: &Answer, test: &str) {
     if answer.proof != Proof::Proven {
         return;
     }
-    for requirement in &mut profile.spec.evidence {
-        let kept = !(requirement.set() & answer.set).is_empty();
-        let trial = if kept { Trial::FailedWithout } else { Trial::PassedWithout };
-        for used in &mut requirement.uses {
-            used.trial = Some(trial);
-        }
-        // The alternatives that were tried and not taken would need a trial of their own.
-        if kept {
-            requirement.any_of.retain(|c| answer.set.contains(*c));
-        }
-    }
-    profile.settle();
-    // Needed by trial and not seen in the trace: the trials know better.
-    let unseen: CapSet = answer.set - profile.add();
-    let stated = unseen.iter().map(|c| Requirement::stated(c, Verdict::Needed));
-    profile.spec.evidence.extend(stated);
-    profile.status.proofs.push(profile::Proof {
+    let proof = profile::Proof {
         capabilities: answer.set,
         test: test.to_owned(),
         trials: u32::try_from(answer.trials.len()).unwrap_or(u32::MAX),
         recorded: None,
-    });
-    profile.settle();
+    };
+    // Proven means that leaving out any one of them failed.
+    profile.tried(proof, answer.set);
 }
 
 #[cfg(test)]
 mod tests {
-    use caps::Capability;
+    use caps::{CapSet, Capability};
     use fit::{Outcome, Trial as Run};
     use record::profile::{ProofState, Target};
+    use record::requirement::{Requirement, Verdict};
 
     use super::*;
 

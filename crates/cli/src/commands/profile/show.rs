@@ -71,7 +71,11 @@ fn write(out: &mut impl Write, profile: &Profile, all: bool) -> io::Result<()> {
         let requirements: Vec<_> = profile.why(capability).collect();
         let uses = for_reading(requirements.iter().flat_map(|r| &r.uses));
         if uses.is_empty() {
-            writeln!(out, "  written by hand: nothing shows what it is for")?;
+            let source = match profile.status.proof {
+                ProofState::Proven => "no use was seen: trials showed that it takes it",
+                ProofState::Unproven => "written by hand: nothing shows what it is for",
+            };
+            writeln!(out, "  {source}")?;
         }
         let shown = if all { uses.len() } else { USES };
         for seen in uses.iter().take(shown) {
