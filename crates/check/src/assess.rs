@@ -2,10 +2,10 @@
 //! is safe, unsafe, or not to be offered at all.
 
 use caps::CapSet;
-use runtime::{Refusal, Request, Runtime, Sets};
+use runtime::{Refusal, Request, Runtime};
 
-use crate::holding::{Entrypoint, Held};
-use crate::panel::Answer;
+use crate::holding::{BareSets, Entrypoint, Held};
+use crate::panel::{BareAnswer, Panel};
 
 /// What becomes of a container on one runtime when its request changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +51,14 @@ pub enum Verdict {
 }
 
 impl Assessment {
-    /// Compares the two requests on `runtimes`.
+    /// Compares the two requests on all runtimes of `panel`.
     #[must_use]
-    pub fn new(
-        runtimes: &[Runtime],
-        before: &Request,
-        after: &Request,
-        entrypoint: Entrypoint,
-    ) -> Self {
-        let effects = runtimes.iter().map(|runtime| effect(runtime, before, after, entrypoint));
+    pub fn new(panel: &Panel, before: &Request, after: &Request, entrypoint: Entrypoint) -> Self {
+        let (old, new) = (panel.ask(before), panel.ask(after));
+        let each = panel.runtimes().iter().zip(old.iter().zip(new.iter()));
+        let effects = each.map(|(runtime, (old, new))| {
+            effect(runtime, (old, before.no_new_privs), (new, after.no_new_privs), entrypoint)
+        });
         Self { effects: effects.filter(|effect| !effect.is_none()).collect() }
     }
 
@@ -90,37 +89,39 @@ impl Assessment {
     }
 }
 
-fn effect(runtime: &Runtime, before: &Request, after: &Request, entrypoint: Entrypoint) -> Effect {
-    let old = Answer::of(runtime, before);
-    let new = Answer::of(runtime, after);
+/// Each answer with whether no_new_privs is set.
+fn effect(
+    runtime: &Runtime,
+    (old, old_no_new_privs): (&BareAnswer, bool),
+    (new, new_no_new_privs): (&BareAnswer, bool),
+    entrypoint: Entrypoint,
+) -> Effect {
     let mut effect = Effect {
         runtime: runtime.clone(),
         gained: CapSet::EMPTY,
         lost: CapSet::EMPTY,
         starts: old.refusal.is_some() && new.refusal.is_none(),
-        stops: if old.refusal.is_none() { new.refusal } else { None },
+        stops: if old.refusal.is_none() { new.refusal.clone() } else { None },
     };
-    let Some(new) = new.resolution else { return effect };
-    for (index, after_sets) in new.sets().enumerate() {
-        let now = all_sets(after_sets);
-        let Some(before_sets) = old.resolution.as_ref().and_then(|old| old.sets().nth(index))
-        else {
+    for (index, after) in new.sets.iter().enumerate() {
+        let now = all_sets(after);
+        let Some(before) = old.sets.get(index) else {
             // Nothing is known of what the container would have held: all of it is new.
             effect.gained = effect.gained | now.iter().fold(CapSet::EMPTY, |all, set| all | *set);
             continue;
         };
-        for (was, now) in all_sets(before_sets).into_iter().zip(now) {
+        for (was, now) in all_sets(before).into_iter().zip(now) {
             effect.gained = effect.gained | (now - was);
         }
-        let was = Held::of_sets(before_sets, before.no_new_privs, entrypoint).reach();
-        let is = Held::of_sets(after_sets, after.no_new_privs, entrypoint).reach();
+        let was = Held::of_sets(before, old_no_new_privs, entrypoint).reach();
+        let is = Held::of_sets(after, new_no_new_privs, entrypoint).reach();
         effect.lost = effect.lost | (was - is);
     }
     effect
 }
 
 /// The five sets in the spec, the five of the process, and what it has or could regain.
-fn all_sets(sets: &Sets) -> [CapSet; 11] {
+fn all_sets(sets: &BareSets) -> [CapSet; 11] {
     let (a, b) = (&sets.spec, &sets.process);
     [
         a.bounding,
@@ -143,7 +144,6 @@ mod tests {
     use runtime::User;
 
     use super::*;
-    use crate::panel::panel;
 
     fn request(add: &[&str], drop: &[&str], user: User, no_new_privs: bool) -> Request {
         let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn verdict(before: &Request, after: &Request, entrypoint: Entrypoint) -> Verdict {
-        Assessment::new(panel(), before, after, entrypoint).verdict()
+        Assessment::new(&Panel::default(), before, after, entrypoint).verdict()
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
     fn taking_the_prefix_away_grants_on_containerd() {
         let before = request(&["CAP_SYS_ADMIN"], &["ALL"], User::Root, false);
         let after = request(&["SYS_ADMIN"], &["ALL"], User::Root, false);
-        let assessment = Assessment::new(panel(), &before, &after, Entrypoint::Unknown);
+        let assessment = Assessment::new(&Panel::default(), &before, &after, Entrypoint::Unknown);
         assert_eq!(assessment.verdict(), Verdict::Widens);
         assert_eq!(assessment.gained(), CapSet::from(Capability::SYS_ADMIN));
         // On youki it was granted already.

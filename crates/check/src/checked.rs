@@ -5,6 +5,7 @@ use manifest::{ContainerId, ContainerList, Manifest, Span};
 use crate::finding::Finding;
 use crate::holding::Held;
 use crate::options::Options;
+use crate::panel::Panel;
 use crate::rules::RULES;
 use crate::subject::Subject;
 
@@ -40,13 +41,40 @@ pub struct CheckedContainer {
     pub held: Option<Held>,
 }
 
-/// Checks all containers of a manifest.
+/// Checks manifests one after the other, and remembers what the runtimes said.
+#[derive(Debug)]
+pub struct Checker {
+    /// How it is configured.
+    pub options: Options,
+    /// The runtimes that edits are tried on.
+    pub panel: Panel,
+}
+
+impl Checker {
+    /// Ready to check.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { panel: Panel::with(&options.runtime), options }
+    }
+
+    /// Checks all containers of a manifest.
+    #[must_use]
+    pub fn check(&self, manifest: &Manifest) -> Checked {
+        all_containers(manifest, self)
+    }
+}
+
+/// Checks all containers of one manifest; for several, a [`Checker`] is quicker.
 #[must_use]
 pub fn check(manifest: &Manifest, options: &Options) -> Checked {
+    Checker::new(options.clone()).check(manifest)
+}
+
+fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
     let mut checked = Checked::default();
     for (place, workload) in manifest.workloads.iter().enumerate() {
         for (index, container) in workload.pod.containers.iter().enumerate() {
-            let subject = Subject::new(&manifest.source, workload, container, options);
+            let subject = Subject::new(&manifest.source, workload, container, checker);
             let number = checked.containers.len();
             checked.containers.push(CheckedContainer {
                 id: ContainerId { workload: place, container: index },
@@ -61,7 +89,7 @@ pub fn check(manifest: &Manifest, options: &Options) -> Checked {
             });
             let Some(subject) = subject else { continue };
             let first = checked.findings.len();
-            for rule in RULES.iter().filter(|rule| options.selection.contains(rule)) {
+            for rule in RULES.iter().filter(|rule| checker.options.selection.contains(rule)) {
                 (rule.check)(&subject, &mut checked.findings);
             }
             for finding in &mut checked.findings[first..] {

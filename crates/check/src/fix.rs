@@ -8,7 +8,7 @@ use runtime::{List, Request, Runtime};
 
 use crate::assess::{Assessment, Effect, Verdict};
 use crate::holding::{Entrypoint, Held};
-use crate::panel::{Answer, panel_with};
+use crate::panel::Answer;
 use crate::subject::Subject;
 use crate::words;
 
@@ -213,7 +213,7 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
     }
     let after = change.apply(before);
     let (runtime, entrypoint) = (&subject.options.runtime, subject.options.entrypoint);
-    let assessment = Assessment::new(&panel_with(runtime), before, &after, entrypoint);
+    let assessment = Assessment::new(subject.panel, before, &after, entrypoint);
     let class = match assessment.verdict() {
         Verdict::Safe => Class::Safe,
         Verdict::Unsafe => Class::Unsafe,
@@ -227,7 +227,7 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
             return none(format!("to {title} would keep the container from starting on {on}"));
         }
     };
-    let plain = || Assessment::new(&panel_with(runtime), before, &after, Entrypoint::Plain);
+    let plain = || Assessment::new(subject.panel, before, &after, Entrypoint::Plain);
     let safe_if_plain = class == Class::Safe || plain().verdict() == Verdict::Safe;
     let mut costs = Vec::new();
     let lost = assessment.lost();

@@ -1,7 +1,7 @@
 //! In which way a container has a capability: not only what the process holds at start counts,
 //! but also what something in its image could bring back.
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, CapState, Capability};
 use runtime::{Resolution, Sets};
 
 /// What is known of the file that the container executes first.
@@ -30,6 +30,23 @@ pub enum Holding {
     Effective,
 }
 
+/// The sets of one answer without the reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BareSets {
+    /// The five in the OCI spec.
+    pub spec: CapState,
+    /// The five of the process.
+    pub process: CapState,
+    /// What a set-uid-root program could have beyond what the process has.
+    pub regainable: CapSet,
+}
+
+impl From<&Sets> for BareSets {
+    fn from(sets: &Sets) -> Self {
+        Self { spec: sets.spec, process: sets.process, regainable: sets.regainable }
+    }
+}
+
 /// What a container has, by the way it has it. Where nobody knows the user, the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
@@ -46,7 +63,7 @@ pub struct Held {
 impl Held {
     /// What `sets` amount to.
     #[must_use]
-    pub fn of_sets(sets: &Sets, no_new_privs: bool, entrypoint: Entrypoint) -> Self {
+    pub fn of_sets(sets: &BareSets, no_new_privs: bool, entrypoint: Entrypoint) -> Self {
         let process = sets.process;
         // no_new_privs caps what `execve` may add at what was permitted before it
         // (`cap_bprm_creds_from_file`), and the runtime's permitted set is still full then.
@@ -66,7 +83,7 @@ impl Held {
     #[must_use]
     pub fn of(resolution: &Resolution, no_new_privs: bool, entrypoint: Entrypoint) -> Self {
         resolution.sets().fold(Self::default(), |held, sets| {
-            held.union(Self::of_sets(sets, no_new_privs, entrypoint))
+            held.union(Self::of_sets(&sets.into(), no_new_privs, entrypoint))
         })
     }
 

@@ -24,13 +24,13 @@ mod severity;
 mod subject;
 pub mod words;
 
-pub use checked::{Checked, CheckedContainer, check};
+pub use checked::{Checked, CheckedContainer, Checker, check};
 pub use danger::{Danger, is_big_four};
 pub use exposure::Exposure;
 pub use finding::{Finding, Label};
-pub use holding::{Entrypoint, Held, Holding};
+pub use holding::{BareSets, Entrypoint, Held, Holding};
 pub use options::Options;
-pub use panel::{Answer, engines, panel, panel_with};
+pub use panel::{Answer, BareAnswer, Panel, engines, panel};
 pub use patch::{LeftOut, Need, PatchError, PatchOptions, Patched, set_capabilities};
 pub use repair::{Applied, Consent, Repaired, repair};
 pub use report::{CheckedFile, Report, Sum, Totals};

@@ -1,8 +1,13 @@
 //! The runtimes that an edit is tried on, and what each makes of a request that it refuses.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
-use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, resolve};
+use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, User, resolve};
+
+use crate::holding::BareSets;
 
 /// Every engine, with each release and OCI runtime that treats a request differently from the
 /// rest. An edit is safe only if it is on all of them.
@@ -29,16 +34,6 @@ pub fn panel() -> &'static [Runtime] {
     &PANEL
 }
 
-/// The panel with one more, if that is not in it: the runtime that a person named.
-#[must_use]
-pub fn panel_with(runtime: &Runtime) -> Vec<Runtime> {
-    let mut runtimes = panel().to_vec();
-    if !runtimes.contains(runtime) {
-        runtimes.push(runtime.clone());
-    }
-    runtimes
-}
-
 /// The engines that containers run on, each in its newest release.
 #[must_use]
 pub fn engines() -> &'static [Runtime] {
@@ -47,6 +42,86 @@ pub fn engines() -> &'static [Runtime] {
         containers.map(Runtime::new).collect()
     });
     &ENGINES
+}
+
+/// A number of runtimes to ask. It remembers their answers: most containers of a repository ask
+/// for the same.
+#[derive(Debug)]
+pub struct Panel {
+    runtimes: Vec<Runtime>,
+    memory: RefCell<HashMap<Key, Rc<[BareAnswer]>>>,
+}
+
+/// All of a request that decides; nobody knows the image's files here.
+type Key = (Vec<String>, Vec<String>, bool, bool, User);
+
+/// More answers than any repository needs; a generated one with more of them is asked again.
+const MEMORY: usize = 4096;
+
+/// The [`panel`].
+impl Default for Panel {
+    fn default() -> Self {
+        Self::new(panel().to_vec())
+    }
+}
+
+impl Panel {
+    /// Of these.
+    #[must_use]
+    pub fn new(runtimes: Vec<Runtime>) -> Self {
+        Self { runtimes, memory: RefCell::default() }
+    }
+
+    /// The [`panel`] with one more, if that is not in it: the runtime that a person named.
+    #[must_use]
+    pub fn with(runtime: &Runtime) -> Self {
+        let mut runtimes = panel().to_vec();
+        if !runtimes.contains(runtime) {
+            runtimes.push(runtime.clone());
+        }
+        Self::new(runtimes)
+    }
+
+    /// Who is asked.
+    #[must_use]
+    pub fn runtimes(&self) -> &[Runtime] {
+        &self.runtimes
+    }
+
+    /// What each makes of `request`, in the order of [`Panel::runtimes`].
+    #[must_use]
+    pub fn ask(&self, request: &Request) -> Rc<[BareAnswer]> {
+        let Request { add, drop, privileged, no_new_privs, user, .. } = request;
+        let key = (add.clone(), drop.clone(), *privileged, *no_new_privs, *user);
+        if let Some(known) = self.memory.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let answers: Rc<[BareAnswer]> =
+            self.runtimes.iter().map(|runtime| Answer::of(runtime, request).into()).collect();
+        let mut memory = self.memory.borrow_mut();
+        if memory.len() >= MEMORY {
+            memory.clear();
+        }
+        memory.insert(key, Rc::clone(&answers));
+        answers
+    }
+}
+
+/// An [`Answer`] without the reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BareAnswer {
+    /// Why the container does not start, if it does not.
+    pub refusal: Option<Refusal>,
+    /// One answer, or two (root first) where nobody knows the user; none where it is no word that
+    /// is refused.
+    pub sets: Vec<BareSets>,
+}
+
+impl From<Answer> for BareAnswer {
+    fn from(answer: Answer) -> Self {
+        let sets = answer.resolution.iter().flat_map(Resolution::sets);
+        Self { sets: sets.map(BareSets::from).collect(), refusal: answer.refusal }
+    }
 }
 
 /// What a runtime makes of a request, and of what is left of it without the words that it refuses.

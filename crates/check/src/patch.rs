@@ -5,10 +5,11 @@ use manifest::{ContainerId, Edit, Manifest, Refused, Source};
 use runtime::{Refusal, Runtime, User};
 
 use crate::assess::Assessment;
+use crate::checked::Checker;
 use crate::fix::Change;
 use crate::holding::{Entrypoint, Held};
 use crate::options::Options;
-use crate::panel::panel_with;
+use crate::panel::Panel;
 use crate::rules::instead;
 use crate::subject::Subject;
 
@@ -107,21 +108,24 @@ pub fn set_capabilities(
         .get(id.workload)
         .and_then(|w| Some((w, w.pod.containers.get(id.container)?)))
         .ok_or(PatchError::NoSuchContainer)?;
+    let checker = Checker::new(options.clone());
     let subject =
-        Subject::new(&manifest.source, workload, container, options).ok_or(PatchError::Windows)?;
+        Subject::new(&manifest.source, workload, container, &checker).ok_or(PatchError::Windows)?;
     if subject.is_privileged() {
         return Err(PatchError::Privileged);
     }
     let (add, left_out) = sort_out(&subject, needs);
     let change = Change::Exactly { add };
     let after = change.apply(subject.request());
-    let runtimes: Vec<Runtime> = panel_with(&options.runtime)
-        .into_iter()
-        .filter(|runtime| runtime.engine.is_cri() || *runtime == options.runtime)
+    let runtimes: Vec<Runtime> = checker
+        .panel
+        .runtimes()
+        .iter()
+        .filter(|runtime| runtime.engine.is_cri() || **runtime == options.runtime)
+        .cloned()
         .collect();
-    let assess =
-        |runtimes| Assessment::new(runtimes, subject.request(), &after, options.entrypoint);
-    let assessment = assess(&runtimes);
+    let panel = Panel::new(runtimes);
+    let assessment = Assessment::new(&panel, subject.request(), &after, options.entrypoint);
     let gained = assessment.gained();
     if !gained.is_empty() && !patch.allow_widen {
         return Err(PatchError::Widens { gained });
@@ -140,7 +144,7 @@ pub fn set_capabilities(
         .workloads
         .get(id.workload)
         .and_then(|w| {
-            Subject::new(&written.source, w, w.pod.containers.get(id.container)?, options)
+            Subject::new(&written.source, w, w.pod.containers.get(id.container)?, &checker)
         })
         .ok_or(PatchError::NoSuchContainer)?
         .held;

@@ -10,11 +10,10 @@ use manifest::{ContainerId, Edit, Manifest, Refused, Source};
 use runtime::Request;
 
 use crate::assess::{Assessment, Verdict};
-use crate::checked::{Checked, check};
+use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::fix::Class;
 use crate::options::Options;
-use crate::panel::panel_with;
 use crate::rules::RULES;
 
 /// More rounds than any manifest takes: every edit makes a list smaller or its spelling better.
@@ -70,20 +69,32 @@ pub struct Applied {
     pub lost: CapSet,
 }
 
-/// Makes all edits of `manifest` that `consent` covers.
+impl Checker {
+    /// Makes all edits of `manifest` that `consent` covers.
+    #[must_use]
+    pub fn repair(&self, manifest: &Manifest, consent: Consent) -> Repaired {
+        all_rounds(manifest, self, consent)
+    }
+}
+
+/// Makes all edits of one manifest; for several, a [`Checker`] is quicker.
 #[must_use]
 pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repaired {
+    Checker::new(options.clone()).repair(manifest, consent)
+}
+
+fn all_rounds(manifest: &Manifest, checker: &Checker, consent: Consent) -> Repaired {
     let original = requests(manifest);
     let mut repaired = Repaired {
         source: manifest.source.clone(),
         applied: Vec::new(),
         manifest: manifest.clone(),
-        checked: check(manifest, options),
+        checked: checker.check(manifest),
         refused: Vec::new(),
     };
     let mut closed: BTreeSet<ContainerId> = BTreeSet::new();
     for _ in 0..MAX_ROUNDS {
-        let (edits, applied) = round(&repaired, &original, options, consent, &closed);
+        let (edits, applied) = round(&repaired, &original, checker, consent, &closed);
         if edits.is_empty() {
             break;
         }
@@ -96,7 +107,7 @@ pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repai
         let changed = |applied: &Applied| edited.changed.contains(&applied.container);
         repaired.applied.extend(applied.into_iter().filter(changed));
         repaired.manifest = manifest::parse_source(edited.source);
-        repaired.checked = check(&repaired.manifest, options);
+        repaired.checked = checker.check(&repaired.manifest);
     }
     repaired.source = repaired.manifest.source.clone();
     repaired
@@ -106,11 +117,11 @@ pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repai
 fn round(
     repaired: &Repaired,
     original: &BTreeMap<ContainerId, Request>,
-    options: &Options,
+    checker: &Checker,
     consent: Consent,
     closed: &BTreeSet<ContainerId>,
 ) -> (Vec<Edit>, Vec<Applied>) {
-    let runtimes = panel_with(&options.runtime);
+    let Checker { options, panel } = checker;
     let (mut edits, mut applied) = (Vec::new(), Vec::new());
     let mut now = requests(&repaired.manifest);
     for finding in in_order(&repaired.checked.findings) {
@@ -123,8 +134,8 @@ fn round(
         if closed.contains(&id) || after == *current {
             continue;
         }
-        let step = Assessment::new(&runtimes, current, &after, options.entrypoint);
-        let whole = Assessment::new(&runtimes, first, &after, options.entrypoint);
+        let step = Assessment::new(panel, current, &after, options.entrypoint);
+        let whole = Assessment::new(panel, first, &after, options.entrypoint);
         if !consent.covers(step.verdict()) || !consent.covers(whole.verdict()) {
             continue;
         }
@@ -138,6 +149,13 @@ fn round(
             lost: step.lost(),
         });
         now.insert(id, after);
+    }
+    // An `add` that has become empty is no use to anybody.
+    for (id, request) in requests(&repaired.manifest) {
+        if !request.add.is_empty() && now.get(&id).is_some_and(|after| after.add.is_empty()) {
+            let change = manifest::Change::RemoveList(manifest::List::Add);
+            edits.push(Edit { container: id, change });
+        }
     }
     (edits, applied)
 }

@@ -3,11 +3,11 @@
 use caps::{CapSet, Reach, knowledge};
 use manifest::{Loaded, Manifest};
 
-use crate::checked::{Checked, check};
+use crate::checked::{Checked, Checker};
 use crate::fix::Class;
 use crate::holding::Held;
 use crate::options::Options;
-use crate::repair::{Consent, repair};
+use crate::repair::Consent;
 use crate::severity::Severity;
 
 /// All manifests of a run, checked.
@@ -81,7 +81,8 @@ impl<'a> Report<'a> {
     /// Checks everything that was read.
     #[must_use]
     pub fn new(loaded: &'a Loaded, options: &'a Options, assumed: bool) -> Self {
-        let files = loaded.manifests.iter().map(|manifest| CheckedFile::new(manifest, options));
+        let checker = Checker::new(options.clone());
+        let files = loaded.manifests.iter().map(|manifest| CheckedFile::new(manifest, &checker));
         Self { loaded, options, assumed, files: files.collect() }
     }
 
@@ -122,12 +123,12 @@ impl<'a> Report<'a> {
 }
 
 impl<'a> CheckedFile<'a> {
-    fn new(manifest: &'a Manifest, options: &Options) -> Self {
-        let checked = check(manifest, options);
+    fn new(manifest: &'a Manifest, checker: &Checker) -> Self {
+        let checked = checker.check(manifest);
         let editable = checked.findings.iter().any(|finding| finding.remedy.fix().is_some());
         let held = |checked: &Checked| checked.containers.iter().map(|c| c.held).collect();
         let after = if editable {
-            held(&repair(manifest, options, Consent::Unsafe).checked)
+            held(&checker.repair(manifest, Consent::Unsafe).checked)
         } else {
             held(&checked)
         };

@@ -5,12 +5,13 @@ use manifest::{Container, ContainerList, Source, Span, Spanned, Workload};
 use resolve::{Outcome, Resolved};
 use runtime::{List, Meaning, Request, Resolution, Sets, User, Word};
 
+use crate::checked::Checker;
 use crate::danger::{self, Danger, is_big_four};
 use crate::exposure::Exposure;
 use crate::finding::Finding;
 use crate::holding::{Entrypoint, Held, Holding};
 use crate::options::Options;
-use crate::panel::Answer;
+use crate::panel::{Answer, Panel};
 use crate::severity::{Confidence, Severity};
 use crate::words;
 
@@ -28,6 +29,8 @@ pub struct Subject<'a> {
     pub container: &'a Container,
     /// How the run was configured.
     pub options: &'a Options,
+    /// The runtimes that edits are tried on.
+    pub panel: &'a Panel,
     /// What Kubernetes and the runtime make of it.
     pub resolved: Resolved,
     /// What it holds.
@@ -44,8 +47,9 @@ impl<'a> Subject<'a> {
         source: &'a Source,
         workload: &'a Workload,
         container: &'a Container,
-        options: &'a Options,
+        checker: &'a Checker,
     ) -> Option<Self> {
+        let Checker { options, panel } = checker;
         let resolved = resolve::container(&workload.pod, container, &options.runtime);
         if resolved.outcome == Outcome::Windows {
             return None;
@@ -55,7 +59,7 @@ impl<'a> Subject<'a> {
             Held::of(resolution, resolved.request.no_new_privs, options.entrypoint)
         });
         let exposure = Exposure::of(&workload.pod, container);
-        Some(Self { source, workload, container, options, resolved, held, exposure, answer })
+        Some(Self { source, workload, container, options, panel, resolved, held, exposure, answer })
     }
 
     /// What the runtime is asked for.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use check::fix::{Class, Fix};
-use check::{Applied, CheckedContainer, Consent, Finding, Options, Repaired, repair, words};
+use check::{Applied, CheckedContainer, Checker, Consent, Finding, Options, Repaired, words};
 use manifest::{Loaded, Manifest};
 
 use super::check::RuleArgs;
@@ -54,6 +54,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
     }
+    let checker = Checker::new(options.clone());
     let mut done = Done::default();
     for manifest in &loaded.manifests {
         let untouchable = manifest.errors().next().is_some();
@@ -63,7 +64,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             echo(manifest, args, ui)?;
             continue;
         }
-        let repaired = repair(manifest, &options, consent);
+        let repaired = checker.repair(manifest, consent);
         whole &= repaired.refused.is_empty();
         file(manifest, &repaired, args, ui)?;
         done.count(&repaired, consent);
