@@ -123,11 +123,13 @@ impl Lost {
     }
 }
 
-/// A process of the target: one program image, so an `execve` makes a new one.
+/// A process of the target: one program image, so an `execve` makes a new one. Processes that run
+/// the same program, started by the same program, are one: a shell's thousand `chown`s, a server's
+/// workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Process {
-    /// Process ID on the node.
+    /// Process ID on the node, of the first of them.
     pub pid: u32,
     /// The parent's process ID on the node, if seen.
     pub parent: Option<u32>,
@@ -155,9 +157,9 @@ pub enum NamespaceRelation {
 /// Checks that agree in everything the judge looks at, with how often and when.
 ///
 /// Checks that differ in capability, outcome, credentials, namespace, process, stack or system
-/// call are different observations. So are those that differ in an argument that decides: the
-/// mode of `chmod`, `fchmod`, `fchmodat` and `fchmodat2` (`judge::deciding_arguments`). Paths and
-/// addresses may be sampled: they are evidence, not verdict.
+/// call are different observations. So are those that differ in an argument that decides, such as
+/// the mode of `chmod` or the signal of `kill` (`judge::deciding_arguments`). Paths and addresses
+/// may be sampled: they are evidence, not verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Observation {

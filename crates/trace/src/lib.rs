@@ -29,6 +29,6 @@ mod tracer;
 pub use backend::{Attempt, Backend, Unavailable, missing_privilege, probe};
 pub use error::TraceError;
 pub use scope::Scope;
-pub use syscalls::name as syscall_name;
+pub use syscalls::{deciding_argument, name as syscall_name};
 pub use target::{FindError, ParseTargetError, TargetName};
 pub use tracer::{Options, Progress, Results, Tracer};

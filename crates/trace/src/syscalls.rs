@@ -26,23 +26,33 @@ pub fn name(number: u32, compat: bool) -> Option<&'static str> {
     TABLES[usize::from(compat)].get(&number).copied()
 }
 
-/// The argument that decides, as the kernel side tells checks apart; 0 where none does.
-pub(crate) fn deciding(number: u32, compat: bool, arguments: &[u64; 6]) -> u64 {
+/// Which argument of a system call keeps checks apart, from 0, and which of its bits; `None` if
+/// none does.
+#[must_use]
+pub fn deciding_argument(name: &str) -> Option<(usize, u32)> {
+    let shape = shape(name)?;
+    Some((usize::from(shape.decides.checked_sub(1)?), shape.mask))
+}
+
+fn shape(name: &str) -> Option<&'static Shape> {
     static SHAPES: LazyLock<HashMap<&'static str, Shape>> =
         LazyLock::new(|| parse_arguments(ARGUMENTS));
-    let shape = name(number, compat).and_then(|name| SHAPES.get(name));
-    let argument =
-        |s: &Shape| Some(arguments[usize::from(s.decides.checked_sub(1)?)] & u64::from(s.mask));
-    shape.and_then(argument).unwrap_or(0)
+    SHAPES.get(name)
+}
+
+/// The argument that decides, as the kernel side tells checks apart; 0 where none does.
+pub(crate) fn deciding(number: u32, compat: bool, arguments: &[u64; 6]) -> u64 {
+    name(number, compat)
+        .and_then(deciding_argument)
+        .map_or(0, |(index, mask)| arguments[index] & u64::from(mask))
 }
 
 /// What the programs are told about each number; the 32-bit table at [`SYSCALLS`] and above.
 pub(crate) fn shapes() -> Vec<(u32, Shape)> {
-    let shapes = parse_arguments(ARGUMENTS);
     let mut told = Vec::new();
     for (table, names) in (0u32..).zip(TABLES.iter()) {
         for (&number, name) in names {
-            if let Some(shape) = shapes.get(name).filter(|_| number < SYSCALLS as u32) {
+            if let Some(shape) = shape(name).filter(|_| number < SYSCALLS as u32) {
                 told.push((table * SYSCALLS as u32 + number, *shape));
             }
         }

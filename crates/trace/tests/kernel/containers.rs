@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use caps::Capability;
-use dropcap_trace::{Options, TargetName, Tracer};
+use dropcap_trace::{Options, Scope, TargetName, Tracer};
 use record::observation::{Recording, Target};
 use testkit::needs;
 
@@ -95,4 +95,60 @@ fn what_is_executed_in_a_running_container_counts_too() {
         programs,
         BTreeSet::from([("sleep", Some("/bin/busybox")), ("chown", Some("/bin/busybox"))])
     );
+}
+
+/// A cgroup that an engine is told to put its containers below; removed, with what podman made in
+/// the other hierarchies, when dropped.
+struct Parent {
+    name: String,
+    mounts: Vec<std::path::PathBuf>,
+}
+
+impl Parent {
+    fn make(layout: sys::cgroup::Layout) -> Option<Self> {
+        let name = format!("dropcap-trace-{}", std::process::id());
+        let unified = layout.unified?.point;
+        std::fs::create_dir(unified.join(&name)).unwrap();
+        let others = layout.v1.into_iter().map(|(_, mount)| mount.point);
+        Some(Self { name, mounts: others.chain([unified]).collect() })
+    }
+}
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        for folder in self.mounts.iter().map(|mount| mount.join(&self.name)) {
+            let below = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            for entry in below.filter(|entry| entry.path().is_dir()) {
+                let _ = std::fs::remove_dir(entry.path());
+            }
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+#[test]
+fn a_container_that_is_yet_to_come_counts_from_its_entrypoint_on() {
+    needs!(podman, bpf, runc);
+    let Some(parent) = Parent::make(sys::cgroup::Layout::read().unwrap()) else {
+        return testkit::skip("needs the unified cgroup hierarchy");
+    };
+    let Some(mut tracer) = tracer(Options::default()) else { return };
+    let path = format!("/{}", parent.name);
+    let described =
+        record::observation::Container { name: Some("soon".into()), ..Default::default() };
+    tracer.watch(Scope::future_container(&path, described).unwrap()).unwrap();
+    succeed(
+        testkit::podman_run()
+            .args(["--rm", "--cgroup-parent", &path])
+            .arg(testkit::image())
+            .args(["sh", "-c", "chown 1:1 /tmp"]),
+    );
+    let recording = tracer.finish().unwrap();
+
+    assert!(recording.start_seen);
+    assert_eq!(recording.exit, Some(record::observation::Exit::Code(0)));
+    assert_eq!(capabilities(own(&recording)), BTreeSet::from([Capability::CHOWN]));
+    let programs: BTreeSet<_> =
+        recording.processes.values().filter_map(|p| p.exe.as_deref()).collect();
+    assert_eq!(programs, BTreeSet::from(["/bin/busybox"]));
 }
