@@ -14,9 +14,10 @@ use crate::severity::{Confidence, Severity};
 /// The version of this format; it changes when a field goes or changes its meaning.
 const VERSION: u32 = 1;
 
-/// The document.
+/// What `dropcap check --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(title = "dropcap check")]
 pub struct Document {
     /// Version of this format: 1.
     version: u32,

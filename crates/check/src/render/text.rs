@@ -1,5 +1,6 @@
 //! For a person: an excerpt with carets for each finding.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
@@ -29,7 +30,7 @@ pub fn finding(source: &Source, finding: &Finding, runtime: &str, colour: bool) 
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level.primary_title(&finding.message).id(finding.rule.id);
+    let title = level.primary_title(clean(&finding.message)).id(finding.rule.id);
     let mut group = Group::with_title(title);
     let mut notes = Vec::new();
     match excerpt(source, finding) {
@@ -64,9 +65,17 @@ fn origin<'a>(source: &'a Source, finding: &Finding) -> Origin<'a> {
     Origin::path(source.name()).line(at.line).char_column(at.column)
 }
 
-/// A message may quote the manifest, which is nobody's friend: no escape sequence gets through.
-fn clean(text: &str) -> String {
-    normalize_untrusted_str(text)
+/// A message may quote the manifest, which is nobody's friend: no control character gets through,
+/// neither those of ASCII nor those that follow it (U+009B starts an escape sequence, too).
+#[must_use]
+pub fn clean(text: &str) -> String {
+    normalize_untrusted_str(&without_c1(text))
+}
+
+/// The stand-in is as long in UTF-8 as what it stands for, so that offsets stay.
+fn without_c1(text: &str) -> Cow<'_, str> {
+    let is_c1 = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    if text.contains(is_c1) { text.replace(is_c1, "·").into() } else { text.into() }
 }
 
 /// So that a message and what stands before it fit into 80 columns.
@@ -146,7 +155,7 @@ fn excerpt<'a>(source: &'a Source, finding: &'a Finding) -> Option<Excerpt<'a>> 
         let annotation = kind.span(within(text, label.span, &range));
         if label.text.is_empty() { annotation } else { annotation.label(clean(&label.text)) }
     });
-    let mut snippet = Snippet::source(&text[range.clone()]).line_start(line).fold(true);
+    let mut snippet = Snippet::source(without_c1(&text[range.clone()])).line_start(line).fold(true);
     if !long {
         snippet = snippet.path(source.name());
     }

@@ -125,7 +125,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
                 .map_err(std::io::Error::from)?;
             writeln!(out)?;
         }
-        Format::Text => print(&report, ui)?,
+        Format::Text => print(&report, whole, ui)?,
     }
     Ok(if !whole {
         ExitCode::from(ERROR)
@@ -136,7 +136,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     })
 }
 
-fn print(report: &Report<'_>, ui: &Ui) -> Result<(), Failure> {
+fn print(report: &Report<'_>, whole: bool, ui: &Ui) -> Result<(), Failure> {
     let mut out = ui.out();
     let runtime = report.options.runtime_name();
     let mut found = false;
@@ -169,9 +169,10 @@ fn print(report: &Report<'_>, ui: &Ui) -> Result<(), Failure> {
     } else if !ui.quiet() {
         let containers = check::words::count(report.loaded.counts().containers, "container");
         let files = check::words::count(report.files.len(), "file");
+        let clean = if whole { "clean" } else { "clean, as far as it could be read" };
         writeln!(
             ui.err(),
-            "{GREEN}clean:{GREEN:#} {containers} in {files} for {runtime}{assumed}{skipped}"
+            "{GREEN}{clean}:{GREEN:#} {containers} in {files} for {runtime}{assumed}{skipped}"
         )?;
     }
     Ok(())

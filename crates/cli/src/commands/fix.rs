@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use check::fix::{Class, Fix};
+use check::render::text;
 use check::{Applied, CheckedContainer, Checker, Consent, Finding, Options, Repaired, words};
 use manifest::{Loaded, Manifest};
 
@@ -102,7 +103,8 @@ fn file(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Resul
         let container = &manifest.workloads[refused.container.workload].pod.containers
             [refused.container.container];
         let at = manifest.source.locate(container.name_span);
-        let message = format!("{at}: container `{}`: {}", container.name, refused.reason);
+        let message =
+            format!("{at}: container `{}`: {}", text::clean(&container.name), refused.reason);
         let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
         ui.error(&message, Some(&help));
     }
@@ -155,8 +157,8 @@ fn did(manifest: &Manifest, applied: &Applied, writes: bool, ui: &Ui) -> Result<
     writeln!(
         ui.err(),
         "{GREEN}{verb}{GREEN:#} {at}: container `{}`: {}{cost} {DIM}[{}]{DIM:#}",
-        container.name,
-        applied.title,
+        text::clean(&container.name),
+        text::clean(&applied.title),
         applied.rule
     )?;
     Ok(())
@@ -210,7 +212,9 @@ impl Done {
             writeln!(
                 err,
                 "{YELLOW}held back{YELLOW:#} {}: container `{}`: {}: {costs}",
-                held.at, held.container, held.fix.title
+                held.at,
+                text::clean(&held.container),
+                text::clean(&held.fix.title)
             )?;
             // One next step for a container, not one for each edit.
             if !said.contains(&(&held.file, &held.container)) {
@@ -256,6 +260,7 @@ impl HeldBack {
     /// The command that tells whether the edit may be made.
     fn next(&self, options: &Options) -> String {
         let Self { file, container, fix, .. } = self;
+        let (file, container) = (text::clean(file), text::clean(container));
         if fix.safe_if_plain && options.entrypoint == check::Entrypoint::Unknown {
             return format!(
                 "`getcap` of the image's entrypoint; if it prints nothing, dropcap fix \

@@ -1,0 +1,234 @@
+//! `dropcap check` as a user meets it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const DEPLOYMENT: &str = include_str!("check/deployment.yaml");
+const CLEAN: &str = include_str!("check/clean.yaml");
+
+/// A folder with these files, in which dropcap is run.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("mkdir");
+            fs::write(path, text).expect("written");
+        }
+        Self(folder)
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut dropcap = Command::new(testkit::dropcap());
+        dropcap.args(words).current_dir(self.0.path()).stdin(Stdio::null());
+        dropcap.env("NO_COLOR", "1").env("COLUMNS", "80");
+        dropcap
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("dropcap runs")
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn said(output: &Output) -> String {
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    format!("status {:?}\n--- stdout\n{out}--- stderr\n{err}", output.status.code())
+}
+
+#[test]
+fn findings_are_shown_where_they_are() {
+    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    insta::assert_snapshot!("check_deployment", said(&place.run(&["check", "web.yaml"])));
+    let crio = said(&place.run(&["check", "--runtime", "crio", "web.yaml"]));
+    insta::assert_snapshot!("check_deployment_crio", crio);
+}
+
+#[test]
+fn a_clean_manifest_is_quiet() {
+    let place = Place::new(&[("clean.yaml", CLEAN)]);
+    let output = place.run(&["check", "clean.yaml"]);
+    assert_eq!(
+        said(&output),
+        "status Some(0)\n--- stdout\n--- stderr\nclean: 1 container in 1 file for containerd 2.0 \
+         (assumed, --runtime names another)\n"
+    );
+    let output = place.run(&["check", "-q", "--runtime", "crio", "clean.yaml"]);
+    assert_eq!(said(&output), "status Some(0)\n--- stdout\n--- stderr\n");
+}
+
+#[test]
+fn the_status_tells_from_which_severity_on() {
+    let warning = CLEAN.replace("drop: [ALL]", "drop: [ALL]\n          add: [SYS_TIME]");
+    let note = CLEAN.replace("ALL", "all");
+    let place = Place::new(&[
+        ("error.yaml", DEPLOYMENT),
+        ("warning.yaml", &warning),
+        ("note.yaml", &note),
+        ("clean.yaml", CLEAN),
+    ]);
+    for (file, expected) in [
+        ("error.yaml", [1, 1, 1, 0]),
+        ("warning.yaml", [0, 1, 1, 0]),
+        ("note.yaml", [0, 0, 1, 0]),
+        ("clean.yaml", [0, 0, 0, 0]),
+    ] {
+        for (from, status) in ["error", "warning", "note", "never"].into_iter().zip(expected) {
+            let output = place.run(&["check", "--fail-on", from, file]);
+            assert_eq!(output.status.code(), Some(status), "{file} {from}: {}", said(&output));
+        }
+        let output = place.run(&["check", file]);
+        assert_eq!(output.status.code(), Some(expected[1]), "{file}: the default is warning");
+    }
+}
+
+#[test]
+fn rules_can_be_selected() {
+    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    let rules = |words: &[&str]| {
+        let mut all = vec!["check", "--format", "json", "web.yaml"];
+        all.extend(words);
+        let json: serde_json::Value =
+            serde_json::from_slice(&place.run(&all).stdout).expect("JSON");
+        let findings = json["findings"].as_array().expect("findings");
+        findings.iter().map(|f| f["rule"].as_str().expect("a rule").to_owned()).collect::<Vec<_>>()
+    };
+    let all = rules(&[]);
+    assert_eq!(all.len(), 6, "{all:?}");
+    assert_eq!(rules(&["--select", "drop-all-missing"]), ["drop-all-missing"]);
+    assert_eq!(
+        rules(&["--ignore", "capability-spelling,ineffective-add"]),
+        ["drop-all-missing", "unknown-capability"]
+    );
+    let output = place.run(&["check", "--select", "drop-al", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = "error: unknown rule \"drop-al\"; expected one of capability-spelling, ";
+    assert!(text(&output.stderr).starts_with(message), "{}", said(&output));
+}
+
+#[test]
+fn standard_input_is_read() {
+    let place = Place::new(&[]);
+    let mut child = place
+        .command(&["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dropcap starts");
+    child.stdin.take().expect("piped").write_all(DEPLOYMENT.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("\n  --> <stdin>:13:17\n"), "{}", said(&output));
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_the_rest_is_checked() {
+    let place = Place::new(&[
+        ("k8s/chart.yaml", "kind: Pod\nspec: {{ .Values.spec }}\n"),
+        ("k8s/broken.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n"),
+        ("k8s/service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n"),
+        ("k8s/web.yaml", CLEAN),
+    ]);
+    insta::assert_snapshot!("check_folder", said(&place.run(&["check", "k8s"])));
+}
+
+#[test]
+fn nothing_to_check_is_no_pass() {
+    let place =
+        Place::new(&[("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n")]);
+    for format in ["text", "json"] {
+        let output = place.run(&["check", "--format", format, "service.yaml"]);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(
+            text(&output.stderr).starts_with("error: found no containers"),
+            "{}",
+            said(&output)
+        );
+    }
+    let output = place.run(&["check", "no-such-file.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(
+        text(&output.stderr).contains("no-such-file.yaml: cannot read it"),
+        "{}",
+        said(&output)
+    );
+    assert!(place.path().exists());
+}
+
+#[test]
+fn an_unrendered_template_does_not_fail_the_rest() {
+    let place = Place::new(&[
+        ("k8s/chart.yaml", "kind: Pod\nspec: {{ .Values.spec }}\n"),
+        ("k8s/web.yaml", CLEAN),
+    ]);
+    let output = place.run(&["check", "k8s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let end = "(assumed, --runtime names another); 1 template not rendered, left out\n";
+    assert!(text(&output.stderr).ends_with(end), "{}", said(&output));
+}
+
+#[test]
+fn json_is_one_versioned_document() {
+    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    let output = place.run(&["check", "--format", "json", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!("check_json", text(&output.stdout));
+}
+
+#[test]
+fn one_long_line_is_shown_in_part() {
+    let filler = format!("\"{}\"", "x".repeat(5000));
+    let json = format!(
+        "{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"a\",\"annotations\":{{\"é\":{filler}}}}},\
+         \"spec\":{{\"containers\":[{{\"name\":\"web\",\"securityContext\":{{\"capabilities\":{{\"drop\":[\"ALL\"],\
+         \"add\":[\"SYS_TIME\"]}}}}}}],\"x\":{filler}}}}}"
+    );
+    let place = Place::new(&[("pod.json", &json)]);
+    let output = place.run(&["check", "pod.json"]);
+    let column = json[..json.find("\"SYS_TIME\"").expect("it is there")].chars().count() + 1;
+    let out = text(&output.stdout);
+    assert!(out.contains(&format!("\n --> pod.json:1:{column}\n")), "{out}");
+    assert!(out.contains("^^^^^^^^^^"), "{out}");
+    assert!(out.len() < 3000, "{}", out.len());
+}
+
+#[test]
+fn what_a_manifest_says_does_not_reach_the_terminal_raw() {
+    let hostile = CLEAN
+        .replace("name: web", "name: \"we\\e[31mb\\x9b\"")
+        .replace("[ALL]", "[\"al\\e]0;title\\al\", NET_RAW]");
+    let place = Place::new(&[("web.yaml", &hostile)]);
+    for words in [["check", "web.yaml"].as_slice(), &["fix", "--diff", "web.yaml"]] {
+        let output = place.run(words);
+        let all = said(&output);
+        assert!(all.contains("we␛[31mb·"), "{all}");
+        assert!(!all.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{all:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let many = format!("{DEPLOYMENT}---\n").repeat(300);
+    let place = Place::new(&[("many.yaml", &many)]);
+    let mut child = place
+        .command(&["check", "many.yaml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dropcap starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(141), String::new()));
+}

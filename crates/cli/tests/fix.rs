@@ -1,0 +1,197 @@
+//! `dropcap fix` as a user meets it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+const DEPLOYMENT: &str = include_str!("check/deployment.yaml");
+
+/// A folder with one file, in which dropcap is run.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("web.yaml"), text).expect("written");
+        Self(folder)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("web.yaml")
+    }
+
+    fn now(&self) -> String {
+        fs::read_to_string(self.file()).expect("it is there")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut dropcap = Command::new(testkit::dropcap());
+        dropcap.arg("fix").args(words).current_dir(self.0.path()).stdin(Stdio::null());
+        dropcap.env("NO_COLOR", "1").env("COLUMNS", "80");
+        dropcap
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("dropcap runs")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn said(output: &Output) -> String {
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    format!("status {:?}\n--- stdout\n{out}--- stderr\n{err}", output.status.code())
+}
+
+/// The safe edits of the deployment.
+fn safe() -> String {
+    DEPLOYMENT.replace("- all   #", "- ALL   #").replace("sys_ptrace", "SYS_PTRACE")
+}
+
+#[test]
+fn safe_edits_are_written_and_the_rest_is_held_back() {
+    let place = Place::new(DEPLOYMENT);
+    insta::assert_snapshot!("fix_safe", said(&place.run(&["web.yaml"])));
+    assert_eq!(place.now(), safe());
+
+    let modified = || fs::metadata(place.file()).and_then(|m| m.modified()).expect("a time");
+    let before = modified();
+    let again = place.run(&["web.yaml"]);
+    assert_eq!(again.status.code(), Some(0));
+    assert_eq!((place.now(), modified()), (safe(), before), "a second run touches nothing");
+    assert!(text(&again.stderr).contains("0 edits made in 0 files; 2 unsafe"), "{}", said(&again));
+}
+
+#[test]
+fn with_consent_the_unsafe_edits_are_written_too() {
+    let place = Place::new(DEPLOYMENT);
+    insta::assert_snapshot!("fix_unsafe", said(&place.run(&["--unsafe-fixes", "web.yaml"])));
+    insta::assert_snapshot!("fix_unsafe_text", place.now());
+    let check = Command::new(testkit::dropcap())
+        .args(["check", "--format", "json", "web.yaml"])
+        .current_dir(place.0.path())
+        .output()
+        .expect("dropcap runs");
+    let json: serde_json::Value = serde_json::from_slice(&check.stdout).expect("JSON");
+    let left: Vec<&str> = json["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|finding| finding["fix"]["kind"].as_str().expect("a kind"))
+        .collect();
+    assert_eq!(left, ["none", "none"], "what is left has no edit");
+}
+
+#[test]
+fn a_diff_writes_nothing_and_git_takes_it() {
+    let place = Place::new(DEPLOYMENT);
+    let output = place.run(&["--diff", "--quiet", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(place.now(), DEPLOYMENT);
+    assert_eq!(text(&output.stderr), "");
+    insta::assert_snapshot!("fix_diff", text(&output.stdout));
+    let mut git = Command::new("git")
+        .args(["apply", "-"])
+        .current_dir(place.0.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("git runs");
+    git.stdin.take().expect("piped").write_all(&output.stdout).expect("written");
+    assert!(git.wait().expect("it ends").success());
+    assert_eq!(place.now(), safe());
+}
+
+#[test]
+fn a_check_tells_by_its_status() {
+    let place = Place::new(DEPLOYMENT);
+    let output = place.run(&["--check", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!((place.now(), text(&output.stdout)), (DEPLOYMENT.to_owned(), String::new()));
+    assert_eq!(place.run(&["web.yaml"]).status.code(), Some(0));
+    assert_eq!(place.run(&["--check", "web.yaml"]).status.code(), Some(0));
+}
+
+#[test]
+fn standard_input_comes_out_edited() {
+    let place = Place::new("");
+    for (given, expected) in [
+        (DEPLOYMENT.to_owned(), safe()),
+        (DEPLOYMENT.replace('\n', "\r\n"), safe().replace('\n', "\r\n")),
+        (format!("\u{feff}{DEPLOYMENT}"), format!("\u{feff}{}", safe())),
+        (safe(), safe()),
+    ] {
+        let mut child = place
+            .command(&["-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("dropcap starts");
+        child.stdin.take().expect("piped").write_all(given.as_bytes()).expect("written");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(text(&output.stdout), expected);
+    }
+}
+
+#[test]
+fn what_is_shared_is_refused_with_a_snippet() {
+    let shared = "\
+apiVersion: v1
+kind: Pod
+metadata: { name: web }
+spec:
+  containers:
+    - name: one
+      image: a
+      securityContext: &hard
+        capabilities:
+          drop: [all]
+    - name: two
+      image: b
+      securityContext: *hard
+";
+    let place = Place::new(shared);
+    let output = place.run(&["web.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(place.now(), shared);
+    insta::assert_snapshot!("fix_shared", said(&output));
+}
+
+#[test]
+fn a_file_with_an_error_is_left_alone() {
+    let broken =
+        format!("{DEPLOYMENT}---\napiVersion: v1\nkind: Pod\nmetadata: {{ name: x }}\nspec:\n");
+    let place = Place::new(&broken);
+    let output = place.run(&["--unsafe-fixes", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(place.now(), broken);
+    assert!(text(&output.stderr).contains("web.yaml: left as it is"), "{}", said(&output));
+}
+
+#[test]
+fn who_knows_the_image_may_say_so() {
+    let sealed = "\
+apiVersion: v1
+kind: Pod
+metadata: { name: web }
+spec:
+  containers:
+    - name: web
+      image: app
+      securityContext:
+        runAsUser: 1000
+        allowPrivilegeEscalation: false
+";
+    let place = Place::new(sealed);
+    let output = place.run(&["web.yaml"]);
+    assert_eq!(place.now(), sealed, "nobody has looked into the image");
+    insta::assert_snapshot!("fix_sealed", said(&output));
+    let output = place.run(&["--no-file-caps", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let dropped = "        capabilities:\n          drop:\n            - ALL\n";
+    assert_eq!(place.now(), format!("{sealed}{dropped}"));
+}
