@@ -159,4 +159,6 @@ struct scratch {
 	struct image_key image_key;
 	struct image image;
 	u64 images_made;
+	/* The user namespace that a check is made against. */
+	struct user_namespace *target;
 };

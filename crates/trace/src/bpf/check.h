@@ -15,18 +15,20 @@ struct check {
 	int opts;
 };
 
-/* The user namespace asked about, seen from the target's own. User namespaces nest 33 deep at
- * most (create_user_ns() refuses a level above 32). */
-static __always_inline u8 relation(struct user_namespace *target)
+/* How the user namespace in the scratch room is related to the target's own. User namespaces nest 33 deep at most
+ * (create_user_ns() refuses a level above 32). Global functions, as this one, are
+ * verified once, not for every way that leads to them. */
+__noinline u32 relation_to(u32 own)
 {
-	u32 own = config.user_namespace ?: state.user_namespace;
+	struct scratch *room = scratch(0);
+	struct user_namespace *ns = room ? room->target : 0;
 
-	for (int i = 0; i < 34; i++) {
-		if (!target)
+	for (u32 i = 0; i < 34; i++) {
+		if (!ns)
 			break;
-		if (BPF_CORE_READ(target, ns.inum) == own)
+		if (BPF_CORE_READ(ns, ns.inum) == own)
 			return i ? NS_INNER : NS_OWN;
-		target = BPF_CORE_READ(target, parent);
+		ns = BPF_CORE_READ(ns, parent);
 	}
 	return NS_OUTER;
 }
@@ -40,38 +42,17 @@ static __always_inline void total(const struct key *key)
 		__sync_fetch_and_add(count, 1);
 }
 
-/* The kernel names its own functions: no /proc/kallsyms to read, none hidden by kptr_restrict. */
-static __always_inline void name_frames(struct scratch *room)
+/* Remembers the stack in the scratch room, and returns its number; 0 if there is no room for it.
+ *
+ * The kernel names its own functions: no /proc/kallsyms to read, none hidden by kptr_restrict. */
+__noinline u64 remember_stack(u32 depth)
 {
 	static const char format[] = "%ps";
-
-	for (u32 i = 0; i < STACK_DEPTH; i++) {
-		if (i >= room->stack.depth)
-			break;
-		u64 address = room->stack.frames[i];
-
-		if (bpf_map_lookup_elem(&symbols, &address))
-			continue;
-		/* A return address may lie behind the end of a function that does not return. */
-		u64 call = address - 1;
-
-		bpf_snprintf(room->symbol.name, NAME_SIZE, format, &call, sizeof(call));
-		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_ANY);
-	}
-}
-
-/* The kernel stack as a number; 0 if there is none. */
-static __always_inline u64 stack_of(void *ctx, struct scratch *room)
-{
-	long size = bpf_get_stack(ctx, room->stack.frames, sizeof(room->stack.frames), 0);
-
-	if (size <= 0) {
-		lose(&state.lost_stacks);
-		return 0;
-	}
-	u32 depth = size / 8;
+	struct scratch *room = scratch(0);
 	u64 hash = depth;
 
+	if (!room)
+		return 0;
 	for (u32 i = 0; i < STACK_DEPTH; i++) {
 		if (i >= depth)
 			break;
@@ -84,12 +65,34 @@ static __always_inline u64 stack_of(void *ctx, struct scratch *room)
 	room->stack.depth = depth;
 	long error = bpf_map_update_elem(&stacks, &hash, &room->stack, BPF_NOEXIST);
 
-	if (error && error != -EEXIST) {
-		lose(&state.lost_stacks);
+	if (error && error != -EEXIST)
 		return 0;
+	for (u32 i = 0; i < STACK_DEPTH; i++) {
+		/* Read again: the verifier need not follow each way out of the loop above apart. */
+		if (i >= *(volatile u64 *)&room->stack.depth)
+			break;
+		u64 address = room->stack.frames[i];
+
+		if (bpf_map_lookup_elem(&symbols, &address))
+			continue;
+		/* A return address may lie behind the end of a function that does not return. */
+		u64 call = address - 1;
+
+		bpf_snprintf(room->symbol.name, NAME_SIZE, format, &call, sizeof(call));
+		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_ANY);
 	}
-	name_frames(room);
 	return hash;
+}
+
+/* The kernel stack as a number; 0 if it is lost. */
+static __always_inline u64 stack_of(void *ctx, struct scratch *room)
+{
+	long size = bpf_get_stack(ctx, room->stack.frames, sizeof(room->stack.frames), 0);
+	u64 number = size > 0 ? remember_stack(size / 8) : 0;
+
+	if (!number)
+		lose(&state.lost_stacks);
+	return number;
 }
 
 /* The system call the task is in, with its arguments; -1 for none. */
@@ -208,7 +211,8 @@ static __always_inline int handle(void *ctx, const struct check *check)
 
 	key->syscall = syscall_of(task, room->tally.arguments, &flags);
 	key->flags = flags;
-	key->relation = relation(check->target);
+	room->target = check->target;
+	key->relation = relation_to(config.user_namespace ?: state.user_namespace);
 	key->capability = check->cap;
 	key->image = process->image;
 	key->uid = BPF_CORE_READ(cred, euid.val);
