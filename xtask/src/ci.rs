@@ -9,9 +9,12 @@ use crate::process::{cargo, run as call};
 /// The target that stands for "not Linux".
 const OTHER_SYSTEM: &str = "x86_64-pc-windows-gnu";
 
+/// Something CI does.
+type Step = fn() -> Result;
+
 /// Runs every step, the cheap ones first: name, outcome, seconds.
 fn steps() -> Vec<(&'static str, Result, f32)> {
-    let steps: &[(&str, fn() -> Result)] = &[
+    let steps: &[(&str, Step)] = &[
         ("format", || call(&mut cargo(&["fmt", "--all", "--check"]))),
         ("layers", crate::layers::run),
         ("bpf object", || crate::bpf::run(true)),

@@ -1,5 +1,7 @@
 //! The rules against their specifications in `tests/rules/`, and the registry against itself.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;

@@ -1,5 +1,7 @@
 //! `dropcap check` as a user meets it.
 
+#![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The demo does the whole job, as root and as an ordinary user, and leaves nothing behind.
 
+#![expect(clippy::expect_used, reason = "a test that fails says so by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Output};

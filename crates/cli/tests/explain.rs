@@ -1,5 +1,7 @@
 //! `dropcap explain`, as a person and as a program see it.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 use std::process::{Command, Output, Stdio};
 
 use insta::assert_snapshot;

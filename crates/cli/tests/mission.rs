@@ -1,6 +1,8 @@
 //! The mission's own two manifests, end to end: what is said of them beforehand, what nginx does
 //! under them on a real engine, what a trace finds it needs, and nginx serving under the result.
 
+#![expect(clippy::expect_used, reason = "a test that fails says so by panicking")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! Real Debian programs in containers: one trace holds every capability that brute force found to be
 //! truly needed, and never SYS_ADMIN for the kernel's memory accounting.
 
+#![expect(clippy::expect_used, reason = "a test that fails says so by panicking")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;

@@ -3,9 +3,9 @@
 pub mod accounts;
 pub mod demo;
 pub mod doctor;
-pub mod proven;
 mod expand;
 pub mod patch;
+pub mod proven;
 pub mod ps;
 pub mod run_container;
 mod schema;

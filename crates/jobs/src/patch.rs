@@ -59,7 +59,7 @@ pub enum Error {
         /// Its name.
         container: String,
         /// Why not.
-        error: PatchError,
+        error: Box<PatchError>,
     },
     /// The file could not be written; it is as it was.
     #[error(transparent)]
@@ -124,7 +124,7 @@ pub fn patch(
     set_capabilities(manifest, id, &needs(profile), options).map_err(|error| {
         let found = &manifest.workloads[id.workload].pod.containers[id.container];
         let at = manifest.source.locate(found.name_span);
-        Error::Patch { at, container: found.name.clone(), error }
+        Error::Patch { at, container: found.name.clone(), error: Box::new(error) }
     })
 }
 

@@ -131,11 +131,17 @@ impl Pod {
         podman
     }
 
+    /// Until it is gone: podman gives up on a container that restarts at that very moment.
     fn remove(&self) {
-        let _ = self
-            .podman()
-            .args(["pod", "rm", "--force", "--time", "0", "--ignore", &self.name])
-            .output();
+        for _ in 0..50 {
+            let remove = ["pod", "rm", "--force", "--time", "0", "--ignore", &self.name];
+            let _ = self.podman().args(remove).output();
+            let exists = self.podman().args(["pod", "exists", &self.name]).status();
+            if exists.is_ok_and(|status| !status.success()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 

@@ -59,7 +59,7 @@ fn explain(error: patch::Error, args: &Args) -> Failure {
         patch::Error::Incomplete { .. } => {
             "trace it from its start, or take it as it is with --incomplete"
         }
-        patch::Error::Patch { error: PatchError::Widens { .. }, .. } => {
+        patch::Error::Patch { error, .. } if matches!(**error, PatchError::Widens { .. }) => {
             "if the program is to have that, say so: --allow-widen"
         }
         patch::Error::Several { .. } if args.container.is_none() => "name one: -c CONTAINER",
