@@ -185,7 +185,9 @@ impl Recording {
         let head: Head = from_text(text)?;
         if head.version != Some(u64::from(RECORDING_VERSION)) {
             return Err(ReadError::Version {
-                found: head.version.map_or_else(|| "missing".to_owned(), |v| v.to_string()),
+                found: head
+                    .version
+                    .map_or_else(|| "none (is it a recording?)".to_owned(), |v| v.to_string()),
                 understood: format!("version {RECORDING_VERSION} of a recording"),
             });
         }

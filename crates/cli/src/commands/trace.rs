@@ -117,7 +117,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
 
 fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
     if let Some(file) = &args.replay {
-        let recording = Recording::read(file).map_err(Failure::new)?;
+        let recording = Recording::read(file)
+            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         return Ok(vec![Observed::of(recording)]);
     }
     if !args.command.is_empty() {
