@@ -84,12 +84,12 @@ fn message(text: &str) -> String {
     textwrap::fill(&clean(text), options)
 }
 
-/// `14 -> 0`, or `14` where nothing is proposed.
+/// `14 -> 0`, or `14` where nothing is proposed that changes it.
 fn change(finding: &Finding) -> String {
     let before = held(&finding.before);
     match finding.remedy.fix() {
-        Some(fix) => format!("{before} -> {}", held(&fix.after)),
-        None => before,
+        Some(fix) if fix.after != finding.before => format!("{before} -> {}", held(&fix.after)),
+        _ => before,
     }
 }
 

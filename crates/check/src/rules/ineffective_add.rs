@@ -6,12 +6,13 @@ use runtime::{List, Reason, User};
 
 use crate::finding::Finding;
 use crate::fix::Change;
+use crate::holding::Entrypoint;
 use crate::rule::{Fixes, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 
 rule! {
-    /// Finds capabilities that are added for a process that is not root and does not get them.
+    /// Finds capabilities that are added for a process that is not root, which does not get them.
     ///
     /// ## What it does
     /// For a container that runs as another user than root it asks which of the added
@@ -61,10 +62,12 @@ rule! {
     /// grant what is in the bounding set.
     ///
     /// ## Fix
-    /// The word is removed from `add`. That is unsafe: if the program's file carries the
-    /// capability, it is needed, and without it the program cannot even be executed.
+    /// None as long as nobody has looked into the image: if the program's file carries the
+    /// capability, as those of CoreDNS and ingress-nginx do, it takes effect, and without the `add` the
+    /// program cannot even be executed. Where the image is known to carry none (`--no-file-caps`),
+    /// the word is removed from `add`; unsafe, because Podman would grant it.
     "ineffective-add",
-    Fixes::Offered("remove it from add; unsafe, the program's file may carry it"),
+    Fixes::Offered("remove it from add where the image carries no file capabilities; unsafe"),
     check
 }
 
@@ -82,18 +85,33 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let word = subject.whole(&word);
         let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
         let (name, engine) = (subject.container_name(), subject.engine());
-        let message =
-            format!("{name} is not root: {capability} is added and not effective on {engine}");
-        let change = Change::Remove { list: List::Add, word: word.text.clone() };
+        let known = subject.options.entrypoint == Entrypoint::Plain;
+        let message = if known {
+            format!("{name} is not root: {capability} is added and not effective on {engine}")
+        } else {
+            format!(
+                "{name} is not root: {capability} is not effective on {engine}, unless the \
+                 program's file carries it"
+            )
+        };
         let mut finding = Finding::new(&RULE, subject, Severity::Note, span, message)
             .label("in the bounding set only");
+        finding = if known {
+            let word = word.text.clone();
+            finding.fix(subject, &Change::Remove { list: List::Add, word })
+        } else {
+            finding.no_fix(
+                "nobody has looked whether the image's files carry it; one that does needs the \
+                 `add` to be executed at all",
+            )
+        };
         if let Some(span) = subject.resolved.context.user_span() {
             finding = finding.related(span, "not root");
         }
         for help in instead(subject, capability) {
             finding = finding.help(help);
         }
-        findings.push(finding.fix(subject, &change));
+        findings.push(finding);
     }
 }
 
@@ -135,7 +153,6 @@ pub(crate) fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<Stri
         "give it to the program's file in the image (`setcap cap_{lower}+ep`): together with \
          the `add` it takes effect"
     );
-    let file = if ways.is_empty() { file } else { format!("or {file}") };
     ways.push(if subject.request().no_new_privs {
         format!("{file}, in the entrypoint though not in what that starts (no_new_privs)")
     } else {
