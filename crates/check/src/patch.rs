@@ -2,7 +2,7 @@
 
 use caps::{CapSet, Capability};
 use manifest::{ContainerId, Edit, Manifest, Refused, Source};
-use runtime::{Refusal, Runtime, User};
+use runtime::{List, Refusal, Runtime, User};
 
 use crate::assess::Assessment;
 use crate::checked::Checker;
@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::panel::Panel;
 use crate::rules::instead;
 use crate::subject::Subject;
+use crate::words;
 
 /// A capability that a program needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,10 +76,12 @@ pub enum PatchError {
     #[error("it is privileged, so that no runtime reads its lists; take `privileged` out first")]
     Privileged,
     /// More than it has.
-    #[error("it would be given {gained}, which it does not have now")]
+    #[error("it would be given {gained}, which it does not have now on {on}")]
     Widens {
         /// What it would gain.
         gained: CapSet,
+        /// The runtimes on which it would.
+        on: String,
     },
     /// A runtime would not start it.
     #[error("it would not start any more: {0}")]
@@ -128,7 +131,9 @@ pub fn set_capabilities(
     let assessment = Assessment::new(&panel, subject.request(), &after, options.entrypoint);
     let gained = assessment.gained();
     if !gained.is_empty() && !patch.allow_widen {
-        return Err(PatchError::Widens { gained });
+        let widened = assessment.effects.iter().filter(|effect| !effect.gained.is_empty());
+        let on: Vec<String> = widened.map(|effect| effect.runtime.to_string()).collect();
+        return Err(PatchError::Widens { gained, on: words::list(&on) });
     }
     if let Some(refusal) = assessment.effects.iter().find_map(|effect| effect.stops.clone()) {
         return Err(PatchError::Breaks(refusal));
@@ -169,11 +174,17 @@ fn sort_out(subject: &Subject<'_>, needs: &[Need]) -> (Vec<(Capability, Comment)
         .map_or(CapSet::EMPTY, |resolution| {
             Held::of(&resolution, request.no_new_privs, Entrypoint::Plain).effective
         });
+    let now = subject.most().map_or(CapSet::EMPTY, |sets| sets.process.bounding);
+    let words = subject.words(List::Add);
+    let asked = words.filter_map(|(word, _)| Subject::one(&word)).collect::<CapSet>() & now;
     let (mut add, mut left_out) = (Vec::new(), Vec::new());
     for need in needs {
         let capability = need.capability;
         let carried = need.seen_granted && subject.request().user == User::NonRoot;
-        if effective.contains(capability) || carried {
+        // What somebody wrote down and the program uses stays: a file of the image may carry it, and
+        // could not be executed without it.
+        let written = asked.contains(capability);
+        if effective.contains(capability) || carried || written {
             add.push((capability, need.comment.clone()));
         } else {
             left_out.push(LeftOut { capability, instead: instead(subject, capability) });
@@ -242,8 +253,25 @@ spec:
     fn more_than_it_has_is_refused_unless_a_person_says_so() {
         let needs = [need(Capability::SYS_TIME, "")];
         let gained = CapSet::from(Capability::SYS_TIME);
-        assert_eq!(patch(0, &needs, false), Err(PatchError::Widens { gained }));
+        let refused = patch(0, &needs, false).unwrap_err().to_string();
+        assert!(
+            refused.starts_with(
+                "it would be given SYS_TIME, which it does not have now on containerd"
+            ),
+            "{refused}"
+        );
         assert_eq!(patch(0, &needs, true).unwrap().gained, gained);
+    }
+
+    #[test]
+    fn what_was_asked_for_and_is_used_stays_though_only_a_file_may_carry_it() {
+        let text = POD.replace("UID", "1000").replace("- KILL # why not", "- KILL");
+        let manifest = manifest::parse("web.yaml", text);
+        let id = ContainerId { workload: 0, container: 0 };
+        let needs = [need(Capability::KILL, ""), need(Capability::SETUID, "")];
+        let patched = set_capabilities(&manifest, id, &needs, &PatchOptions::default()).unwrap();
+        assert_eq!(patched.add, CapSet::from(Capability::KILL));
+        assert_eq!(patched.left_out.len(), 1);
     }
 
     #[test]

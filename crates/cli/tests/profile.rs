@@ -79,9 +79,9 @@ fn diff_says_what_came_and_what_went() {
     assert_snapshot!(printed(&["diff", "nginx.yaml", "hand.yaml"]), @"
     + KILL, needed
     + SYS_NICE, doubtful
-    - DAC_OVERRIDE, was needed: open /var/log/nginx/access.log for writing by nginx (main), at start, 2 times
-    - SETGID, was needed: setgid to 33 by nginx, at start, 2 times
-    - SETUID, was needed: setuid to 33 by nginx, at start, 2 times
+    - DAC_OVERRIDE, was needed: open /var/log/nginx/access.log for writing by nginx (main), at start, 2 checks
+    - SETGID, was needed: setgid to 33 by nginx, at start, 2 checks
+    - SETUID, was needed: setuid to 33 by nginx, at start, 2 checks
     ~ CHOWN, was needed, is doubtful
     unchanged: NET_BIND_SERVICE
     ");

@@ -98,7 +98,7 @@ impl Use {
         (&self.what, &self.by, &self.site)
     }
 
-    /// On one line: `bind 0.0.0.0:80 by nginx (main), at start, refused 2 times: EPERM`.
+    /// On one line, with how many checks the kernel made (a call may ask more than once): `bind 0.0.0.0:80 by nginx (main), at start, refused 2 times: EPERM`.
     #[must_use]
     pub fn line(&self) -> String {
         let mut line = format!("{} by {}", self.what, self.by);
@@ -112,7 +112,7 @@ impl Use {
                 line.push_str(&format!(": {returned}"));
             }
         } else if self.count > 1 {
-            line.push_str(&format!(", {}", times(self.count)));
+            line.push_str(&format!(", {} checks", self.count));
         }
         line
     }

@@ -80,6 +80,10 @@ pub struct Args {
     #[arg(long, requires = "patch")]
     allow_widen: bool,
 
+    /// Leave the doubtful out of the --patch; then try whether the program works
+    #[arg(long, requires = "patch")]
+    needed_only: bool,
+
     /// Let --patch write a result that is incomplete: a start that was not seen, something lost
     #[arg(long = "incomplete", requires = "patch")]
     accept_incomplete: bool,
@@ -171,11 +175,7 @@ fn cut_short(ended: Ended) -> Option<String> {
 fn cannot_observe(error: ObserveError) -> Failure {
     match error {
         ObserveError::Trace(error) => cannot_trace(error),
-        ObserveError::Launch(error) => {
-            let code = error.exit_code();
-            Failure::new(error).code(code)
-        }
-        error @ ObserveError::Signal(_) => Failure::new(error),
+        error @ (ObserveError::Launch(_) | ObserveError::Signal(_)) => Failure::new(error),
     }
 }
 

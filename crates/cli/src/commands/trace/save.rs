@@ -8,6 +8,7 @@ use jobs::patch::{self, patch_file};
 use judge::{ProfileOptions, to_profile};
 use observe::Observed;
 use record::profile::Profile;
+use record::requirement::Verdict;
 
 use super::Args;
 use crate::failure::Failure;
@@ -33,10 +34,15 @@ pub fn profile(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failur
 pub fn patched(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failure> {
     let Some(file) = &args.patch else { return Ok(()) };
     let [one] = observed else { return Err(several("--patch")) };
+    let mut profile = profile_of(one);
+    if args.needed_only {
+        profile.spec.evidence.retain(|requirement| requirement.verdict() == Some(Verdict::Needed));
+        profile.settle();
+    }
     let options = PatchOptions { allow_widen: args.allow_widen, ..PatchOptions::default() };
     // The judgement itself was shown above, with what it is incomplete for.
     let patched =
-        patch_file(file, args.container.as_deref(), &profile_of(one), args.incomplete(), &options)
+        patch_file(file, args.container.as_deref(), &profile, args.incomplete(), &options)
             .map_err(|error| explain(error, args))?;
     ui.note(&format!(
         "wrote {}: held {} -> {}",
@@ -60,7 +66,7 @@ fn explain(error: patch::Error, args: &Args) -> Failure {
             "trace it from its start, or take it as it is with --incomplete"
         }
         patch::Error::Patch { error, .. } if matches!(**error, PatchError::Widens { .. }) => {
-            "if the program is to have that, say so: --allow-widen"
+            "if the program is to have that, say so: --allow-widen; without what is doubtful: --needed-only"
         }
         patch::Error::Several { .. } if args.container.is_none() => "name one: -c CONTAINER",
         _ => return Failure::new(error),
