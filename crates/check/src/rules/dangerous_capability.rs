@@ -82,9 +82,16 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let (name, mark) = (subject.container_name(), danger.mark());
         let message = format!("{name} adds {capability}{mark}, {}", danger.what);
         let change = Change::Remove { list: List::Add, word: word.text.clone() };
-        let mut finding = Finding::new(&RULE, subject, severity, span, message)
-            .note(danger.why)
-            .fix(subject, &change);
+        let mut finding = Finding::new(&RULE, subject, severity, span, message).note(danger.why);
+        // Somebody declared this need; an edit that leaves the default in its place mends nothing.
+        let without = runtime::resolve(&subject.options.runtime, &change.apply(subject.request()));
+        finding = if without.is_ok_and(|left| left.most().process.bounding.contains(capability)) {
+            finding.no_fix(
+                "the default holds it too: with `drop: [ALL]` the `add` says what is needed",
+            )
+        } else {
+            finding.fix(subject, &change)
+        };
         if subject.held.by(capability) < Holding::Permitted {
             finding = finding.note(
                 "The process is not root and does not hold it, but a set-uid program brings it back.",
