@@ -113,9 +113,11 @@ fn effect(
         for (was, now) in all_sets(before).into_iter().zip(now) {
             effect.gained = effect.gained | (now - was);
         }
-        let was = Held::of_sets(before, old_no_new_privs, entrypoint).reach();
-        let is = Held::of_sets(after, new_no_new_privs, entrypoint).reach();
-        effect.lost = effect.lost | (was - is);
+        let was = Held::of_sets(before, old_no_new_privs, entrypoint);
+        let is = Held::of_sets(after, new_no_new_privs, entrypoint);
+        // What only a set-uid program can bring back is lost to the program that just had it.
+        let weaker = was.reach().iter().filter(|c| is.by(*c) < was.by(*c));
+        effect.lost = effect.lost | weaker.collect();
     }
     effect
 }

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, User, resolve};
+use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, User, Word, resolve};
 
 use crate::holding::BareSets;
+use crate::reading::Readings;
 
 /// Every engine, with each release and OCI runtime that treats a request differently from the
 /// rest. An edit is safe only if it is on all of them.
@@ -49,14 +51,16 @@ pub fn engines() -> &'static [Runtime] {
 #[derive(Debug)]
 pub struct Panel {
     runtimes: Vec<Runtime>,
-    memory: RefCell<HashMap<Key, Rc<[BareAnswer]>>>,
+    answers: RefCell<HashMap<Key, Rc<[BareAnswer]>>>,
+    whole: RefCell<HashMap<Key, Rc<Answer>>>,
+    readings: RefCell<HashMap<(List, String), Rc<Readings>>>,
 }
 
 /// All of a request that decides; nobody knows the image's files here.
 type Key = (Vec<String>, Vec<String>, bool, bool, User);
 
 /// More answers than any repository needs; a generated one with more of them is asked again.
-const MEMORY: usize = 4096;
+const MEMORY: usize = 1024;
 
 /// The [`panel`].
 impl Default for Panel {
@@ -69,7 +73,12 @@ impl Panel {
     /// Of these.
     #[must_use]
     pub fn new(runtimes: Vec<Runtime>) -> Self {
-        Self { runtimes, memory: RefCell::default() }
+        Self {
+            runtimes,
+            answers: RefCell::default(),
+            whole: RefCell::default(),
+            readings: RefCell::default(),
+        }
     }
 
     /// The [`panel`] with one more, if that is not in it: the runtime that a person named.
@@ -91,20 +100,46 @@ impl Panel {
     /// What each makes of `request`, in the order of [`Panel::runtimes`].
     #[must_use]
     pub fn ask(&self, request: &Request) -> Rc<[BareAnswer]> {
-        let Request { add, drop, privileged, no_new_privs, user, .. } = request;
-        let key = (add.clone(), drop.clone(), *privileged, *no_new_privs, *user);
-        if let Some(known) = self.memory.borrow().get(&key) {
-            return Rc::clone(known);
-        }
-        let answers: Rc<[BareAnswer]> =
-            self.runtimes.iter().map(|runtime| Answer::of(runtime, request).into()).collect();
-        let mut memory = self.memory.borrow_mut();
-        if memory.len() >= MEMORY {
-            memory.clear();
-        }
-        memory.insert(key, Rc::clone(&answers));
-        answers
+        remembered(&self.answers, key(request), || {
+            self.runtimes.iter().map(|runtime| Answer::of(runtime, request).into()).collect()
+        })
     }
+
+    /// What `runtime` makes of `request`, with the reasons; always the same runtime.
+    #[must_use]
+    pub(crate) fn ask_one(&self, runtime: &Runtime, request: &Request) -> Rc<Answer> {
+        remembered(&self.whole, key(request), || Rc::new(Answer::of(runtime, request)))
+    }
+
+    /// What the engines make of a word.
+    #[must_use]
+    pub(crate) fn readings(&self, word: &Word) -> Rc<Readings> {
+        let key = (word.list, word.text.clone());
+        remembered(&self.readings, key, || Rc::new(Readings::of(word)))
+    }
+}
+
+fn key(request: &Request) -> Key {
+    let Request { add, drop, privileged, no_new_privs, user, .. } = request;
+    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user)
+}
+
+/// What is remembered under `key`, or `made` now.
+fn remembered<K: Eq + Hash, V: ?Sized>(
+    memory: &RefCell<HashMap<K, Rc<V>>>,
+    key: K,
+    made: impl FnOnce() -> Rc<V>,
+) -> Rc<V> {
+    if let Some(known) = memory.borrow().get(&key) {
+        return Rc::clone(known);
+    }
+    let value = made();
+    let mut memory = memory.borrow_mut();
+    if memory.len() >= MEMORY {
+        memory.clear();
+    }
+    memory.insert(key, Rc::clone(&value));
+    value
 }
 
 /// An [`Answer`] without the reasons.

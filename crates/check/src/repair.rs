@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use caps::CapSet;
-use manifest::{ContainerId, Edit, Manifest, Refused, Source};
+use manifest::{CapList, Capabilities, ContainerId, Edit, Manifest, Refused, Source, Spanned};
 use runtime::Request;
 
 use crate::assess::{Assessment, Verdict};
@@ -75,6 +75,27 @@ impl Checker {
     pub fn repair(&self, manifest: &Manifest, consent: Consent) -> Repaired {
         all_rounds(manifest, self, consent)
     }
+
+    /// What all containers would come to after all edits, unsafe ones too, without touching the
+    /// text: as [`Checker::repair`], but an edit that the text would not allow counts as made.
+    #[must_use]
+    pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Checked {
+        let original = requests(manifest);
+        let mut model = manifest.clone();
+        let mut checked = checked.clone();
+        for _ in 0..MAX_ROUNDS {
+            let round =
+                Round::of(&model, &checked, &original, self, Consent::Unsafe, &BTreeSet::new());
+            if round.edits.is_empty() {
+                break;
+            }
+            for (id, request) in round.requests {
+                write(&mut model, id, &request);
+            }
+            checked = self.check(&model);
+        }
+        checked
+    }
 }
 
 /// Makes all edits of one manifest; for several, a [`Checker`] is quicker.
@@ -94,18 +115,19 @@ fn all_rounds(manifest: &Manifest, checker: &Checker, consent: Consent) -> Repai
     };
     let mut closed: BTreeSet<ContainerId> = BTreeSet::new();
     for _ in 0..MAX_ROUNDS {
-        let (edits, applied) = round(&repaired, &original, checker, consent, &closed);
-        if edits.is_empty() {
+        let Repaired { manifest, checked, .. } = &repaired;
+        let round = Round::of(manifest, checked, &original, checker, consent, &closed);
+        if round.edits.is_empty() {
             break;
         }
-        let edited = manifest::apply(&repaired.manifest, &edits);
+        let edited = manifest::apply(manifest, &round.edits);
         closed.extend(edited.refused.iter().map(|refused| refused.container));
         repaired.refused.extend(edited.refused);
         if edited.changed.is_empty() {
             break;
         }
         let changed = |applied: &Applied| edited.changed.contains(&applied.container);
-        repaired.applied.extend(applied.into_iter().filter(changed));
+        repaired.applied.extend(round.applied.into_iter().filter(changed));
         repaired.manifest = manifest::parse_source(edited.source);
         repaired.checked = checker.check(&repaired.manifest);
     }
@@ -113,51 +135,80 @@ fn all_rounds(manifest: &Manifest, checker: &Checker, consent: Consent) -> Repai
     repaired
 }
 
-/// The edits of one round: for each container all that go together.
-fn round(
-    repaired: &Repaired,
-    original: &BTreeMap<ContainerId, Request>,
-    checker: &Checker,
-    consent: Consent,
-    closed: &BTreeSet<ContainerId>,
-) -> (Vec<Edit>, Vec<Applied>) {
-    let Checker { options, panel } = checker;
-    let (mut edits, mut applied) = (Vec::new(), Vec::new());
-    let mut now = requests(&repaired.manifest);
-    for finding in in_order(&repaired.checked.findings) {
-        let Some(fix) = finding.remedy.fix() else { continue };
-        let Some(id) = repaired.checked.containers.get(finding.container).map(|c| c.id) else {
-            continue;
-        };
-        let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
-        let after = fix.change.apply(current);
-        if closed.contains(&id) || after == *current {
-            continue;
+/// One round: for each container all edits that go together.
+struct Round {
+    edits: Vec<Edit>,
+    applied: Vec<Applied>,
+    /// The requests of all containers after it.
+    requests: BTreeMap<ContainerId, Request>,
+}
+
+impl Round {
+    fn of(
+        manifest: &Manifest,
+        checked: &Checked,
+        original: &BTreeMap<ContainerId, Request>,
+        checker: &Checker,
+        consent: Consent,
+        closed: &BTreeSet<ContainerId>,
+    ) -> Self {
+        let Checker { options, panel } = checker;
+        let (mut edits, mut applied) = (Vec::new(), Vec::new());
+        let before = requests(manifest);
+        let mut now = before.clone();
+        for finding in in_order(&checked.findings) {
+            let Some(fix) = finding.remedy.fix() else { continue };
+            let Some(id) = checked.containers.get(finding.container).map(|c| c.id) else {
+                continue;
+            };
+            let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
+            let after = fix.change.apply(current);
+            if closed.contains(&id) || after == *current {
+                continue;
+            }
+            let step = Assessment::new(panel, current, &after, options.entrypoint);
+            let whole = Assessment::new(panel, first, &after, options.entrypoint);
+            if !consent.covers(step.verdict()) || !consent.covers(whole.verdict()) {
+                continue;
+            }
+            let class = if step.verdict() == Verdict::Safe { Class::Safe } else { Class::Unsafe };
+            let changes = fix.change.edits().into_iter();
+            edits.extend(changes.map(|change| Edit { container: id, change }));
+            applied.push(Applied {
+                container: id,
+                rule: finding.rule.id,
+                title: fix.title.clone(),
+                class,
+                lost: step.lost(),
+            });
+            now.insert(id, after);
         }
-        let step = Assessment::new(panel, current, &after, options.entrypoint);
-        let whole = Assessment::new(panel, first, &after, options.entrypoint);
-        if !consent.covers(step.verdict()) || !consent.covers(whole.verdict()) {
-            continue;
+        // An `add` that has become empty is no use to anybody.
+        for (id, request) in before {
+            if !request.add.is_empty() && now.get(&id).is_some_and(|after| after.add.is_empty()) {
+                let change = manifest::Change::RemoveList(manifest::List::Add);
+                edits.push(Edit { container: id, change });
+            }
         }
-        let class = if step.verdict() == Verdict::Safe { Class::Safe } else { Class::Unsafe };
-        edits.extend(fix.change.edits().into_iter().map(|change| Edit { container: id, change }));
-        applied.push(Applied {
-            container: id,
-            rule: finding.rule.id,
-            title: fix.title.clone(),
-            class,
-            lost: step.lost(),
-        });
-        now.insert(id, after);
+        Self { edits, applied, requests: now }
     }
-    // An `add` that has become empty is no use to anybody.
-    for (id, request) in requests(&repaired.manifest) {
-        if !request.add.is_empty() && now.get(&id).is_some_and(|after| after.add.is_empty()) {
-            let change = manifest::Change::RemoveList(manifest::List::Add);
-            edits.push(Edit { container: id, change });
-        }
-    }
-    (edits, applied)
+}
+
+/// Puts the lists of `request` into a container in memory; where they would be written nobody
+/// knows, so their place is the container's.
+fn write(manifest: &mut Manifest, id: ContainerId, request: &Request) {
+    let container = manifest
+        .workloads
+        .get_mut(id.workload)
+        .and_then(|workload| workload.pod.containers.get_mut(id.container));
+    let Some(container) = container else { return };
+    let span = container.name_span;
+    let list = |words: &[String]| {
+        let items = words.iter().map(|word| Spanned { value: word.clone(), span });
+        (!words.is_empty()).then(|| CapList { span, items: items.collect() })
+    };
+    let (add, drop) = (list(&request.add), list(&request.drop));
+    container.security.capabilities = Some(Capabilities { span, add, drop });
 }
 
 /// Container by container, in the order of the rules.

@@ -7,7 +7,6 @@ use crate::checked::{Checked, Checker};
 use crate::fix::Class;
 use crate::holding::Held;
 use crate::options::Options;
-use crate::repair::Consent;
 use crate::severity::Severity;
 
 /// All manifests of a run, checked.
@@ -127,11 +126,8 @@ impl<'a> CheckedFile<'a> {
         let checked = checker.check(manifest);
         let editable = checked.findings.iter().any(|finding| finding.remedy.fix().is_some());
         let held = |checked: &Checked| checked.containers.iter().map(|c| c.held).collect();
-        let after = if editable {
-            held(&checker.repair(manifest, Consent::Unsafe).checked)
-        } else {
-            held(&checked)
-        };
+        let after =
+            if editable { held(&checker.foresee(manifest, &checked)) } else { held(&checked) };
         Self { manifest, checked, after }
     }
 }

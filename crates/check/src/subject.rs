@@ -1,8 +1,10 @@
 //! What a rule looks at: one container, with what every runtime makes of it.
 
+use std::rc::Rc;
+
 use caps::{CapSet, Capability};
 use manifest::{Container, ContainerList, Source, Span, Spanned, Workload};
-use resolve::{Outcome, Resolved};
+use resolve::{Context, Resolved};
 use runtime::{List, Meaning, Request, Resolution, Sets, User, Word};
 
 use crate::checked::Checker;
@@ -31,13 +33,14 @@ pub struct Subject<'a> {
     pub options: &'a Options,
     /// The runtimes that edits are tried on.
     pub panel: &'a Panel,
-    /// What Kubernetes and the runtime make of it.
-    pub resolved: Resolved,
+    /// The security context in effect.
+    pub context: Context,
     /// What it holds.
     pub held: Held,
     /// What makes it more dangerous, or less.
     pub exposure: Exposure,
-    answer: Answer,
+    request: Request,
+    answer: Rc<Answer>,
 }
 
 impl<'a> Subject<'a> {
@@ -50,28 +53,46 @@ impl<'a> Subject<'a> {
         checker: &'a Checker,
     ) -> Option<Self> {
         let Checker { options, panel } = checker;
-        let resolved = resolve::container(&workload.pod, container, &options.runtime);
-        if resolved.outcome == Outcome::Windows {
+        let context = Context::of(&workload.pod, container);
+        if context.windows.is_some() {
             return None;
         }
-        let answer = Answer::of(&options.runtime, &resolved.request);
+        let request = context.request(container);
+        let answer = panel.ask_one(&options.runtime, &request);
         let held = answer.resolution.as_ref().map_or_else(Held::default, |resolution| {
-            Held::of(resolution, resolved.request.no_new_privs, options.entrypoint)
+            Held::of(resolution, request.no_new_privs, options.entrypoint)
         });
         let exposure = Exposure::of(&workload.pod, container);
-        Some(Self { source, workload, container, options, panel, resolved, held, exposure, answer })
+        Some(Self {
+            source,
+            workload,
+            container,
+            options,
+            panel,
+            context,
+            request,
+            held,
+            exposure,
+            answer,
+        })
     }
 
     /// What the runtime is asked for.
     #[must_use]
     pub fn request(&self) -> &Request {
-        &self.resolved.request
+        &self.request
     }
 
     /// The sets; where the runtime refuses words of the request, as if those were not there.
     #[must_use]
     pub fn resolution(&self) -> Option<&Resolution> {
         self.answer.resolution.as_ref()
+    }
+
+    /// What Kubernetes and the runtime make of all of the pod, its network included.
+    #[must_use]
+    pub fn resolved(&self) -> Resolved {
+        resolve::container(&self.workload.pod, self.container, &self.options.runtime)
     }
 
     /// The sets with the most in them.

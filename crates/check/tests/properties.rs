@@ -3,7 +3,9 @@
 
 use caps::{CapSet, Capability};
 use dropcap_check::fix::Class;
-use dropcap_check::{Consent, Entrypoint, Options, Repaired, Severity, check, panel, repair};
+use dropcap_check::{
+    Checked, Checker, Consent, Entrypoint, Options, Repaired, Severity, check, panel, repair,
+};
 use manifest::Manifest;
 use proptest::prelude::*;
 use runtime::{Request, Resolution, Runtime, Sets, resolve};
@@ -228,7 +230,12 @@ proptest! {
     ) {
         let (before, after) = repaired(&pod, consent, entrypoint);
         holds(&request(&before), &request(&after.manifest), consent, entrypoint);
-        if consent == Consent::Safe {
+        if consent == Consent::Unsafe {
+            let checker = Checker::new(Options { entrypoint, ..Options::default() });
+            let foreseen = checker.foresee(&before, &checker.check(&before));
+            let held = |checked: &Checked| checked.containers.iter().map(|c| c.held).collect::<Vec<_>>();
+            prop_assert_eq!(held(&foreseen), held(&after.checked));
+        } else {
             prop_assert!(after.applied.iter().all(|applied| applied.class == Class::Safe));
         }
     }

@@ -84,10 +84,11 @@ impl Word {
     #[must_use]
     pub fn meant(&self) -> Option<Meaning> {
         let text = self.text.trim();
-        if let Ok(capability) = text.parse::<Capability>() {
-            return Some(Meaning::One(capability));
+        // First, for it is what most lists hold, and a search for the nearest name takes time.
+        if without_prefix(text).eq_ignore_ascii_case("ALL") {
+            return Some(Meaning::All);
         }
-        without_prefix(text).eq_ignore_ascii_case("ALL").then_some(Meaning::All)
+        text.parse::<Capability>().ok().map(Meaning::One)
     }
 
     /// In which way it is odd; `None` if it is written as it should be.

@@ -74,7 +74,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 // A capability newer than this program, by its number: no runtime knows a name.
                 continue;
             }
-            let readings = Readings::of(&word);
+            let readings = subject.panel.readings(&word);
             let here = reading::of(&subject.options.runtime, &word);
             let change = Change::Respell { list, from: word.text.clone(), to: right.clone() };
             let message = message(subject, &word, meant, oddity, &here);

@@ -105,7 +105,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                  `add` to be executed at all",
             )
         };
-        if let Some(span) = subject.resolved.context.user_span() {
+        if let Some(span) = subject.context.user_span() {
             finding = finding.related(span, "not root");
         }
         for help in instead(subject, capability) {
@@ -120,7 +120,7 @@ pub(crate) fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<Stri
     let engine = subject.engine();
     let mut ways = Vec::new();
     match capability {
-        Capability::NET_BIND_SERVICE => ways.push(match subject.resolved.low_ports {
+        Capability::NET_BIND_SERVICE => ways.push(match subject.resolved().low_ports {
             LowPorts::OpenedByRuntime => {
                 format!("nothing is needed for low ports: {engine} opens them to everybody")
             }
@@ -135,7 +135,7 @@ pub(crate) fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<Stri
                  or listen on a port above 1023"
                 .to_owned(),
         }),
-        Capability::NET_RAW => ways.push(match subject.resolved.ping {
+        Capability::NET_RAW => ways.push(match subject.resolved().ping {
             Ping::OpenedByRuntime => {
                 format!("nothing is needed for ping: {engine} opens ICMP sockets to everybody")
             }

@@ -58,7 +58,7 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(setting) = subject.resolved.context.privileged.filter(|setting| setting.value) else {
+    let Some(setting) = subject.context.privileged.filter(|setting| setting.value) else {
         return;
     };
     let Some(sets) = subject.most() else { return };

@@ -4,7 +4,7 @@ use runtime::{List, Word};
 
 use crate::finding::Finding;
 use crate::fix::Change;
-use crate::reading::{self, Reading, Readings};
+use crate::reading::{self, Reading};
 use crate::rule::{Fixes, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
@@ -70,7 +70,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let text = &word.text;
             let mut finding = Finding::new(&RULE, subject, severity, span, message(subject, &word))
                 .sure(Confidence::High)
-                .note(format!("{}; so does crun 1.29 or newer.", Readings::of(&word).sentence()));
+                .note(format!(
+                    "{}; so does crun 1.29 or newer.",
+                    subject.panel.readings(&word).sentence()
+                ));
             finding = match suggestion {
                 Some(right) => {
                     let change =

@@ -120,10 +120,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let report = Report::new(&loaded, &options, assumed);
     match args.format {
         Format::Json => {
-            let mut out = ui.out();
-            serde_json::to_writer_pretty(&mut out, &json::document(&report))
+            let json = serde_json::to_string_pretty(&json::document(&report))
                 .map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            writeln!(ui.out(), "{json}")?;
         }
         Format::Text => print(&report, whole, ui)?,
     }
