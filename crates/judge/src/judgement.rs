@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use caps::{CapSet, Capability};
-use record::observation::{Exit, NamespaceRelation, Observation, Recording};
+use record::observation::{Exit, NamespaceRelation, Observation, Recording, Target};
 use record::requirement::{self, Remedy, Requirement, Solution, Use, Verdict};
 use serde::Serialize;
 
@@ -175,7 +175,7 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
         }
     }
     let requirements = requirement::tally(requirements);
-    let incomplete = incomplete(recording, &requirements);
+    let incomplete = incomplete(recording);
     Judgement {
         needs: needs(&requirements),
         dismissed: by_count(dismissed),
@@ -275,8 +275,8 @@ fn require(
         any_of,
         stated: None,
         uses: vec![Use {
-            what: words::describe(observation, row.and_then(|r| r.what.as_deref())),
-            by: role::of(recording, observation.process),
+            what: printable(&words::describe(observation, row.and_then(|r| r.what.as_deref()))),
+            by: printable(&role::of(recording, observation.process)),
             site: site.shown(2),
             verdict,
             why,
@@ -290,6 +290,14 @@ fn require(
         }],
         remedies: remedy::of(recording, observation),
     }
+}
+
+/// Paths and names are the traced program's own text: what a terminal would obey, or what would break
+/// a line, is written as an escape.
+fn printable(text: &str) -> String {
+    let shown =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 /// One need for each capability that was chosen.
@@ -338,7 +346,7 @@ fn by_count(dismissed: Counted) -> Vec<Dismissed> {
 }
 
 /// Why the recording does not hold everything.
-fn incomplete(recording: &Recording, requirements: &[Requirement]) -> Vec<String> {
+fn incomplete(recording: &Recording) -> Vec<String> {
     let mut reasons = Vec::new();
     if !recording.start_seen {
         reasons.push(record::profile::START_NOT_SEEN.to_owned());
@@ -365,21 +373,24 @@ fn incomplete(recording: &Recording, requirements: &[Requirement]) -> Vec<String
     if blind > 0 && lost.stacks == 0 {
         reasons.push(format!("{blind} checks have no kernel stack (are kernel symbols hidden?)"));
     }
-    let refused = requirements.iter().flat_map(|r| &r.uses).filter(|u| u.refused > 0).count();
-    if refused > 0
-        && let Some(end) = failed(recording.exit)
-    {
+    if let Some(end) = failed(recording.exit) {
+        reasons
+            .push(format!("the program ended with {end}: what it would have done next is unknown"));
+    }
+    if matches!(recording.target, Target::Command { .. }) && recording.still_running > 0 {
         reasons.push(format!(
-            "the program ended with {end} after it was refused something: what it would have done next is unknown"
+            "{} of its processes still ran when the watch ended: what they do next is unknown",
+            recording.still_running
         ));
     }
     reasons
 }
 
-/// How the program failed; `None` for success and for the signals by which one ends a service.
+/// How the program failed; `None` for success and for the signals by which one asks a service
+/// to end. SIGKILL is not among them: it is also how the kernel ends who uses too much memory.
 fn failed(exit: Option<Exit>) -> Option<String> {
     match exit? {
-        Exit::Code(0 | 130 | 137 | 143) | Exit::Signal(2 | 9 | 15) => None,
+        Exit::Code(0 | 130 | 143) | Exit::Signal(2 | 15) => None,
         Exit::Code(code) => Some(format!("status {code}")),
         Exit::Signal(signal) => Some(words::signal(signal)),
     }

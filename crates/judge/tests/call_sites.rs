@@ -399,12 +399,13 @@ fn nothing_seen_is_not_nothing_needed() {
 }
 
 #[test]
-fn a_run_that_was_refused_something_and_failed_is_incomplete() {
+fn a_run_that_failed_is_incomplete() {
     use record::observation::Exit;
     let refused = check(C::CHOWN, "chown", "setattr_prepare").refused(Some(-1));
     for (exit, complete) in [
         (Some(Exit::Code(1)), false),
         (Some(Exit::Signal(11)), false),
+        (Some(Exit::Signal(9)), false),
         (Some(Exit::Code(0)), true),
         (Some(Exit::Signal(15)), true),
         (None, true),
@@ -412,9 +413,22 @@ fn a_run_that_was_refused_something_and_failed_is_incomplete() {
         let mut run = recording(vec![refused.clone()]);
         run.exit = exit;
         assert_eq!(dropcap_judge::judge(&run).complete, complete, "{exit:?}");
+        // Refused or not: what it would have done next is unknown.
         run.observations[0].granted = true;
-        assert!(dropcap_judge::judge(&run).complete, "{exit:?}");
+        assert_eq!(dropcap_judge::judge(&run).complete, complete, "{exit:?}");
     }
+}
+
+#[test]
+fn a_command_whose_processes_still_run_is_incomplete() {
+    let mut run = recording(vec![check(C::CHOWN, "chown", "setattr_prepare")]);
+    run.target = record::observation::Target::Command { argv: vec!["nginx".to_owned()] };
+    run.still_running = 2;
+    let judged = dropcap_judge::judge(&run);
+    assert_eq!(
+        judged.incomplete,
+        ["2 of its processes still ran when the watch ended: what they do next is unknown"]
+    );
 }
 
 #[test]

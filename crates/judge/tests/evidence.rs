@@ -41,7 +41,7 @@ fn evidence_is_said_as_a_person_would() {
     assert_eq!(
         lines(&judgement),
         [
-            "chown /var/lib/nginx/body to 33:33 by entrypoint.sh (main), at start, 5 times",
+            "chown /var/lib/nginx/body to 33:33 by entrypoint.sh (main), at start, 5 checks",
             "kill 101 with SIGHUP by nginx (main), at start, refused 2 times: EPERM",
             "setuid to 33 by nginx",
             "bind 0.0.0.0:80 by nginx (main), at start",

@@ -66,6 +66,14 @@ pub enum LaunchError {
         /// What it takes.
         needs: Capability,
     },
+    /// The one number that is no ID: -1 as the system calls take it, where it means "leave it as it is".
+    #[error("{number} is not the ID of a {what}: the largest is 4294967294")]
+    NotAnId {
+        /// `user` or `group`.
+        what: &'static str,
+        /// As it was given.
+        number: u32,
+    },
     /// A string with a NUL byte in it, which no system call can take.
     #[error("{what} holds a NUL byte: {value:?}")]
     Nul {

@@ -65,4 +65,15 @@ impl Forwarding {
         }
         child.try_wait()
     }
+
+    /// Once there is no command left to pass signals on to: whether one came that asks us to stop,
+    /// within this time.
+    ///
+    /// # Errors
+    /// [`LaunchError::Io`] if signals cannot be waited for.
+    pub fn stopped(&self, limit: Duration) -> Result<bool, LaunchError> {
+        let failed = |source| LaunchError::Io { what: "wait for a signal", source };
+        let received = self.blocked.next(Some(limit)).map_err(failed)?;
+        Ok(received.is_some_and(|r| signal::STOP.contains(&r.signal)))
+    }
 }

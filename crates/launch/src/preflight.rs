@@ -33,14 +33,30 @@ impl Own {
 /// without trying.
 ///
 /// # Errors
-/// The [`LaunchError`] that `spawn` would end with, before anything is forked: `CannotHave`,
-/// `Contradiction` or `Lacks`.
+/// The [`LaunchError`] that `spawn` would end with, before anything is forked: `NotAnId`,
+/// `CannotHave`, `Contradiction` or `Lacks`.
 pub fn check(spec: &Spec) -> Result<(), LaunchError> {
     judge(spec, &Own::read()?)
 }
 
+/// Every ID is one.
+fn ids(spec: &Spec) -> Result<(), LaunchError> {
+    let numbers =
+        |ids: Option<Ids>| ids.into_iter().flat_map(|ids| [ids.real, ids.effective, ids.saved]);
+    let users = numbers(spec.uid).map(|number| ("user", number));
+    let groups = numbers(spec.gid).chain(spec.groups.iter().flatten().copied());
+    match users
+        .chain(groups.map(|number| ("group", number)))
+        .find(|(_, number)| *number == u32::MAX)
+    {
+        Some((what, number)) => Err(LaunchError::NotAnId { what, number }),
+        None => Ok(()),
+    }
+}
+
 /// [`check`] against a given process.
 pub(crate) fn judge(spec: &Spec, own: &Own) -> Result<(), LaunchError> {
+    ids(spec)?;
     let asked = &spec.state;
     contradiction(asked)?;
     let lacks = |capability| !own.state.permitted.contains(capability);

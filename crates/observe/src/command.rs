@@ -11,6 +11,8 @@ use crate::{ObserveError, Observed};
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// `SIGTERM`, signal(7).
 const TERM: i32 = 15;
+/// `SIGKILL`, signal(7).
+const KILL: i32 = 9;
 /// How long a command has after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -24,7 +26,9 @@ pub struct Ended {
 }
 
 /// Runs a command under trace. The tracer is attached before the command's `execve`; signals go on
-/// to the command, as with `dropcap run`; after `limit` it gets SIGTERM, and ten seconds later SIGKILL.
+/// to the command, as with `dropcap run`; after `limit` it and all that it started get SIGTERM, and ten
+/// seconds later SIGKILL. Without a limit, what it leaves running in the background is watched until
+/// it ends or somebody says that it is enough.
 ///
 /// # Errors
 /// [`ObserveError`]; if it cannot be traced it is not run.
@@ -45,7 +49,8 @@ pub fn command(
     Ok((Observed::of(tracer.finish()?), ended))
 }
 
-/// Looks after the tracer until the command has ended.
+/// Looks after the tracer until the command has ended, with everything it started: a daemon goes on in
+/// the background, and what it does there counts.
 fn wait(
     forwarding: &Forwarding,
     tracer: &mut Tracer,
@@ -53,21 +58,38 @@ fn wait(
     limit: Option<Duration>,
 ) -> Result<Ended, ObserveError> {
     let start = Instant::now();
-    let mut asked = None;
+    let mut exit = None;
+    let mut asked: Option<Instant> = None;
     loop {
-        if let Some(exit) = forwarding.wait_for(child, Some(TICK))? {
-            return Ok(Ended { exit, time_up: asked.is_some() });
-        }
+        exit = match exit {
+            None => forwarding.wait_for(child, Some(TICK))?,
+            Some(exit) if tracer.living()?.is_empty() => {
+                return Ok(Ended { exit, time_up: asked.is_some() });
+            }
+            // Nobody is left to pass a signal on to: the first that comes ends the watch.
+            Some(exit) if forwarding.stopped(TICK)? => {
+                return Ok(Ended { exit, time_up: asked.is_some() });
+            }
+            done => done,
+        };
         tracer.poll()?;
         match asked {
             None if limit.is_some_and(|limit| start.elapsed() >= limit) => {
-                child.signal(TERM)?;
+                end(tracer, child, TERM)?;
                 asked = Some(Instant::now());
             }
-            Some(since) if since.elapsed() >= GRACE => {
-                return Ok(Ended { exit: child.kill()?, time_up: true });
-            }
+            Some(since) if since.elapsed() >= GRACE => end(tracer, child, KILL)?,
             _ => {}
         }
     }
+}
+
+/// Sends a signal to the command and to all that it started and that still runs.
+fn end(tracer: &mut Tracer, child: &Child, signal: i32) -> Result<(), ObserveError> {
+    child.signal(signal)?;
+    for pid in tracer.living()?.into_iter().filter(|pid| *pid != child.pid()) {
+        // It may have ended meanwhile.
+        let _ = sys::signal::send_to(pid, signal);
+    }
+    Ok(())
 }

@@ -28,6 +28,9 @@ pub struct Recording {
     pub duration_ns: u64,
     /// How the target's first process ended, if it did while watched.
     pub exit: Option<Exit>,
+    /// How many processes of the target still ran when the watch ended.
+    #[serde(default)]
+    pub still_running: u32,
     /// What could not be kept; all zero for a complete recording.
     pub lost: Lost,
     /// Processes seen in the target, by the number that [`Observation::process`] refers to.

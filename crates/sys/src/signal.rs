@@ -21,6 +21,9 @@ pub const FORWARDED: [i32; 8] = [
 /// Those that the terminal's driver sends to the whole foreground process group, termios(3).
 pub const BY_KEY: [i32; 3] = [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH];
 
+/// Those that ask a program to end.
+pub const STOP: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+
 /// What a parent gets when a child ends.
 pub const CHILD: i32 = libc::SIGCHLD;
 
@@ -121,6 +124,15 @@ impl Drop for Blocked {
 /// ESRCH if there is no such process, EPERM without the right to, EINVAL for no such signal.
 pub fn send(pid: Pid, signal: i32) -> io::Result<()> {
     kill(pid.as_raw_nonzero().get(), signal)
+}
+
+/// [`send`] by number.
+///
+/// # Errors
+/// As [`send`]; ESRCH for a number that no process can have.
+pub fn send_to(pid: u32, signal: i32) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    send(pid.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?, signal)
 }
 
 /// kill(2) of a whole process group.

@@ -25,6 +25,8 @@ pub(crate) struct Maps {
     pub totals: Vec<u64>,
     /// Runs of the programs that the kernel skipped (`recursion_misses`).
     pub missed: u64,
+    /// How many of the target's processes run.
+    pub living: u32,
 }
 
 /// What is known without the kernel side.
@@ -54,6 +56,7 @@ pub(crate) fn build(maps: &Maps, frame: &Frame<'_>) -> Recording {
         start_seen: frame.start_seen,
         duration_ns: frame.until.saturating_sub(frame.since),
         exit: exit(&maps.state),
+        still_running: maps.living,
         lost: Lost {
             checks: maps.state.lost_checks + maps.missed,
             stacks: maps.state.lost_stacks,

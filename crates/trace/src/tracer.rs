@@ -182,6 +182,18 @@ impl Tracer {
         Ok(Progress { started: state.started_ns != 0, exit: recording::exit(&state), results })
     }
 
+    /// The processes of the target that run now, by their IDs on the node.
+    ///
+    /// # Errors
+    /// What bpf(2) says.
+    pub fn living(&mut self) -> Result<Vec<u32>, TraceError> {
+        Ok(self
+            .entries::<u32, abi::Process>("processes")?
+            .into_iter()
+            .map(|(pid, _)| pid)
+            .collect())
+    }
+
     /// What was seen so far.
     ///
     /// # Errors
@@ -319,6 +331,7 @@ impl Tracer {
             symbols: self.entries("symbols")?.into_iter().collect(),
             totals: Vec::new(),
             missed: self.missed(),
+            living: u32::try_from(self.living()?.len()).unwrap_or(u32::MAX),
             state: self.state()?,
         };
         if maps.state.lost_checks > 0 {

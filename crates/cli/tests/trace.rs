@@ -1,0 +1,84 @@
+//! `dropcap trace` as a person uses it on a command.
+
+#![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+fn trace(folder: &tempfile::TempDir, words: &[&str]) -> Output {
+    let mut dropcap = Command::new(testkit::dropcap());
+    dropcap.arg("trace").args(words).current_dir(folder.path()).env("NO_COLOR", "1");
+    dropcap.output().expect("dropcap runs")
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n  - name: one\n    image: x\n";
+    fs::write(folder.path().join("pod.yaml"), pod).expect("the manifest is written");
+    folder
+}
+
+/// What a trace prints to standard output as JSON: what is needed, and why it is incomplete.
+fn judged(output: &Output) -> (serde_json::Value, serde_json::Value) {
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let target = &report["targets"][0];
+    (target["needed"].clone(), target["judgement"]["incomplete"].clone())
+}
+
+#[test]
+fn what_a_daemon_does_after_the_command_has_ended_counts() {
+    testkit::needs!(root, bpf, program("setsid"));
+    let script = "(setsid sh -c 'sleep 0.5; chown 5 pod.yaml' &); exit 0";
+    let output = trace(&folder(), &["--json", "--", "sh", "-c", script]);
+    assert_eq!(judged(&output), (serde_json::json!(["CHOWN"]), serde_json::json!([])));
+}
+
+#[test]
+fn a_time_limit_ends_all_that_the_command_started() {
+    testkit::needs!(root, bpf, program("setsid"));
+    let marker = format!("{}", 600_000 + std::process::id());
+    let script = format!("(setsid sleep {marker} &); exit 0");
+    let output = trace(&folder(), &["--json", "--for", "1s", "--", "sh", "-c", &script]);
+    assert!(output.status.success(), "{output:?}");
+    let look = format!("grep -lz '^{marker}$' /proc/[0-9]*/cmdline 2>/dev/null");
+    let left = Command::new("sh").args(["-c", &look]).output().expect("sh runs");
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "");
+}
+
+#[test]
+fn a_run_that_failed_is_not_written_into_a_manifest() {
+    testkit::needs!(root, bpf);
+    let folder = folder();
+    let before = fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there");
+    let refused = trace(&folder, &["--patch", "pod.yaml", "--", "sh", "-c", "exit 3"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert_eq!(fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there"), before);
+    let taken =
+        trace(&folder, &["--patch", "pod.yaml", "--incomplete", "--", "sh", "-c", "exit 3"]);
+    assert_eq!(taken.status.code(), Some(0), "{taken:?}");
+    let after = fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there");
+    assert_eq!(
+        after,
+        before + "    securityContext:\n      capabilities:\n        drop:\n        - ALL\n"
+    );
+}
+
+#[test]
+fn what_a_program_is_called_does_not_reach_the_terminal() {
+    testkit::needs!(root, bpf);
+    let output =
+        trace(&folder(), &["--", "sh", "-c", "touch \"$(printf 'a\\033[31mb')\"; chown 3 a*b"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains(r"chown a\u{1b}[31mb to 3"), "{said}");
+    assert!(!output.stdout.contains(&0x1b), "{said}");
+}
+
+#[test]
+fn a_recording_is_judged_again_without_a_kernel() {
+    testkit::needs!(root, bpf);
+    let folder = folder();
+    let first = trace(&folder, &["--record", "run.json", "--", "chown", "5", "pod.yaml"]);
+    let again = trace(&folder, &["--replay", "run.json"]);
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    assert_eq!(String::from_utf8_lossy(&again.stdout), String::from_utf8_lossy(&first.stdout));
+}
