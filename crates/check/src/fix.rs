@@ -258,7 +258,7 @@ fn described(set: CapSet) -> String {
 }
 
 /// Where an effect shows: by the engine's name if its newest release has it, else by release.
-fn engines(assessment: &Assessment, has: impl Fn(&Effect) -> bool) -> String {
+pub(crate) fn engines(assessment: &Assessment, has: impl Fn(&Effect) -> bool) -> String {
     let mut names: Vec<String> = Vec::new();
     for effect in assessment.effects.iter().filter(|effect| has(effect)) {
         let engine = effect.runtime.engine;

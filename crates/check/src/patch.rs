@@ -6,13 +6,12 @@ use runtime::{List, Refusal, Runtime, User};
 
 use crate::assess::Assessment;
 use crate::checked::Checker;
-use crate::fix::Change;
+use crate::fix::{Change, engines};
 use crate::holding::{Entrypoint, Held};
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::rules::instead;
 use crate::subject::Subject;
-use crate::words;
 
 /// A capability that a program needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,9 +130,8 @@ pub fn set_capabilities(
     let assessment = Assessment::new(&panel, subject.request(), &after, options.entrypoint);
     let gained = assessment.gained();
     if !gained.is_empty() && !patch.allow_widen {
-        let widened = assessment.effects.iter().filter(|effect| !effect.gained.is_empty());
-        let on: Vec<String> = widened.map(|effect| effect.runtime.to_string()).collect();
-        return Err(PatchError::Widens { gained, on: words::list(&on) });
+        let on = engines(&assessment, |effect| !effect.gained.is_empty());
+        return Err(PatchError::Widens { gained, on });
     }
     if let Some(refusal) = assessment.effects.iter().find_map(|effect| effect.stops.clone()) {
         return Err(PatchError::Breaks(refusal));

@@ -126,7 +126,8 @@ fn what_it_does_not_have_now_is_refused() {
     let error = patched("web", &profile(command(), evidence)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "web.yaml:6:13: container web: it would be given SYS_TIME, which it does not have now"
+        "web.yaml:6:13: container web: it would be given SYS_TIME, which it does not \
+         have now on containerd and CRI-O"
     );
 }
 
