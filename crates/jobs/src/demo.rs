@@ -162,8 +162,8 @@ impl Demo {
         let child = held.release().map_err(HarnessError::from)?;
         let serving =
             serve(&service, child)?.map_err(|why| DemoError::Service { set: self.start, why })?;
-        let recording = tracer.finish()?;
         serving.stop()?;
+        let recording = tracer.finish()?;
         Ok(Observed::of(recording))
     }
 

@@ -17,6 +17,9 @@ use super::service::Service;
 /// service that hangs takes all of it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// `SIGTERM`, signal(7): how one ends a service.
+const TERM: i32 = 15;
+
 /// Why the service could not be run at all.
 #[derive(Debug, thiserror::Error)]
 pub enum HarnessError {
@@ -156,7 +159,10 @@ impl Serving {
     /// # Errors
     /// [`HarnessError`] if it cannot be killed or reaped.
     pub fn stop(mut self) -> Result<(), HarnessError> {
-        self.child.kill()?;
+        self.child.signal(TERM)?;
+        if self.child.wait_for(PATIENCE)?.is_none() {
+            self.child.kill()?;
+        }
         Ok(())
     }
 }
