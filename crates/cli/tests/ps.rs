@@ -204,14 +204,16 @@ fn the_text_is_short_and_names_what_is_held() {
         .find(|text| block(text, &container.name).iter().any(|line| line.ends_with("  sleep 600")))
         .expect("su starts it");
     let lines = block(&text, &container.name);
+    // A process's line begins with its ID on the node.
     let scrubbed: Vec<String> = lines
         .iter()
         .map(|line| {
             let line = line.replace(&container.name, "NAME").replace(&container.id[..12], "ID");
-            line.split_whitespace()
-                .map(|word| if word.parse::<u32>().is_ok_and(|n| n > 1000) { "PID" } else { word })
-                .collect::<Vec<_>>()
-                .join(" ")
+            let mut words: Vec<&str> = line.split_whitespace().collect();
+            if words[0].parse::<u32>().is_ok() {
+                words[0] = "PID";
+            }
+            words.join(" ")
         })
         .collect();
     assert_eq!(
