@@ -1,6 +1,6 @@
 //! The credentials of a process: what this one has, and the steps that change them.
 //!
-//! [`Change::apply`] runs in a forked child, where nothing may allocate; see `process`.
+//! What applies a change runs in a forked child, where nothing may allocate; see `process`.
 
 use std::fs;
 use std::io;

@@ -81,7 +81,7 @@ impl Blocked {
     /// None but those of a kernel without sigtimedwait(2).
     pub fn next(&self, limit: Option<Duration>) -> io::Result<Option<Received>> {
         let timeout = limit.map(|limit| libc::timespec {
-            tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: libc::c_long::from(limit.subsec_nanos().cast_signed()),
         });
         let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);

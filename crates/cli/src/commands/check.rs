@@ -33,7 +33,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct RuleArgs {
     /// The container runtime, with its version if it matters: containerd@2.0, crio@1.28, docker,
-    /// podman@4.3+crun@1.8, nerdctl [assumed if not given: containerd@2.0]
+    /// podman@4.3+crun@1.8, nerdctl (assumed if not given: containerd@2.0)
     #[arg(short, long, value_name = "RUNTIME")]
     runtime: Option<Runtime>,
     /// Only these rules

@@ -32,7 +32,7 @@ pub struct Args {
     paths: Vec<PathBuf>,
     /// The container runtime, with its version if it matters, or `all` to compare them:
     /// containerd@2.0, crio@1.28, docker, podman@4.3+crun@1.8, nerdctl, linux, all
-    /// [assumed if not given: containerd@2.0]
+    /// (assumed if not given: containerd@2.0)
     #[arg(short, long, value_name = "RUNTIME")]
     runtime: Option<Runtimes>,
     /// The runtime's default set, where it is configured and not the compiled-in one
