@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use caps::{CapSet, Capability};
 use fit::Answer;
-use launch::LaunchError;
 use observe::Observed;
 use record::profile::{Profile, Target};
 use record::requirement::{Requirement, Verdict};
@@ -172,16 +171,10 @@ impl Demo {
     ///
     /// # Errors
     /// [`DemoError`] if a trial cannot be run.
-    pub fn prove(
-        &mut self,
-        needed: CapSet,
-        doubtful: CapSet,
-        mut tried: impl FnMut(),
-    ) -> Result<Answer, DemoError> {
+    pub fn prove(&mut self, needed: CapSet, doubtful: CapSet) -> Result<Answer, DemoError> {
         let undecided = self.undecided();
         let start = self.start - undecided;
         let mut answer = fit::prove(needed - undecided, doubtful - undecided, start, |set| {
-            tried();
             self.harness.trial(set | undecided)
         })?;
         answer.set = answer.set | undecided;
@@ -222,11 +215,4 @@ pub fn untraced_profile(answer: &Answer, undecided: CapSet) -> Profile {
     let verdict = |c| if undecided.contains(c) { Verdict::Doubtful } else { Verdict::Needed };
     let stated = answer.set.iter().map(|c| Requirement::stated(c, verdict(c))).collect();
     Profile::new("demo", Target::default(), stated, Vec::new())
-}
-
-/// A launch that is not possible is the machine's, not the demo's.
-impl From<LaunchError> for DemoError {
-    fn from(error: LaunchError) -> Self {
-        Self::Harness(HarnessError::Launch(error))
-    }
 }

@@ -164,7 +164,7 @@ fn find_out(demo: &mut Demo, ui: &Ui) -> Result<(Profile, Answer), Failure> {
     }
     title(ui, "prove", &format!("run it without, and test for {TEST}"))?;
     let undecided = demo.undecided();
-    let answer = demo.prove(needed, doubtful, || {}).map_err(failed)?;
+    let answer = demo.prove(needed, doubtful).map_err(failed)?;
     trials(&answer, undecided, ui)?;
     let mut profile = profile.unwrap_or_else(|| untraced_profile(&answer, undecided));
     proven::settle(&mut profile, &answer, TEST);
