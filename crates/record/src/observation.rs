@@ -37,6 +37,80 @@ pub struct Recording {
     pub processes: BTreeMap<u32, Process>,
     /// The checks, aggregated.
     pub observations: Vec<Observation>,
+    /// Checks that were only counted, because their need was settled by then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<Settled>,
+    /// System calls that failed, whatever the reason; recorded only if asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
+    /// Processes outside of the target that it asked over a socket: what they did for it is not
+    /// here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helpers: Vec<Helper>,
+}
+
+impl Recording {
+    /// What these processes did, as a recording of its own: one container out of many. Losses are
+    /// of the whole, so they stay.
+    #[must_use]
+    pub fn of_processes(&self, keep: impl Fn(&Process) -> bool) -> Self {
+        let mut part = self.clone();
+        part.processes.retain(|_, process| keep(process));
+        let kept = |number: &u32| part.processes.contains_key(number);
+        part.observations.retain(|o| kept(&o.process));
+        part.failures.retain(|f| kept(&f.process));
+        part.helpers.retain(|h| kept(&h.process));
+        part
+    }
+}
+
+/// Checks of a settled need (granted, of the target's own credentials, against its own user
+/// namespace): after the judge has found it needed whatever else is seen, nothing but their number
+/// is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settled {
+    /// The capability.
+    pub capability: Capability,
+    /// How many checks.
+    pub count: u64,
+    /// When the number was last seen to grow, nanoseconds since the start of the recording.
+    pub last_ns: u64,
+}
+
+/// System calls that agree in process, call, error and path or address, and failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Failure {
+    /// The process: a key of [`Recording::processes`].
+    pub process: u32,
+    /// The call, with the arguments of the first.
+    pub syscall: Syscall,
+    /// What it returned: a negative errno.
+    pub result: i64,
+    /// How often.
+    pub count: u64,
+    /// Nanoseconds since the start of the recording.
+    pub first_ns: u64,
+    /// Nanoseconds since the start of the recording.
+    pub last_ns: u64,
+}
+
+/// A process outside of the target that one inside asked over a local socket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Helper {
+    /// Who asked: a key of [`Recording::processes`].
+    pub process: u32,
+    /// The socket's address (`unix:/run/docker.sock`), if it has one.
+    pub address: Option<String>,
+    /// The process that listens there, on the node; `None` where the kernel does not say (a
+    /// datagram socket).
+    pub pid: Option<u32>,
+    /// Its `comm`, if it was still there to be asked.
+    pub comm: Option<String>,
+    /// How often.
+    pub count: u64,
 }
 
 /// The kernel and the backend that watched.
@@ -114,7 +188,7 @@ pub struct Lost {
     pub stacks: u64,
     /// Processes that could not be followed.
     pub processes: u64,
-    /// Evidence (arguments, results) that was sampled away or found no room.
+    /// Evidence (arguments, results, failures, helpers) that was sampled away or found no room.
     pub evidence: u64,
 }
 
@@ -129,7 +203,7 @@ impl Lost {
 /// A process of the target: one program image, so an `execve` makes a new one. Processes that run
 /// the same program, started by the same program, are one: a shell's thousand `chown`s, a server's
 /// workers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Process {
     /// Process ID on the node, of the first of them.
@@ -142,6 +216,45 @@ pub struct Process {
     pub exe: Option<String>,
     /// Effective user ID when first seen, in the initial namespace.
     pub uid: Option<u32>,
+    /// Whether no_new_privs was set (prctl(2), `PR_SET_NO_NEW_PRIVS`): then no set-uid program and
+    /// no file with capabilities gives anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_new_privs: Option<bool>,
+    /// The file's owner, if the file is set-uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_uid: Option<u32>,
+    /// The file's group, if the file is set-gid (and executable by its group, inode(7)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_gid: Option<u32>,
+    /// The cgroup it ran in, below the root of the unified hierarchy: `/a/b`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+}
+
+/// Which kind of task made a check.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Task {
+    /// A thread of the program.
+    #[default]
+    Program,
+    /// A worker of io_uring, doing what the program submitted (`PF_IO_WORKER`).
+    IoWorker,
+    /// Another worker that the kernel runs in the program's place, such as vhost's
+    /// (`PF_USER_WORKER`).
+    UserWorker,
+    /// A kernel thread (`PF_KTHREAD`).
+    KernelThread,
+}
+
+impl Task {
+    /// Whether it is a thread of the program itself.
+    #[must_use]
+    pub fn is_program(&self) -> bool {
+        *self == Self::Program
+    }
 }
 
 /// The relation of the user namespace a check was made against to the target's own.
@@ -183,7 +296,10 @@ pub struct Observation {
     pub in_bounding: Option<bool>,
     /// `CAP_OPT_NOAUDIT`; `None` where the backend does not see `opts`.
     pub no_audit: Option<bool>,
-    /// The system call the task was in; `None` for a kernel thread.
+    /// The kind of task it was made in.
+    #[serde(default, skip_serializing_if = "Task::is_program")]
+    pub task: Task,
+    /// The system call the task was in; `None` for a worker or a kernel thread.
     pub syscall: Option<Syscall>,
     /// Kernel functions from `cap_capable`'s caller outwards, `+offset` and module left off, compiler suffixes kept.
     /// Empty when the stack was lost or symbols are hidden.

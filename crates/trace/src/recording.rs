@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use caps::Capability;
 use record::observation::{
     Exit, Lost, Machine, NamespaceRelation, Observation, Process, RECORDING_VERSION, Recording,
-    Syscall, Target,
+    Syscall, Target, Task,
 };
 
 use crate::abi::{self, State, Tally};
@@ -65,6 +65,9 @@ pub(crate) fn build(maps: &Maps, frame: &Frame<'_>) -> Recording {
         },
         processes,
         observations: Vec::new(),
+        settled: Vec::new(),
+        failures: Vec::new(),
+        helpers: Vec::new(),
     };
     let mut merged: BTreeMap<Identity, Observation> = BTreeMap::new();
     for (key, tally) in &maps.tallies {
@@ -82,7 +85,7 @@ pub(crate) fn build(maps: &Maps, frame: &Frame<'_>) -> Recording {
     recording.observations.extend(unattributed(maps, frame));
     recording.observations.sort_by_key(|o| o.first_ns);
     if recording.observations.iter().any(|o| o.process == UNKNOWN) {
-        let unknown = Process { pid: 0, parent: None, comm: "?".to_owned(), exe: None, uid: None };
+        let unknown = Process { comm: "?".to_owned(), ..Process::default() };
         recording.processes.insert(UNKNOWN, unknown);
     }
     recording
@@ -115,6 +118,7 @@ fn processes(maps: &Maps, frame: &Frame<'_>) -> (BTreeMap<u32, Process>, HashMap
             comm: image.comm.clone(),
             exe: image.exe.clone(),
             uid: image.uid,
+            ..Process::default()
         };
         (0, *id, process)
     });
@@ -125,6 +129,7 @@ fn processes(maps: &Maps, frame: &Frame<'_>) -> (BTreeMap<u32, Process>, HashMap
             comm: text(&image.comm),
             exe: path(image),
             uid: Some(image.uid),
+            ..Process::default()
         };
         (image.first_ns, image.id, process)
     });
@@ -169,6 +174,7 @@ fn observation(
         uid: Some(key.uid),
         in_bounding: Some(has(abi::IN_BOUNDING)),
         no_audit: has(abi::AUDIT_KNOWN).then(|| has(abi::NO_AUDIT)),
+        task: Task::Program,
         syscall: u32::try_from(key.syscall).ok().map(|number| syscall(number, key, tally)),
         stack: stack(key.stack, maps),
         process: numbers.get(&key.image).copied().unwrap_or(UNKNOWN),
@@ -295,6 +301,7 @@ fn unattributed(maps: &Maps, frame: &Frame<'_>) -> Vec<Observation> {
             uid: None,
             in_bounding: None,
             no_audit: None,
+            task: Task::Program,
             syscall: None,
             stack: Vec::new(),
             process: UNKNOWN,

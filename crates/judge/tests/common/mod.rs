@@ -7,7 +7,7 @@ use caps::{CapSet, Capability};
 use dropcap_judge::{Judgement, judge};
 use record::observation::{
     Lost, Machine, NamespaceRelation, Observation, Process, RECORDING_VERSION, Recording, Syscall,
-    Target,
+    Target, Task,
 };
 
 /// A check by the target's first process, granted, with its own credentials, at this stack (as the
@@ -21,6 +21,7 @@ pub fn check(capability: Capability, syscall: &str, stack: &str) -> Observation 
         uid: Some(0),
         in_bounding: None,
         no_audit: None,
+        task: Task::Program,
         syscall: Some(Syscall {
             number: syscall.len() as u32,
             name: Some(syscall.to_owned()),
@@ -108,6 +109,7 @@ pub fn recording(observations: Vec<Observation>) -> Recording {
         comm: comm.to_owned(),
         exe: Some(exe.to_owned()),
         uid: Some(0),
+        ..Process::default()
     };
     Recording {
         version: RECORDING_VERSION,
@@ -128,6 +130,9 @@ pub fn recording(observations: Vec<Observation>) -> Recording {
             (3, process(101, Some(100), "nginx", "/usr/sbin/nginx")),
         ]),
         observations,
+        settled: Vec::new(),
+        failures: Vec::new(),
+        helpers: Vec::new(),
     }
 }
 
