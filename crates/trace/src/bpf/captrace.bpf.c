@@ -13,6 +13,7 @@
 #include "captrace.h"
 #include "maps.h"
 #include "image.h"
+#include "memory.h"
 #include "stack.h"
 #include "call.h"
 #include "returns.h"

@@ -108,7 +108,7 @@ static __always_inline int keep(void *ctx, const struct check *check, struct scr
 		if (decides < 6)
 			key->decides = room->tally.arguments[decides] & shape->mask;
 	}
-	key->stack = stack_of(ctx, room);
+	key->stack = stack_of(ctx, task, room);
 
 	u64 now = bpf_ktime_get_ns();
 	struct tally *tally = bpf_map_lookup_elem(&tallies, key);
