@@ -1,6 +1,7 @@
 //! Trace and judge joined for one run: a command from its `execve` on, or a target that is there.
 
 mod command;
+mod settling;
 mod target;
 
 pub use command::{Ended, command};
