@@ -1,0 +1,81 @@
+//! The ways to read one trace, from what everybody does to what this project does.
+
+use caps::CapSet;
+use observe::Observed;
+use record::observation::Observation;
+
+/// A way to get a set from a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Every check that was granted.
+    Naive,
+    /// Of those, the ones of the task's own credentials.
+    NaiveOwn,
+    /// Every granted check that the kernel would audit.
+    Audited,
+    /// Of those, the ones of the task's own credentials.
+    AuditedOwn,
+    /// What the judge calls needed.
+    Needed,
+    /// What it calls needed or doubtful.
+    NeededAndDoubtful,
+}
+
+impl Method {
+    /// All, in the order of the table.
+    pub const ALL: [Self; 6] = [
+        Self::Naive,
+        Self::NaiveOwn,
+        Self::Audited,
+        Self::AuditedOwn,
+        Self::Needed,
+        Self::NeededAndDoubtful,
+    ];
+
+    /// What the table calls it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Naive => "naive: every granted check",
+            Self::NaiveOwn => "naive, own credentials",
+            Self::Audited => "audited only",
+            Self::AuditedOwn => "audited only, own credentials",
+            Self::Needed => "ours: needed",
+            Self::NeededAndDoubtful => "ours: needed + doubtful",
+        }
+    }
+
+    /// The set that it reads from a trace.
+    pub fn read(self, observed: &Observed) -> CapSet {
+        let granted = |keep: &dyn Fn(&Observation) -> bool| {
+            let all = observed.recording.observations.iter();
+            all.filter(|o| o.granted && keep(o)).map(|o| o.capability).collect()
+        };
+        let solution = observed.judgement.solution();
+        match self {
+            Self::Naive => granted(&|_| true),
+            Self::NaiveOwn => granted(&|o| o.own_credentials),
+            Self::Audited => granted(&is_audited),
+            Self::AuditedOwn => granted(&|o| o.own_credentials && is_audited(o)),
+            Self::Needed => solution.needed,
+            Self::NeededAndDoubtful => solution.add(),
+        }
+    }
+}
+
+/// Whether the check was made without `CAP_OPT_NOAUDIT`. The tracepoint does not tell, so the stack
+/// has to: the helpers that set the flag, and memory accounting, which passes it on itself
+/// (`cap_vm_enough_memory`, `security/commoncap.c`).
+fn is_audited(observation: &Observation) -> bool {
+    let is_quiet = |frame: &String| {
+        let name = judge::normalise(frame);
+        name.ends_with("_noaudit") || SILENT.contains(&name.as_str())
+    };
+    match observation.no_audit {
+        Some(no_audit) => !no_audit,
+        None => !observation.stack.iter().take(3).any(is_quiet),
+    }
+}
+
+/// Sites that ask quietly.
+const SILENT: &[&str] =
+    &["security_vm_enough_memory_mm", "cap_vm_enough_memory", "__vm_enough_memory"];
