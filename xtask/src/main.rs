@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 /// Real programs, traced: a crate of its own, so that the other tasks need not build the tracer.
-fn groundtruth(arguments: &[&str]) -> Result {
+pub fn groundtruth(arguments: &[&str]) -> Result {
     let mut command = process::cargo(&["run", "--quiet", "--package", "dropcap-groundtruth", "--"]);
     process::run(command.args(arguments))
 }
