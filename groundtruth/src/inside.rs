@@ -3,9 +3,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::path::Path;
 use std::process::{Child as Process, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use launch::{Child, Exit, Spec};
 use rustix::process::{Resource, Rlimit};
 
 use crate::Result;
-use crate::order::{DRIVER, INIT, Order, Outcome};
+use crate::order::{DRIVER, ENDED, INIT, Order, Outcome};
 use crate::rootfs::{HOST, PATH};
 
 mod mounts;
@@ -76,10 +77,20 @@ fn drive(order: &str) -> Result {
     limits()?;
     mounts::make(&order)?;
     set_up()?;
-    let outcome = run(&order)?;
-    let text = serde_json::to_string(&outcome).map_err(|e| format!("report: {e}"))?;
-    println!("{text}");
-    Ok(())
+    run(&order)
+}
+
+/// Lines from outside. Whoever started this is gone when its end of the pipe is: then nothing is to
+/// be left, and the kernel sees to that when this process ends.
+fn listen() -> Receiver<String> {
+    let (said, heard) = channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(std::io::Result::ok) {
+            let _ = said.send(line);
+        }
+        std::process::exit(1);
+    });
+    heard
 }
 
 /// As an engine starts containers, whatever the limits of who calls this.
@@ -107,7 +118,8 @@ fn set_up() -> Result {
     Err(format!("setup failed ({status}): {}", last_lines("/groundtruth/setup.out")))
 }
 
-fn run(order: &Order) -> Result<Outcome> {
+fn run(order: &Order) -> Result {
+    let heard = listen();
     let set = order.set;
     let state = CapState {
         bounding: set,
@@ -130,17 +142,8 @@ fn run(order: &Order) -> Result<Outcome> {
     let held = launch::spawn_held(spec).map_err(|e| format!("cannot start the program: {e}"))?;
     if order.traced {
         println!("held {}", held.pid());
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        if !matches!(read, Ok(n) if n > 0) {
-            return Err("nobody is there to trace it".to_owned());
-        }
+        heard.recv().map_err(|e| format!("nobody is there to trace it: {e}"))?;
     }
-    // Whoever started this is gone when its end of the pipe is: then nothing is to be left.
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(1);
-    });
     let start = Instant::now();
     let mut child = held.release().map_err(|e| format!("cannot execute /bin/sh: {e}"))?;
     let deadline = start + Duration::from_secs(u64::from(order.seconds));
@@ -151,23 +154,30 @@ fn run(order: &Order) -> Result<Outcome> {
     };
     let milliseconds = start.elapsed().as_millis() as u64;
     let passed = tested.is_some_and(|status| status.success());
-    if order.traced && ended.is_none() {
-        let _ = child.signal(order.signal);
-        let _ = child.wait_for(GRACE);
-    }
     let end = match ended {
         Some(Exit::Code(0)) if !order.service => String::new(),
         Some(exit) => format!("ended with {exit}"),
         None if order.service => String::new(),
         None => "took too long".to_owned(),
     };
-    Ok(Outcome {
+    let outcome = Outcome {
         passed,
         end,
         said: last_lines("/groundtruth/out"),
         test: last_lines("/groundtruth/test.out"),
         milliseconds,
-    })
+    };
+    let text = serde_json::to_string(&outcome).map_err(|e| format!("report: {e}"))?;
+    println!("{text}");
+    if order.traced {
+        heard.recv().map_err(|e| format!("nobody is there to end it: {e}"))?;
+        if ended.is_none() {
+            let _ = child.signal(order.signal);
+            let _ = child.wait_for(GRACE);
+        }
+        println!("{ENDED}");
+    }
+    Ok(())
 }
 
 type Tested = (Option<Exit>, Option<ExitStatus>);

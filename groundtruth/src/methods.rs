@@ -1,8 +1,9 @@
 //! The ways to read one trace, from what everybody does to what this project does.
 
 use caps::CapSet;
-use observe::Observed;
 use record::observation::Observation;
+
+use crate::sandbox::Traced;
 
 /// A way to get a set from a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,17 +20,20 @@ pub enum Method {
     Needed,
     /// What it calls needed or doubtful.
     NeededAndDoubtful,
+    /// What it calls needed when the trace goes on until a service has been asked to end, and has.
+    NeededWithEnd,
 }
 
 impl Method {
     /// All, in the order of the table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Naive,
         Self::NaiveOwn,
         Self::Audited,
         Self::AuditedOwn,
         Self::Needed,
         Self::NeededAndDoubtful,
+        Self::NeededWithEnd,
     ];
 
     /// What the table calls it.
@@ -41,11 +45,13 @@ impl Method {
             Self::AuditedOwn => "audited only, own credentials",
             Self::Needed => "ours: needed",
             Self::NeededAndDoubtful => "ours: needed + doubtful",
+            Self::NeededWithEnd => "ours: needed, a service's end traced too",
         }
     }
 
     /// The set that it reads from a trace.
-    pub fn read(self, observed: &Observed) -> CapSet {
+    pub fn read(self, traced: &Traced) -> CapSet {
+        let observed = &traced.tested;
         let granted = |keep: &dyn Fn(&Observation) -> bool| {
             let all = observed.recording.observations.iter();
             all.filter(|o| o.granted && keep(o)).map(|o| o.capability).collect()
@@ -58,6 +64,7 @@ impl Method {
             Self::AuditedOwn => granted(&|o| o.own_credentials && is_audited(o)),
             Self::Needed => solution.needed,
             Self::NeededAndDoubtful => solution.add(),
+            Self::NeededWithEnd => traced.whole.judgement.solution().needed,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What the process outside tells the one inside, and what comes back: one JSON text each way, and
-//! a line `held PID` between, to be answered with a line, if a tracer is to be attached.
+//! What the process outside tells the one inside, and what comes back: one JSON text each way. If
+//! it is traced there are more lines: `held PID` before `execve`, answered when the tracer is
+//! attached, and after the report an answer that lets the service be ended, and [`ENDED`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub const INIT: &str = "inside-init";
 /// The place where the run is driven.
 pub const DRIVER: &str = "inside-driver";
+
+/// Said when a traced service was asked to end, and has, or has had its time.
+pub const ENDED: &str = "ended";
 
 /// One run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,7 +35,7 @@ pub struct Order {
     pub signal: i32,
     /// Environment variables beside `PATH` and `HOME`.
     pub environment: BTreeMap<String, String>,
-    /// Whether to wait before `execve`, and to end a service by its signal after the test.
+    /// Whether to wait before `execve`, and to end a service by its signal after the report.
     pub traced: bool,
 }
 

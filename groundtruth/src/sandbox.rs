@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use caps::CapSet;
 use observe::Observed;
+use record::observation::Recording;
 use serde::{Deserialize, Serialize};
 use trace::{Options, Scope, Tracer};
 
 use crate::Result;
-use crate::order::{INIT, Order, Outcome, Root};
+use crate::order::{ENDED, INIT, Order, Outcome, Root};
 use crate::program::Program;
 use crate::rootfs::{Rootfs, remove};
 use crate::tree::Tree;
@@ -63,6 +64,17 @@ pub fn grantable() -> Result<CapSet> {
     Ok(own.permitted & own.bounding)
 }
 
+/// One trace.
+#[derive(Debug)]
+pub struct Traced {
+    /// How the run went.
+    pub outcome: Outcome,
+    /// What was seen until the test had passed: the stretch that the truth speaks of.
+    pub tested: Observed,
+    /// What was seen in all, a service's end included.
+    pub whole: Observed,
+}
+
 /// A place where one program at a time runs.
 #[derive(Debug)]
 pub struct Sandbox {
@@ -100,15 +112,15 @@ impl Sandbox {
     }
 
     /// Runs a program with everything that can be granted, under trace.
-    pub fn trace(&mut self, program: &Program) -> Result<(Outcome, Observed)> {
+    pub fn trace(&mut self, program: &Program) -> Result<Traced> {
         let set = grantable()?;
         let mut tracer = Tracer::load(Options::default()).map_err(|e| e.to_string())?;
         let mut running = self.start(program, set, true)?;
-        let outcome = running.traced(&mut tracer);
+        let traced = running.traced(&mut tracer);
         self.put_right(&mut running)?;
-        let outcome = outcome?;
-        let recording = tracer.finish().map_err(|e| e.to_string())?;
-        Ok((outcome, Observed::of(recording)))
+        let (outcome, tested) = traced?;
+        let whole = tracer.finish().map_err(|e| e.to_string())?;
+        Ok(Traced { outcome, tested: Observed::of(tested), whole: Observed::of(whole) })
     }
 
     /// Whether a plain tree is what it was.
@@ -226,17 +238,24 @@ impl Running {
 
     /// Attaches the tracer to the held program, lets it go, and looks after the tracer until the
     /// program has come to its end.
-    fn traced(&mut self, tracer: &mut Tracer) -> Result<Outcome> {
+    fn traced(&mut self, tracer: &mut Tracer) -> Result<(Outcome, Recording)> {
         let line = self.line(|| Ok(()))?;
         let inside = line.strip_prefix("held ").and_then(|pid| pid.parse().ok());
         let inside: u32 = inside.ok_or_else(|| format!("not a held process: {line}"))?;
         let pid = self.find(inside)?;
         let argv = vec!["/bin/sh".to_owned(), "/groundtruth/run".to_owned()];
         tracer.watch(Scope::held(pid, argv)).map_err(|e| e.to_string())?;
-        if let Some(stdin) = &mut self.unshare.stdin {
-            stdin.write_all(b"go\n").map_err(|e| format!("go: {e}"))?;
-        }
-        self.report(|| tracer.poll().map(drop).map_err(|e| e.to_string()))
+        self.tell("go")?;
+        let outcome = self.report(|| tracer.poll().map(drop).map_err(|e| e.to_string()))?;
+        let tested = tracer.snapshot().map_err(|e| e.to_string())?;
+        self.tell("end")?;
+        let line = self.line(|| tracer.poll().map(drop).map_err(|e| e.to_string()))?;
+        if line == ENDED { Ok((outcome, tested)) } else { Err(format!("not an end: {line}")) }
+    }
+
+    fn tell(&mut self, word: &str) -> Result {
+        let Some(stdin) = &mut self.unshare.stdin else { return Ok(()) };
+        writeln!(stdin, "{word}").map_err(|e| format!("{word}: {e}"))
     }
 
     /// The process that is `inside` in the run's process namespace: a grandchild of its process 1,

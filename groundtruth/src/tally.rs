@@ -126,10 +126,11 @@ pub fn run(
         fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     let lines = in_parallel(root, &work, jobs, |sandbox, program| {
-        let (outcome, observed) = sandbox.trace(program)?;
-        if !outcome.passed {
-            return Err(format!("fails with everything granted: {}", outcome.why()));
+        let traced = sandbox.trace(program)?;
+        if !traced.outcome.passed {
+            return Err(format!("fails with everything granted: {}", traced.outcome.why()));
         }
+        let observed = &traced.tested;
         let place = sandbox.place();
         if let Some(folder) = keep {
             let file = folder.join(format!("{}-{place}.json", program.name));
@@ -145,7 +146,7 @@ pub fn run(
             group: program.description.group,
             place,
             truth: truth(program, place),
-            read: Method::ALL.iter().map(|method| method.read(&observed)).collect(),
+            read: Method::ALL.iter().map(|method| method.read(&traced)).collect(),
             doubtful: observed.judgement.solution().doubtful,
             remarks: lost
                 .into_iter()
