@@ -93,8 +93,9 @@ fn listen() -> Receiver<String> {
     heard
 }
 
-/// As an engine starts containers, whatever the limits of who calls this.
+/// As an engine starts containers, whatever the limits and the priority of who calls this.
 fn limits() -> Result {
+    rustix::process::setpriority_process(None, 0).map_err(|e| format!("setpriority: {e}"))?;
     let files = rustix::process::getrlimit(Resource::Nofile);
     let maximum = Some(files.maximum.map_or(4096, |most| most.min(4096)));
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(1024), maximum })
