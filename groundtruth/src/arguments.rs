@@ -16,7 +16,9 @@ pub const USAGE: &str = "usage: cargo xtask groundtruth [NAME…] [OPTION…]
   --try SET               run once with exactly this set (\"all\", \"all-CHOWN\", \"CHOWN,SETUID\") and show what it says
   --on plain|overlayfs    on this file system only
   --jobs N                so many at a time (default 2)
-  --record FOLDER         keep the recordings there";
+  --record FOLDER         keep the recordings there
+  --programs FOLDER       other programs than those of the house
+  --root TREE             in this root file system instead of Debian's";
 
 /// What to do with the programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,10 @@ pub struct Arguments {
     pub task: Task,
     /// How many at a time.
     pub jobs: usize,
+    /// Other programs than those of the house.
+    pub programs: Option<PathBuf>,
+    /// A root file system that is there.
+    pub root: Option<PathBuf>,
     on: Option<FileSystem>,
 }
 
@@ -65,6 +71,8 @@ impl Arguments {
             names: Vec::new(),
             task: Task::Trace { check: false, record: None },
             jobs: 2,
+            programs: None,
+            root: None,
             on: None,
         };
         let mut words = words.iter().map(String::as_str);
@@ -84,6 +92,8 @@ impl Arguments {
                 }
                 "--measure" => parsed.task = Task::Measure,
                 "--try" => parsed.task = Task::Try { set: set(value()?)? },
+                "--programs" => parsed.programs = Some(value()?.into()),
+                "--root" => parsed.root = Some(value()?.into()),
                 "--on" => parsed.on = Some(FileSystem::parse(value()?)?),
                 "--jobs" => {
                     parsed.jobs =
@@ -94,6 +104,11 @@ impl Arguments {
             }
         }
         Ok(parsed)
+    }
+
+    /// Whether it is all of the house, on both file systems: what the page is about.
+    pub fn is_whole(&self) -> bool {
+        self.names.is_empty() && self.on.is_none() && self.programs.is_none() && self.root.is_none()
     }
 
     /// The file systems to run on.

@@ -45,7 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result {
-    let all = program::all(&folder().join("programs"))?;
+    let programs = arguments.programs.clone().unwrap_or_else(|| folder().join("programs"));
+    let all = program::all(&programs)?;
     let chosen = program::choose(&all, &arguments.names)?;
     let places = arguments.file_systems();
     let mut lines = Vec::new();
@@ -57,7 +58,10 @@ fn run(arguments: &Arguments) -> Result {
             continue;
         }
         let all: Vec<&Program> = all.iter().filter(of_group).collect();
-        let root = Rootfs::build(&cache(), &all)?;
+        let root = match &arguments.root {
+            Some(tree) => Rootfs::of(&cache(), tree)?,
+            None => Rootfs::build(&cache(), &all)?,
+        };
         match &arguments.task {
             Task::Measure => measure::run(&root, &chosen, &places, arguments.jobs)?,
             Task::Try { set } => measure::once(&root, &chosen, &places, *set)?,
@@ -68,9 +72,7 @@ fn run(arguments: &Arguments) -> Result {
         }
     }
     match arguments.task {
-        Task::Trace { check, .. } => {
-            report::publish(&lines, arguments.names.is_empty(), &places, check)
-        }
+        Task::Trace { check, .. } => report::publish(&lines, &places, arguments.is_whole(), check),
         _ => Ok(()),
     }
 }

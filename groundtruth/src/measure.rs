@@ -24,6 +24,9 @@ pub fn run(root: &Rootfs, programs: &[&Program], places: &[FileSystem], jobs: us
         let start = std::time::Instant::now();
         let place = sandbox.place();
         let found = measure(sandbox, program)?;
+        if !program.is_unchanged()? {
+            return Err("its scripts were changed while it was measured".to_owned());
+        }
         let sets: Vec<String> = found.minimal.iter().map(ToString::to_string).collect();
         println!(
             "{:<14} {place:<9} {:>3} runs, {:>4.0} s  {}{}",

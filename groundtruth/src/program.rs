@@ -84,6 +84,13 @@ pub fn all(folder: &Path) -> Result<Vec<Program>> {
     Ok(programs)
 }
 
+impl Program {
+    /// Whether what is run is still what was read.
+    pub fn is_unchanged(&self) -> Result<bool> {
+        Ok(read(self.folder.clone())?.scripts == self.scripts)
+    }
+}
+
 /// Those with these names; all if there are none.
 pub fn choose<'p>(all: &'p [Program], names: &[String]) -> Result<Vec<&'p Program>> {
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|p| p.name == **name)) {

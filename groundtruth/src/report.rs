@@ -25,7 +25,7 @@ mod wanted {
 }
 
 /// Prints the table; writes it if it is whole; checks the figures if asked to.
-pub fn publish(lines: &[Line], all: bool, places: &[FileSystem], check: bool) -> Result {
+pub fn publish(lines: &[Line], places: &[FileSystem], whole: bool, check: bool) -> Result {
     let table = table(lines, places);
     println!("{table}");
     for line in lines {
@@ -33,10 +33,10 @@ pub fn publish(lines: &[Line], all: bool, places: &[FileSystem], check: bool) ->
             println!("{} on {}: {remark}", line.name, line.place);
         }
     }
-    let whole = all && places.len() == FileSystem::ALL.len();
     if whole && !check {
         let file = crate::folder().join("../docs/groundtruth.md");
-        fs::write(&file, page(lines, &table)).map_err(|e| format!("{}: {e}", file.display()))?;
+        let page = page(lines, &table);
+        fs::write(&file, page).map_err(|e| format!("{}: {e}", file.display()))?;
     }
     if check { verify(lines, places) } else { Ok(()) }
 }

@@ -74,6 +74,17 @@ impl Rootfs {
         })?;
         Ok(Self { tree, work: work_folder(&cache)? })
     }
+
+    /// One that is there, with `/bin/sh` in it.
+    pub fn of(cache: &Path, tree: &Path) -> Result<Self> {
+        let failed = |e| format!("{}: {e}", tree.display());
+        fs::create_dir_all(cache).map_err(failed)?;
+        for folder in ["proc", "dev", "tmp", "groundtruth"] {
+            fs::create_dir_all(tree.join(folder)).map_err(failed)?;
+        }
+        let tree = tree.canonicalize().map_err(failed)?;
+        Ok(Self { tree, work: work_folder(&cache.canonicalize().map_err(failed)?)? })
+    }
 }
 
 impl Drop for Rootfs {
