@@ -29,20 +29,19 @@ pub fn run(root: &Rootfs, programs: &[&Program], places: &[FileSystem], jobs: us
         }
         let sets: Vec<String> = found.minimal.iter().map(ToString::to_string).collect();
         println!(
-            "{:<14} {place:<9} {:>3} runs, {:>4.0} s  {}{}",
+            "{:<14} {place:<9} {:>3} runs, {:>4.0} s  {}",
             program.name,
             found.runs,
             start.elapsed().as_secs_f32(),
             sets.join(" | "),
-            if found.flaky.is_empty() {
-                String::new()
-            } else {
-                format!("  FLAKY {:?}", found.flaky)
-            }
         );
+        let measured = measured(program, &found)?;
+        for flaky in &measured.flaky {
+            println!("{:<14} {place:<9} FLAKY: {flaky}", program.name);
+        }
         let _writing = writing.lock();
         let mut truth = Truth::read(&program.folder)?;
-        truth.set(place, measured(program, &found)?);
+        truth.set(place, measured);
         truth.write(&program.folder)
     })?;
     let failed: Vec<String> = work

@@ -191,8 +191,10 @@ fn page(lines: &[Line], table: &str) -> String {
          less one, for each capability; QuickXplain over the rest; hitting sets for the alternatives; \
          every failure twice; every removal from every minimal set checked again. That took {runs} \
          runs, a median of {median} for a program on a file system; `groundtruth/programs/*/truth.toml` \
-         keeps the reason of every failing one. SYS_RESOURCE could not be granted on the machine, so \
-         nothing is known of it. A program works if its own functional test says so.\n\n\
+         keeps the reason of every failing one. The machine could not grant {not_granted}: every program works without it, \
+         and a set with it in place of another could not be tried. A program works if its own \
+         functional test says so, and the trace ends when the test has passed; what a service does \
+         when it is then asked to end was not tested, and has a line of its own.\n\n\
          Precision is the share of what is listed that is true, recall the share of what is true that \
          is listed, summed over the programs; where there are several minimal sets, the nearest \
          counts. The kernel's tracepoint does not say whether a check is audited: \"audited only\" \
@@ -201,8 +203,15 @@ fn page(lines: &[Line], table: &str) -> String {
          In the tables of programs, \"missed\" is what the needed ones lack, \"(doubtful)\" if it is \
          among the doubtful, and \"too many\" is what the needed ones have beyond the nearest true \
          set.\n\n{table}",
+        not_granted = not_granted(lines),
         date = today(),
         kernel = kernel(),
         table = table.trim_end().to_owned() + "\n",
     )
+}
+
+/// What the truths say that could not be granted.
+fn not_granted(lines: &[Line]) -> CapSet {
+    let truths = lines.iter().filter_map(|line| line.truth.as_ref().ok());
+    truths.fold(CapSet::EMPTY, |all, truth| all | truth.not_granted)
 }
