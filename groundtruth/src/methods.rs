@@ -86,3 +86,42 @@ fn is_audited(observation: &Observation) -> bool {
 /// Sites that ask quietly.
 const SILENT: &[&str] =
     &["security_vm_enough_memory_mm", "cap_vm_enough_memory", "__vm_enough_memory"];
+
+#[cfg(test)]
+mod tests {
+    use caps::Capability;
+    use record::observation::NamespaceRelation;
+
+    use super::*;
+
+    #[test]
+    fn what_asks_quietly_is_told_by_its_stack() {
+        let observation = |stack: &[&str], no_audit| Observation {
+            capability: Capability::SYS_ADMIN,
+            granted: true,
+            own_credentials: true,
+            namespace: NamespaceRelation::Own,
+            uid: None,
+            in_bounding: None,
+            no_audit,
+            syscall: None,
+            stack: stack.iter().map(|s| (*s).to_owned()).collect(),
+            process: 1,
+            count: 1,
+            first_ns: 0,
+            last_ns: 0,
+            result: None,
+        };
+        for (stack, audited) in [
+            (&["security_capable", "ns_capable", "sk_setsockopt"][..], true),
+            (&["security_capable", "ns_capable_noaudit", "do_jit"], false),
+            (&["security_capable", "has_capability_noaudit.isra.0", "__set_oom_adj"], false),
+            (&["security_vm_enough_memory_mm", "__mmap_region"], false),
+        ] {
+            assert_eq!(is_audited(&observation(stack, None)), audited, "{stack:?}");
+        }
+        // A backend that sees the flag knows better.
+        assert!(is_audited(&observation(&["ns_capable_noaudit"], Some(false))));
+        assert!(!is_audited(&observation(&["capable"], Some(true))));
+    }
+}
