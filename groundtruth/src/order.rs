@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use caps::CapSet;
 use serde::{Deserialize, Serialize};
 
-/// The place where [`Order::init`] runs: process 1 of its namespaces.
+/// The side that is process 1 of its namespaces.
 pub const INIT: &str = "inside-init";
-/// The place where the run is driven.
+/// The side that drives the run.
 pub const DRIVER: &str = "inside-driver";
 
 /// Said when a traced service was asked to end, and has, or has had its time.
