@@ -100,7 +100,8 @@ fn traced(server: &Server, dropcap: &Path, folder: &Path) -> Result<(f64, f64), 
     if !recording.lost.is_complete() {
         return Err(format!("the tracer lost something: {:?}", recording.lost));
     }
-    let checks: u64 = recording.observations.iter().map(|o| o.count).sum();
+    let settled = recording.settled.iter().map(|s| s.count);
+    let checks: u64 = recording.observations.iter().map(|o| o.count).chain(settled).sum();
     Ok((measured, checks as f64 / f64::from(REQUESTS + 2 * BEFORE)))
 }
 

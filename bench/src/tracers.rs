@@ -26,6 +26,8 @@ pub enum Watcher {
     Unsettled,
     /// dropcap with settling off, in its first seconds: returns of system calls are watched too.
     First,
+    /// The same, with every kernel stack unwound.
+    Unwinding,
     /// bpftrace counting by capability alone, of the whole machine.
     CountAlone,
     /// bpftrace counting, filtered and keyed as we are.
@@ -38,11 +40,12 @@ pub enum Watcher {
 
 impl Watcher {
     /// In the order of a round.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::None,
         Self::Settled,
         Self::Unsettled,
         Self::First,
+        Self::Unwinding,
         Self::CountAlone,
         Self::Count,
         Self::Stack,
@@ -56,6 +59,7 @@ impl Watcher {
             Self::Settled => "settled",
             Self::Unsettled => "unsettled",
             Self::First => "first seconds",
+            Self::Unwinding => "… unwinding",
             Self::CountAlone => "bpftrace count by cap",
             Self::Count => "bpftrace count",
             Self::Stack => "bpftrace 8 frames",
@@ -88,11 +92,13 @@ pub struct Loops<'a> {
 impl Loops<'_> {
     /// Runs it once under this watcher.
     pub fn run(&self, watcher: Watcher) -> Result<Times, String> {
+        let unsettled = Options { settle: false, ..Options::default() };
         match watcher {
             Watcher::None => self.plain(&[]),
-            Watcher::Settled => self.ours(true, QUIET),
-            Watcher::Unsettled => self.ours(false, QUIET),
-            Watcher::First => self.ours(false, 0),
+            Watcher::Settled => self.ours(Options::default(), QUIET),
+            Watcher::Unsettled => self.ours(unsettled, QUIET),
+            Watcher::First => self.ours(unsettled, 0),
+            Watcher::Unwinding => self.ours(Options { remember: false, ..unsettled }, 0),
             Watcher::CountAlone => self.bpftrace("{ @[args->cap] = count(); }"),
             Watcher::Count => self.bpftrace(&format!("{FILTER} {{ @[{KEY}] = count(); }}")),
             Watcher::Stack => {
@@ -123,18 +129,17 @@ impl Loops<'_> {
     }
 
     /// In this process, as `dropcap trace -- loops` does it.
-    fn ours(&self, settle: bool, pause: u32) -> Result<Times, String> {
+    fn ours(&self, options: Options, pause: u32) -> Result<Times, String> {
         let mut written = tempfile::tempfile().map_err(|e| format!("a temporary file: {e}"))?;
         let stdout: File = written.try_clone().map_err(|e| format!("a temporary file: {e}"))?;
         let state = sys::credentials::own_state().map_err(|e| format!("own capabilities: {e}"))?;
         let mut spec = Spec::new(self.program, state).args(self.arguments(pause));
         spec.stdout = launch::Stdio::File(stdout);
-        let (observed, ended) =
-            observe::command(spec, options(settle), None).map_err(|e| e.to_string())?;
+        let (observed, ended) = observe::command(spec, options, None).map_err(|e| e.to_string())?;
         if ended.exit.status() != 0 {
             return Err(format!("loops ended with status {}", ended.exit.status()));
         }
-        whole(&observed)?;
+        whole(&observed, options)?;
         let mut text = String::new();
         written
             .rewind()
@@ -173,20 +178,20 @@ impl Loops<'_> {
     }
 }
 
-/// As `dropcap trace` has them. Until needs can be settled in the kernel, both are the same: unsettled.
-fn options(settle: bool) -> Options {
-    let _ = settle;
-    Options::default()
-}
-
-/// Fails unless the tracer saw something, and lost nothing.
-fn whole(observed: &Observed) -> Result<(), String> {
+/// Fails unless the tracer saw something, lost nothing, and settled what it was to settle.
+fn whole(observed: &Observed, options: Options) -> Result<(), String> {
     let recording = &observed.recording;
     if recording.observations.is_empty() {
         return Err("the tracer saw nothing".to_owned());
     }
     if !recording.lost.is_complete() {
         return Err(format!("the tracer lost something: {:?}", recording.lost));
+    }
+    if options.settle == recording.settled.is_empty() {
+        return Err(format!(
+            "settle is {}, and {:?} was settled",
+            options.settle, recording.settled
+        ));
     }
     Ok(())
 }
