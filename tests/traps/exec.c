@@ -1,0 +1,34 @@
+/* Executes another program: execve|vfork|fork|thread PROGRAM WORD…, by itself, in a child, or from a
+ * thread that is not the first. */
+#include "trap.h"
+#include <pthread.h>
+
+static void *execute(void *argv)
+{
+	char **words = argv;
+
+	execv(words[0], words);
+	perror(words[0]);
+	_exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = word(argc, argv, 1);
+	pid_t child;
+
+	HOLDS(argc > 2);
+	if (is(how, "execve"))
+		execute(argv + 2);
+	if (is(how, "thread")) {
+		pthread_t thread;
+
+		HOLDS(pthread_create(&thread, NULL, execute, argv + 2) == 0);
+		pause();
+	}
+	child = is(how, "vfork") ? vfork() : fork();
+	if (!child)
+		execute(argv + 2);
+	succeeds(MUST(child));
+	return 0;
+}
