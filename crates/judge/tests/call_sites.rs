@@ -226,6 +226,29 @@ fn root_that_becomes_root_may_need_nothing() {
     }
 }
 
+/// `parent_could_setfcap`: the kernel looked at the set itself when the namespace was made.
+#[test]
+fn root_that_maps_itself_into_a_namespace_may_need_setfcap() {
+    let written = |file: &str| {
+        let stack = format!("file_ns_capable map_write {file} vfs_write ksys_write");
+        let mut observation = check(C::SYS_ADMIN, "write", &stack);
+        observation.namespace = NamespaceRelation::Inner;
+        observation
+    };
+    assert_eq!(sets(vec![written("proc_uid_map_write")]), (NONE, only(C::SETFCAP)));
+    assert_eq!(sets(vec![written("proc_gid_map_write")]), (NONE, NONE));
+    let mut user = written("proc_uid_map_write");
+    user.uid = Some(1000);
+    assert_eq!(sets(vec![user]), (NONE, NONE));
+    // Written from outside, the kernel asks for what it takes.
+    let stack = "ns_capable new_idmap_permitted map_write proc_uid_map_write";
+    let from_outside = vec![written("proc_uid_map_write"), check(C::SETUID, "write", stack)];
+    assert_eq!(sets(from_outside.clone()), (only(C::SETUID), NONE));
+    // By another process: that answer is not this one's.
+    let [inner, outside] = from_outside.try_into().unwrap();
+    assert_eq!(sets(vec![inner, outside.by(2)]), (only(C::SETUID), only(C::SETFCAP)));
+}
+
 #[test]
 fn sites_that_judge_a_file_or_a_tracer_are_the_programs_need() {
     for (capability, syscall, stack) in [

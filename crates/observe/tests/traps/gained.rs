@@ -80,3 +80,29 @@ fn a_file_s_whole_permitted_set_is_a_need() {
     trap.proves("NET_ADMIN NET_RAW");
     seen.is("NET_ADMIN NET_RAW", "");
 }
+
+/// Under a tracer it gains only what the tracer may see (`cap_bprm_creds_from_file`), and executes all
+/// the same.
+#[test]
+fn what_is_gained_under_a_tracer_takes_the_tracer_s_capability() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("traced_exec", &["./helper"])
+        .prepare(|folder| installed("raw_socket", &folder.join("helper"), 0o4755, ""));
+    let Some(seen) = trap.trace() else { return };
+    // Doubtful: the call succeeds without it, and only what comes after may fail.
+    seen.is("NET_RAW SETUID", "SYS_PTRACE");
+    trap.proves("NET_RAW SETUID SYS_PTRACE");
+}
+
+/// User 1000 who holds something without gaining it: by the ambient set, as a runtime may give it.
+#[test]
+fn what_a_user_holds_is_a_need_like_root_s() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("exec", &["fork", "./helper"])
+        .user(USER)
+        .ambient()
+        .prepare(|folder| installed("raw_socket", &folder.join("helper"), 0o755, ""));
+    let Some(seen) = trap.trace() else { return };
+    seen.is("NET_RAW", "");
+    trap.proves("NET_RAW");
+}

@@ -9,6 +9,7 @@ mod containers;
 mod credentials;
 mod files;
 mod gained;
+mod habits;
 mod memory;
 mod overlay;
 mod pairs;

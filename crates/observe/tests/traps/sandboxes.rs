@@ -57,3 +57,18 @@ fn a_mount_inside_an_own_user_namespace_takes_nothing() {
     seen.is("", "").dismisses(Capability::SYS_ADMIN, Dismissal::InnerNamespace);
     trap.proves("");
 }
+
+/// Mapping root into an own user namespace takes SETFCAP when the namespace is made, for which the kernel
+/// asks nobody.
+#[test]
+fn root_in_an_own_user_namespace_takes_setfcap() {
+    needs!(root, bpf, program("cc"), user_namespaces);
+    let trap = Trap::new("own_map", &["0 0 1\n"]);
+    trap.proves("SETFCAP");
+    let Some(seen) = trap.trace() else { return };
+    seen.is("", "SETFCAP");
+    let user = Trap::new("own_map", &["0 1000 1\n"]).user(1000);
+    user.proves("");
+    let Some(seen) = user.trace() else { return };
+    seen.is("", "");
+}

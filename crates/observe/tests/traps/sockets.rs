@@ -26,3 +26,21 @@ fn marking_takes_either_of_two() {
     trap.proves("NET_RAW");
     trap.proves("NET_ADMIN");
 }
+
+#[test]
+fn the_network_takes_what_changes_it() {
+    needs!(root, bpf, program("cc"));
+    for (how, needed) in [
+        ("80", "NET_BIND_SERVICE SYS_ADMIN"),
+        ("8080", "SYS_ADMIN"),
+        ("0", "SYS_ADMIN"),
+        ("up", "NET_ADMIN SYS_ADMIN"),
+        ("netlink", "NET_ADMIN SYS_ADMIN"),
+        ("look", "SYS_ADMIN"),
+    ] {
+        let trap = Trap::new("network", &[how]);
+        let Some(seen) = trap.trace() else { return };
+        seen.is(needed, "");
+        trap.proves(needed);
+    }
+}

@@ -27,6 +27,7 @@ pub struct Trap {
     program: &'static str,
     args: Vec<String>,
     user: Option<u32>,
+    ambient: bool,
     no_new_privs: bool,
     prepare: Prepare,
 }
@@ -38,12 +39,25 @@ impl Trap {
     /// `tests/traps/PROGRAM.c` with these words, as root.
     pub fn new(program: &'static str, args: &[&str]) -> Self {
         let args = args.iter().map(|word| (*word).to_owned()).collect();
-        Self { program, args, user: None, no_new_privs: false, prepare: Box::new(|_| Box::new(())) }
+        Self {
+            program,
+            args,
+            user: None,
+            ambient: false,
+            no_new_privs: false,
+            prepare: Box::new(|_| Box::new(())),
+        }
     }
 
     /// As this user, who holds nothing; what can be gained is in the bounding set.
     pub fn user(mut self, uid: u32) -> Self {
         self.user = Some(uid);
+        self
+    }
+
+    /// The user holds it all, in the ambient set too.
+    pub fn ambient(mut self) -> Self {
+        self.ambient = true;
         self
     }
 
@@ -106,13 +120,14 @@ impl Trap {
 
     fn spec(&self, place: &Place, held: CapSet) -> Spec {
         let program = place.folder.path().join(self.program);
-        let own = if self.user.is_none() { held } else { CapSet::EMPTY };
+        let own = if self.user.is_none() || self.ambient { held } else { CapSet::EMPTY };
+        let kept = if self.ambient { held } else { CapSet::EMPTY };
         let state = CapState {
             bounding: held,
             permitted: own,
             effective: own,
-            inheritable: CapSet::EMPTY,
-            ambient: CapSet::EMPTY,
+            inheritable: kept,
+            ambient: kept,
         };
         let mut spec = Spec::new(program, state).args(self.args.iter().map(OsString::from));
         spec = spec.no_new_privs(self.no_new_privs).captured();
