@@ -178,3 +178,16 @@ fn su_takes_two() {
     seen.is("SETGID", "AUDIT_WRITE SETUID");
     to_root.proves("SETGID");
 }
+
+/// In a container with a user namespace of its own, what is asked there counts, and what is asked of
+/// the node no capability of the container can grant.
+#[test]
+fn a_container_in_a_user_namespace_is_judged_by_that() {
+    needs!(podman, bpf, runc, user_namespaces);
+    let map = ["--uidmap", "0:100000:65536", "--gidmap", "0:100000:65536"];
+    let script = "chown 1:1 /tmp; ! mknod /tmp/n c 1 3";
+    let trap = Contained::new(testkit::image(), &map, &["sh", "-c", script]);
+    let Some(seen) = trap.trace(default_set()) else { return };
+    seen.is("CHOWN", "").dismisses(Capability::MKNOD, Dismissal::OuterNamespace);
+    Contained::new(testkit::image(), &map, &["chown", "1:1", "/tmp"]).proves("CHOWN");
+}

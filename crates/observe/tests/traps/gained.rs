@@ -27,7 +27,12 @@ pub fn installed(program: &str, to: &Path, mode: u32, file_capabilities: &str) {
 }
 
 /// User 1000, who holds nothing, executes `helper` in one way or another.
-fn user_executes(how: &'static str, program: &'static str, mode: u32, caps: &'static str) -> Trap {
+pub fn user_executes(
+    how: &'static str,
+    program: &'static str,
+    mode: u32,
+    caps: &'static str,
+) -> Trap {
     Trap::new("exec", &[how, "./helper"])
         .user(USER)
         .prepare(move |folder| installed(program, &folder.join("helper"), mode, caps))
@@ -67,18 +72,6 @@ fn what_is_not_gained_is_no_need() {
         seen.is_whatever_the_end("", "").dismisses(Capability::NET_RAW, Dismissal::GivenUp);
         assert!(!trap.runs(crate::support::everything()).0);
     }
-}
-
-/// With the effective bit, `execve` fails unless all of the file's permitted set is to be had
-/// (`bprm_caps_from_vfs_caps`), whatever the program then uses. The kernel asks no question there.
-#[test]
-#[ignore = "the kernel side does not see what an execve gained: a known miss"]
-fn a_file_s_whole_permitted_set_is_a_need() {
-    needs!(root, bpf, program("cc"), program("setcap"));
-    let trap = user_executes("execve", "raw_socket", 0o755, "cap_net_raw,cap_net_admin+ep");
-    let Some(seen) = trap.trace() else { return };
-    trap.proves("NET_ADMIN NET_RAW");
-    seen.is("NET_ADMIN NET_RAW", "");
 }
 
 /// Under a tracer it gains only what the tracer may see (`cap_bprm_creds_from_file`), and executes all

@@ -11,6 +11,7 @@ mod files;
 mod gained;
 mod habits;
 mod memory;
+mod misses;
 mod overlay;
 mod pairs;
 mod rings;
