@@ -118,6 +118,18 @@ fn entering_a_namespace_takes_what_its_kind_asks() {
     trap.proves("");
 }
 
+/// It lies inside of the container's, and root does not own it: what grants is the container's own
+/// SYS_ADMIN, at the end of `cap_capable`'s walk.
+#[test]
+fn a_user_namespace_of_another_user_takes_the_container_s_own() {
+    needs!(root, bpf, program("cc"), user_namespaces);
+    let trap = Trap::new("setns", &["user", "1000"]);
+    let Some(seen) = trap.trace() else { return };
+    // Doubtful: opening /proc/PID/ns/user of another's process asks as a mere look at it does.
+    seen.is("SETUID SYS_ADMIN", "SYS_PTRACE");
+    trap.proves("SETUID SYS_ADMIN SYS_PTRACE");
+}
+
 /// `__sys_setuid` asks first and looks afterwards whether it is one's own id.
 #[test]
 fn taking_the_ids_one_has_takes_nothing() {

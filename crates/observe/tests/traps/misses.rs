@@ -9,18 +9,6 @@ use crate::files::file;
 use crate::gained::user_executes;
 use crate::support::Trap;
 
-/// It lies inside of the container's, and root does not own it: what grants is the container's own
-/// SYS_ADMIN, at the end of `cap_capable`'s walk. The kernel side says of it that it is asked inside.
-#[test]
-fn a_user_namespace_of_another_user_takes_the_container_s_own() {
-    needs!(root, bpf, program("cc"), user_namespaces);
-    let trap = Trap::new("setns", &["user", "1000"]);
-    trap.proves("SETUID SYS_ADMIN SYS_PTRACE");
-    let Some(seen) = trap.trace() else { return };
-    // SYS_ADMIN is missing.
-    seen.is("SETUID", "SYS_PTRACE");
-}
-
 /// With the effective bit, `execve` fails unless all of the file's permitted set is to be had
 /// (`bprm_caps_from_vfs_caps`), whatever the program then uses. The kernel asks no question there.
 #[test]
