@@ -1,7 +1,9 @@
-/* Executes another program: execve|vfork|fork|thread PROGRAM WORD…, by itself, in a child, or from a
- * thread that is not the first. */
+/* Executes another program: execve|vfork|fork|thread|memfd PROGRAM WORD…, by itself, in a child, from a
+ * thread that is not the first, or a copy of it in memory, as runc executes itself. */
 #include "trap.h"
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 
 static void *execute(void *argv)
 {
@@ -20,6 +22,13 @@ int main(int argc, char **argv)
 	HOLDS(argc > 2);
 	if (is(how, "execve"))
 		execute(argv + 2);
+	if (is(how, "memfd")) {
+		int from = MUST(open(argv[2], O_RDONLY)), copy = MUST(memfd_create("copy", 0));
+
+		while (MUST(sendfile(copy, from, NULL, 1 << 20)))
+			;
+		MUST(fexecve(copy, argv + 2, environ));
+	}
 	if (is(how, "thread")) {
 		pthread_t thread;
 

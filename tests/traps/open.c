@@ -1,4 +1,5 @@
-/* Opens files, or asks whether it might: r|w|a|e PATH…, for reading, appending, access(2), AT_EACCESS. */
+/* Opens files, or asks whether it might: r|w|b|n|a|e PATH…, for reading, for appending,
+ * for both in turn, with O_NOATIME and if that is refused without, by access(2), with AT_EACCESS. */
 #include "trap.h"
 
 int main(int argc, char **argv)
@@ -10,6 +11,14 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			MUST(open(argv[i], O_WRONLY | O_APPEND));
+			break;
+		case 'b':
+			MUST(open(argv[i], O_RDONLY));
+			MUST(open(argv[i], O_WRONLY | O_APPEND));
+			break;
+		case 'n':
+			if (open(argv[i], O_RDONLY | O_NOATIME) < 0)
+				MUST(open(argv[i], O_RDONLY));
 			break;
 		case 'a': /* with the real user's ids */
 			MUST(access(argv[i], R_OK));

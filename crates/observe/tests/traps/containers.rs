@@ -179,6 +179,23 @@ fn su_takes_two() {
     to_root.proves("SETGID");
 }
 
+/// The entrypoint is podman's catatonit, which starts the command; and a program from memory, as runc's
+/// own init is one, is not taken for it.
+#[test]
+fn an_entrypoint_may_be_anything() {
+    needs!(podman, bpf, runc, program("cc"), program("catatonit"));
+    let folder = tempfile::tempdir().unwrap();
+    installed("exec", &folder.path().join("exec"), 0o755, "");
+    installed("raw_socket", &folder.path().join("raw_socket"), 0o755, "");
+    open_to_all(folder.path());
+    let volume = format!("{}:/t", folder.path().display());
+    let options = ["--init", "--volume", &volume];
+    let trap = Contained::new(testkit::image(), &options, &["/t/exec", "memfd", "/t/raw_socket"]);
+    let Some(seen) = trap.trace(default_set()) else { return };
+    seen.is("NET_RAW", "");
+    trap.proves("NET_RAW");
+}
+
 /// In a container with a user namespace of its own, what is asked there counts, and what is asked of
 /// the node no capability of the container can grant.
 #[test]

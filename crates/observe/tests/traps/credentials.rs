@@ -146,3 +146,33 @@ fn taking_the_ids_one_has_takes_nothing() {
     seen.is("SETGID", "");
     trap.proves("SETGID");
 }
+
+/// Lowered while it is not used, it is refused meanwhile: the program gave it up itself.
+#[test]
+fn a_capability_that_is_kept_and_raised_when_it_is_used() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("keep_caps", &[]);
+    let Some(seen) = trap.trace() else { return };
+    seen.is("NET_RAW SETUID", "").dismisses(Capability::NET_RAW, Dismissal::GivenUp);
+    trap.proves("NET_RAW SETUID");
+}
+
+#[test]
+fn securebits_take_setpcap() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("securebits", &[]);
+    let Some(seen) = trap.trace() else { return };
+    seen.is("SETPCAP", "");
+    trap.proves("SETPCAP");
+}
+
+#[test]
+fn another_user_s_shared_memory_takes_what_is_done_to_it() {
+    needs!(root, bpf, program("cc"));
+    for (how, needed) in [("attach", "IPC_OWNER SETUID"), ("remove", "SETUID SYS_ADMIN")] {
+        let trap = Trap::new("shared_memory", &[how]);
+        let Some(seen) = trap.trace() else { return };
+        seen.is(needed, "");
+        trap.proves(needed);
+    }
+}

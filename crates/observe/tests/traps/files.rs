@@ -75,16 +75,24 @@ fn a_question_is_a_need_like_the_deed() {
 #[test]
 fn a_mode_takes_fsetid_only_with_its_set_group_id_bit() {
     needs!(root, bpf, program("cc"));
-    for how in ["chmod", "fchmod", "fchmodat", "fchmodat2", "int80"] {
-        for (mode, group, needed) in [
-            ("0644", 0, ""),
-            ("2755", 0, ""),
-            ("4755", 0, ""),
-            ("0644", FOREIGN, ""),
-            ("2755", FOREIGN, "FSETID"),
-            ("4755", FOREIGN, ""),
-            ("6755", FOREIGN, "FSETID"),
-        ] {
+    let every = [
+        ("2755", FOREIGN, "FSETID"),
+        ("0644", FOREIGN, ""),
+        ("0644", 0, ""),
+        ("2755", 0, ""),
+        ("4755", 0, ""),
+        ("4755", FOREIGN, ""),
+        ("6755", FOREIGN, "FSETID"),
+    ];
+    // The mode is another argument of each; the rest is the same.
+    for (how, cases) in [
+        ("chmod", &every[..]),
+        ("fchmod", &every[..2]),
+        ("fchmodat", &every[..2]),
+        ("fchmodat2", &every[..2]),
+        ("int80", &every[..2]),
+    ] {
+        for (mode, group, needed) in cases.iter().copied() {
             let trap = Trap::new("chmod", &[how, mode, "f"])
                 .prepare(move |folder| file(&folder.join("f"), 0, group, 0o600));
             let Some(seen) = trap.trace() else { return };
@@ -134,4 +142,69 @@ fn the_number_of_a_group_is_not_a_mode() {
             trap.proves("CHOWN");
         }
     }
+}
+
+/// One function asks for both, so the alternative holds for the one and not for the other.
+#[test]
+fn a_read_and_a_write_of_the_same_file_take_the_one() {
+    needs!(root, bpf, program("cc"));
+    let both = Trap::new("open", &["b", "f"]).prepare(foreign("f"));
+    for held in [everything(), set("DAC_OVERRIDE"), set("DAC_OVERRIDE DAC_READ_SEARCH")] {
+        let Some(seen) = both.trace_with(held) else { return };
+        seen.is("DAC_OVERRIDE", "");
+    }
+    both.proves("DAC_OVERRIDE");
+}
+
+/// The folder alone stands in the way.
+#[test]
+fn a_search_takes_either_of_two() {
+    needs!(root, bpf, program("cc"));
+    let search = Trap::new("open", &["w", "d/f"]).prepare(|folder| {
+        let closed = folder.join("d");
+        fs::create_dir(&closed).unwrap();
+        file(&closed.join("f"), 0, 0, 0o644);
+        chown(&closed, Some(OTHER), Some(OTHER)).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    });
+    for held in [everything(), set("DAC_OVERRIDE"), set("DAC_READ_SEARCH")] {
+        let Some(seen) = search.trace_with(held) else { return };
+        seen.is("DAC_OVERRIDE|DAC_READ_SEARCH", "");
+    }
+    search.proves("DAC_OVERRIDE");
+    search.proves("DAC_READ_SEARCH");
+}
+
+#[test]
+fn reading_without_a_trace_of_it_is_doubtful() {
+    needs!(root, bpf, program("cc"));
+    let prepare = |folder: &Path| file(&folder.join("f"), OTHER, OTHER, 0o644);
+    let trap = Trap::new("open", &["n", "f"]).prepare(prepare);
+    let Some(seen) = trap.trace() else { return };
+    // Doubtful: who is refused O_NOATIME mostly tries again without.
+    seen.is("", "FOWNER");
+    trap.proves("");
+}
+
+/// Times of one's own choice take ownership; the time now only the right to write.
+#[test]
+fn the_times_of_another_s_file() {
+    needs!(root, bpf, program("cc"));
+    let times = |when, mode| {
+        let prepare = move |folder: &Path| file(&folder.join("f"), OTHER, OTHER, mode);
+        Trap::new("times", &[when, "f"]).prepare(prepare)
+    };
+    let then = times("then", 0o666);
+    let Some(seen) = then.trace() else { return };
+    seen.is("FOWNER", "");
+    then.proves("FOWNER");
+    for (mode, needed) in [(0o666, &[""][..]), (0o644, &["FOWNER", "DAC_OVERRIDE"])] {
+        let now = times("now", mode);
+        let Some(seen) = now.trace() else { return };
+        // Doubtful: FOWNER is asked for first, and whether the file may be written to is not seen.
+        seen.is("", "FOWNER|DAC_OVERRIDE");
+        needed.iter().for_each(|needed| now.proves(needed));
+    }
+    let Some(seen) = times("now", 0o644).trace_with(set("DAC_OVERRIDE")) else { return };
+    seen.is("FOWNER|DAC_OVERRIDE", "");
 }

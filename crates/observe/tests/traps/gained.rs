@@ -87,6 +87,17 @@ fn what_is_gained_under_a_tracer_takes_the_tracer_s_capability() {
     trap.proves("NET_RAW SETUID SYS_PTRACE");
 }
 
+/// As runc executes itself: from a file that lies in no mount.
+#[test]
+fn a_program_from_memory_is_the_target_s() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("exec", &["memfd", "./helper"])
+        .prepare(|folder| installed("raw_socket", &folder.join("helper"), 0o755, ""));
+    let Some(seen) = trap.trace() else { return };
+    seen.is("NET_RAW", "");
+    trap.proves("NET_RAW");
+}
+
 /// User 1000 who holds something without gaining it: by the ambient set, as a runtime may give it.
 #[test]
 fn what_a_user_holds_is_a_need_like_root_s() {

@@ -141,3 +141,17 @@ fn a_write_to_a_set_uid_file_on_an_overlay_only_loses_its_bits() {
     trap.proves("");
     Trap::new("write", &["o/f", "keep"]).prepare(prepare).proves("FSETID");
 }
+
+/// The time now, by one who may write; a time of one's choice takes ownership.
+#[test]
+fn times_are_judged_as_on_a_plain_file_system() {
+    needs!(root, bpf, program("cc"));
+    for (when, answer, doubtful) in [("now", "", "FOWNER|DAC_OVERRIDE"), ("then", "FOWNER", "")] {
+        let trap = Trap::new("times", &[when, "o/f"]).prepare(|folder| {
+            Overlay::mount(folder, |lower| file(&lower.join("f"), OTHER, OTHER, 0o666))
+        });
+        let Some(seen) = trap.trace() else { return };
+        seen.is(answer, doubtful);
+        trap.proves(answer);
+    }
+}
