@@ -94,6 +94,8 @@ mod tests {
             ("chown_common.isra.0", "chown_common"),
             ("do_execveat_common.constprop.0.isra.0", "do_execveat_common"),
             ("generic_permission.part.0", "generic_permission"),
+            ("setattr_prepare.llvm.1234567890", "setattr_prepare"),
+            ("io_uring_setup.cold.isra.0", "io_uring_setup"),
             ("__pfx_generic_permission", "generic_permission"),
             ("sk_setsockopt.cold", "sk_setsockopt"),
             ("ovl_permission+0x44/0x120 [overlay]", "ovl_permission"),
