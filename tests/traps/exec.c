@@ -1,5 +1,5 @@
-/* Executes another program: execve|vfork|fork|thread|memfd PROGRAM WORD…, by itself, in a child, from a
- * thread that is not the first, or a copy of it in memory, as runc executes itself. */
+/* Executes another program: execve|vfork|fork|thread|memfd|seteuid PROGRAM WORD…, by itself, in a child, from
+ * a thread that is not the first, a copy of it in memory as runc executes itself, or as user 1000 in effect. */
 #include "trap.h"
 #include <pthread.h>
 #include <sys/mman.h>
@@ -20,7 +20,9 @@ int main(int argc, char **argv)
 	pid_t child;
 
 	HOLDS(argc > 2);
-	if (is(how, "execve"))
+	if (is(how, "seteuid"))
+		MUST(seteuid(1000));
+	if (is(how, "execve") || is(how, "seteuid"))
 		execute(argv + 2);
 	if (is(how, "memfd")) {
 		int from = MUST(open(argv[2], O_RDONLY)), copy = MUST(memfd_create("copy", 0));

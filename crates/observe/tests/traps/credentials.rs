@@ -147,6 +147,16 @@ fn taking_the_ids_one_has_takes_nothing() {
     trap.proves("SETGID");
 }
 
+/// It looks as if the container had never had it: its bounding set at the start tells.
+#[test]
+fn what_is_dropped_from_the_bounding_set_is_no_need() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("bounding", &["chown"]).prepare(of_root("f"));
+    let Some(seen) = trap.trace() else { return };
+    seen.is("SETPCAP", "").dismisses(Capability::CHOWN, Dismissal::GivenUp);
+    trap.proves("SETPCAP");
+}
+
 /// Lowered while it is not used, it is refused meanwhile: the program gave it up itself.
 #[test]
 fn a_capability_that_is_kept_and_raised_when_it_is_used() {

@@ -60,6 +60,37 @@ fn what_a_file_capability_gives_is_a_need() {
     }
 }
 
+/// With the effective bit, `execve` fails unless all of the file's permitted set is to be had
+/// (`bprm_caps_from_vfs_caps`), whatever the program then uses. The kernel asks no question there.
+#[test]
+fn a_file_s_whole_permitted_set_is_a_need() {
+    needs!(root, bpf, program("cc"), program("setcap"));
+    const FILE: &str = "cap_net_raw,cap_net_admin+ep";
+    let child = user_executes("execve", "raw_socket", 0o755, FILE);
+    // The target's first program is one itself.
+    let first = Trap::new("raw_socket", &[])
+        .user(USER)
+        .prepare(|folder| installed("raw_socket", &folder.join("raw_socket"), 0o755, FILE));
+    for trap in [child, first] {
+        let Some(seen) = trap.trace() else { return };
+        seen.is("NET_ADMIN NET_RAW", "");
+        trap.proves("NET_ADMIN NET_RAW");
+    }
+}
+
+/// Without the effective bit it is executed whatever there is to be had, and raises what it uses itself.
+#[test]
+fn of_a_file_s_permitted_set_what_is_used_is_a_need() {
+    needs!(root, bpf, program("cc"), program("setcap"));
+    let trap = Trap::new("raw_socket", &["raise"]).user(USER).prepare(|folder| {
+        let file = folder.join("raw_socket");
+        installed("raw_socket", &file, 0o755, "cap_net_raw,cap_net_admin+p");
+    });
+    let Some(seen) = trap.trace() else { return };
+    seen.is("NET_RAW", "");
+    trap.proves("NET_RAW");
+}
+
 /// A program that gains nothing, and one that may not gain: no capability of the container's would
 /// change that.
 #[test]
