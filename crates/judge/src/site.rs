@@ -67,6 +67,12 @@ impl Site {
         Self { frames }
     }
 
+    /// These functions, innermost first.
+    #[cfg(test)]
+    pub(crate) fn named(frames: &[&str]) -> Self {
+        Self { frames: frames.iter().map(|name| (*name).to_owned()).collect() }
+    }
+
     /// The function that asked; `None` when there was no stack.
     pub(crate) fn innermost(&self) -> Option<&str> {
         self.frames.first().map(String::as_str)

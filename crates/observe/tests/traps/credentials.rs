@@ -7,7 +7,7 @@ use judge::Dismissal;
 use testkit::needs;
 
 use crate::files::file;
-use crate::support::Trap;
+use crate::support::{Trap, set};
 
 fn of_root(name: &'static str) -> impl Fn(&Path) + 'static {
     move |folder| file(&folder.join(name), 0, 0, 0o644)
@@ -155,6 +155,25 @@ fn what_is_dropped_from_the_bounding_set_is_no_need() {
     let Some(seen) = trap.trace() else { return };
     seen.is("SETPCAP", "").dismisses(Capability::CHOWN, Dismissal::GivenUp);
     trap.proves("SETPCAP");
+}
+
+/// The machine's own su, with whatever its PAM asks: pam_systemd a larger socket buffer, libaudit to send
+/// a message, pam_limits other limits, and none of them minds a refusal.
+#[test]
+fn su_of_this_machine_takes_two() {
+    needs!(root, bpf, program("cc"), program("su"));
+    let su = ["execve", "/usr/bin/su", "nobody", "-s", "/bin/sh", "-c", "true"];
+    let trap = Trap::new("exec", &su);
+    let Some(seen) = trap.trace() else { return };
+    let solution = seen.observed.judgement.solution();
+    assert_eq!(solution.needed, set("SETGID SETUID"));
+    // Whether a limit is to be raised depends on the limits there are.
+    let doubtful = solution.doubtful - set("SYS_RESOURCE");
+    let sessions = std::fs::read_to_string("/etc/pam.d/common-session").unwrap_or_default();
+    let by_systemd =
+        sessions.lines().any(|line| !line.starts_with('#') && line.contains("pam_systemd"));
+    assert_eq!(doubtful, set(if by_systemd { "AUDIT_WRITE NET_ADMIN" } else { "AUDIT_WRITE" }));
+    trap.proves("SETGID SETUID");
 }
 
 /// Lowered while it is not used, it is refused meanwhile: the program gave it up itself.
