@@ -37,7 +37,6 @@ enum Command {
     /// Show, merge and compare profiles
     Profile(commands::profile::Args),
     /// Watch a program or a container and say which capabilities it uses, and for what
-    #[cfg(target_os = "linux")]
     Trace(commands::trace::Args),
     /// Run a command with exactly the capability sets asked for
     #[cfg(target_os = "linux")]
@@ -73,7 +72,6 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(args, &ui),
         Command::Fix(args) => commands::fix::run(args, &ui),
         Command::Profile(args) => commands::profile::run(args, &ui),
-        #[cfg(target_os = "linux")]
         Command::Trace(args) => commands::trace::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Run(args) => commands::run::run(args, &ui),
