@@ -12,6 +12,7 @@ mod role;
 mod site;
 mod table;
 mod twins;
+pub mod why;
 mod words;
 
 pub use judgement::{Dismissal, Dismissed, Judgement, Need, UnknownSite, judge, judge_with};

@@ -49,7 +49,7 @@ struct Row {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Equals {
+pub(crate) struct Equals {
     /// Which, from 0.
     index: usize,
     /// The bits that count; all 32 if not said.
@@ -57,6 +57,12 @@ struct Equals {
     mask: u64,
     /// Their value.
     equals: u64,
+}
+
+impl Equals {
+    pub(crate) fn holds(&self, syscall: &Syscall) -> bool {
+        syscall.arguments.get(self.index).is_some_and(|value| value & self.mask == self.equals)
+    }
 }
 
 /// The bits of an `int` argument: what is above them in the register is noise.
@@ -95,10 +101,7 @@ impl Row {
         self.capability.contains(&observation.capability)
             && (self.syscall.is_empty()
                 || name.is_some_and(|n| self.syscall.iter().any(|s| is_call(n, s))))
-            && self.arguments.iter().all(|a| {
-                let given = syscall.and_then(|s| s.arguments.get(a.index));
-                given.is_some_and(|value| value & a.mask == a.equals)
-            })
+            && self.arguments.iter().all(|a| syscall.is_some_and(|s| a.holds(s)))
             && (!self.at_start || at_start)
             && (!self.privileged_port || facts.port.is_some_and(|p| p < 1024))
             && (self.below.is_empty()
