@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{Call, Cause, End, Finding, Kind, Lack, Likelihood, error};
 use crate::judgement::printable;
-use crate::remedy::Equals;
+use crate::remedy::{self, Equals};
 use crate::table::is_call;
 use crate::{role, words};
 
@@ -193,9 +193,10 @@ pub(super) fn of(recording: &Recording, explained: &BTreeSet<usize>, end: End) -
 fn finding(recording: &Recording, call: &Syscall, returned: &str) -> Option<(Key, Finding)> {
     let openers = if returned == "EPERM" { openers(recording, call) } else { Vec::new() };
     if !openers.is_empty() {
+        let remedies = openers.iter().flat_map(|c| remedy::of_call(*c, call)).collect();
         let cause = Cause::Capability { any_of: openers.clone(), lack: Lack::Seccomp };
-        let finding =
-            Finding { cause, likelihood: Likelihood::Likely, calls: vec![], remedies: vec![] };
+        let calls = Vec::new();
+        let finding = Finding { cause, likelihood: Likelihood::Likely, calls, remedies };
         return Some((Key::Opener(openers), finding));
     }
     let answer = answer(call, returned, None).filter(|answer| answer.kind != Kind::Noise)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use caps::{CapSet, Capability};
 use record::observation::{Failure, NamespaceRelation, Observation, Process, Recording, Syscall};
-use record::requirement::Remedy;
+use record::requirement::{Place, Remedy};
 
 use super::elsewhere::{self, Refusing};
 use super::{Call, Cause, Finding, Lack, Likelihood, error};
@@ -267,7 +267,11 @@ fn group(
         }
         match &why {
             Some(answer) => group.remedies.extend(answer.look.iter().cloned()),
-            None => group.remedies.extend(remedy::of(recording, o)),
+            None => {
+                // What leaves the capability out and mends nothing is no remedy here.
+                let remedies = remedy::of(recording, o).into_iter();
+                group.remedies.extend(remedies.filter(|remedy| remedy.place != Place::Nothing));
+            }
         }
         group.why = group.why.take().or(why);
     }
@@ -300,6 +304,22 @@ fn join(calls: &mut Vec<Call>, call: Call) {
     }
 }
 
+/// How to do with no_new_privs, or without.
+fn escalation(program: &str) -> Vec<Remedy> {
+    vec![
+        Remedy {
+            place: Place::Manifest,
+            how: format!("run as the user that the work takes (securityContext.runAsUser), and do without {program}"),
+            why: "who has the right already needs no set-uid program to gain it".to_owned(),
+        },
+        Remedy {
+            place: Place::Manifest,
+            how: "take allowPrivilegeEscalation: false out (outside of Kubernetes: --security-opt no-new-privileges)".to_owned(),
+            why: "it sets no_new_privs, with which execve ignores the set-uid and set-gid bits and file capabilities, prctl(2)".to_owned(),
+        },
+    ]
+}
+
 impl Growing {
     fn finding(mut self, key: Key) -> Finding {
         // Within a place the table's order stands: the gentlest first.
@@ -315,6 +335,7 @@ impl Growing {
         let (cause, likelihood) = match key {
             Key::Capability(any_of, lack) => (Cause::Capability { any_of, lack }, sure),
             Key::NoNewPrivileges(program, set_id) => {
+                remedies = escalation(&program);
                 let likelihood =
                     if self.calls.is_empty() { Likelihood::Likely } else { Likelihood::Sure };
                 let cause = Cause::NoNewPrivileges { program, set_id, refused: self.refused };
