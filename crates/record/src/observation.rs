@@ -51,11 +51,14 @@ pub struct Recording {
 
 impl Recording {
     /// What these processes did, as a recording of its own: one container out of many. Losses are
-    /// of the whole, so they stay.
+    /// of the whole, so they stay; so is what was counted after it was settled, and that goes.
     #[must_use]
     pub fn of_processes(&self, keep: impl Fn(&Process) -> bool) -> Self {
         let mut part = self.clone();
         part.processes.retain(|_, process| keep(process));
+        part.start_seen = !part.processes.values().any(|process| process.running);
+        part.exit = part.processes.values().next().and_then(|first| first.exit);
+        part.settled.clear();
         let kept = |number: &u32| part.processes.contains_key(number);
         part.observations.retain(|o| kept(&o.process));
         part.failures.retain(|f| kept(&f.process));
@@ -229,6 +232,15 @@ pub struct Process {
     /// The cgroup it ran in, below the root of the unified hierarchy: `/a/b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
+    /// Whether it was running before the watch began.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub running: bool,
+    /// How one of them ended, if one did while watched: one that failed, if any did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+    /// When that was, nanoseconds since the start of the recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ns: Option<u64>,
 }
 
 /// Which kind of task made a check.
@@ -257,16 +269,19 @@ impl Task {
     }
 }
 
-/// The relation of the user namespace a check was made against to the target's own.
+/// What answers a check, seen from the target's own user namespace: as `cap_capable_helper` of
+/// `security/commoncap.c` goes up from the namespace that is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum NamespaceRelation {
-    /// The target's own user namespace: what its capability sets answer for.
+    /// The capability sets that the target has in its own user namespace; also for a namespace
+    /// below it that somebody else owns.
     Own,
-    /// A namespace below it, made by the target itself: its sets need nothing for it.
+    /// A namespace below it that the target made itself: what it has there answers, or that it is
+    /// the owner; its own sets need nothing for it.
     Inner,
-    /// A namespace above it (a container with a user namespace asking the host's): no capability
-    /// of the container can grant it.
+    /// Neither: a namespace above it (a container with a user namespace asking the host's), or one
+    /// beside. No capability of the target can grant it.
     Outer,
 }
 

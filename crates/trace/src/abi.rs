@@ -10,6 +10,12 @@ pub const STACK_DEPTH: usize = 28;
 pub const TEXT_SIZE: usize = 128;
 /// `PATH_SIZE`.
 pub const PATH_SIZE: usize = 512;
+/// `CGROUP_SIZE`.
+pub const CGROUP_SIZE: usize = 384;
+/// `KINDS`: capability, relation and the two low flags.
+pub const KINDS: usize = 64 * 12;
+/// `KINDS_ROOM`.
+pub const KINDS_ROOM: usize = 1024;
 /// `COMM_SIZE`, the kernel's `TASK_COMM_LEN`.
 pub const COMM_SIZE: usize = 16;
 /// `NAME_SIZE`.
@@ -43,6 +49,16 @@ pub const COMPAT: u8 = 1 << 3;
 pub const NO_AUDIT: u8 = 1 << 4;
 /// `key.flags`.
 pub const AUDIT_KNOWN: u8 = 1 << 5;
+/// `key.task`.
+pub const TASK_IO_WORKER: u8 = 1;
+/// `key.task`.
+pub const TASK_USER_WORKER: u8 = 2;
+/// `key.task`.
+pub const TASK_KERNEL_THREAD: u8 = 3;
+/// `shape.flags`: the address is that of somebody who is asked.
+pub const SHAPE_ASKS: u32 = 1;
+/// `shape.flags`: EAGAIN tells of a limit.
+pub const SHAPE_LIMITED: u32 = 1 << 1;
 /// `tally.text_kind`.
 pub const TEXT_PATH: u32 = 1;
 /// `tally.text_kind`.
@@ -80,7 +96,8 @@ plain! {
         pub user_namespace: u32,
         pub results: u32,
         pub first_process: u32,
-        pub unused: u32,
+        pub failures: u32,
+        pub stack_mask: u64,
     }
 
     /// What the programs tell user space, beside their maps.
@@ -91,12 +108,12 @@ plain! {
         pub lost_evidence: u64,
         pub started_ns: u64,
         pub ended_ns: u64,
-        pub user_namespace: u32,
         pub first_process: u32,
         pub exit_code: u32,
-        pub unused: u32,
         pub pending: u32,
         pub refused: u32,
+        pub kinds: u32,
+        pub unused: u32,
     }
 
     /// A process that is followed.
@@ -104,13 +121,18 @@ plain! {
         pub image: u32,
         pub state: u32,
         pub file: u64,
+        pub user_namespace: u32,
+        pub unused: u32,
     }
 
     /// What makes processes one image.
     pub struct ImageKey {
         pub file: u64,
         pub parent_file: u64,
+        pub cgroup: u64,
         pub comm: [u8; COMM_SIZE],
+        pub no_new_privs: u32,
+        pub unused: u32,
     }
 
     /// A program image.
@@ -122,9 +144,21 @@ plain! {
         pub parent_pid: u32,
         pub uid: u32,
         pub path_size: u32,
-        pub unused: u32,
+        pub cgroup_size: u32,
+        pub mode: u32,
+        pub owner: u32,
+        pub group: u32,
+        pub no_new_privs: u32,
         pub comm: [u8; COMM_SIZE],
         pub path: [u8; PATH_SIZE],
+        pub cgroup: [u8; CGROUP_SIZE],
+    }
+
+    /// How a process of an image ended.
+    pub struct Exit {
+        pub ended_ns: u64,
+        pub code: u32,
+        pub unused: u32,
     }
 
     /// What makes checks one observation.
@@ -137,8 +171,8 @@ plain! {
         pub capability: u8,
         pub flags: u8,
         pub relation: u8,
-        pub unused: u8,
-        pub unused2: u32,
+        pub task: u8,
+        pub unused: u32,
     }
 
     /// How often, when, and the evidence of the first.
@@ -153,6 +187,16 @@ plain! {
         pub text_size: u32,
         pub waits: u32,
         pub text: [u8; TEXT_SIZE],
+    }
+
+    /// A call that failed, or that asked a process outside of the target.
+    pub struct CallKey {
+        pub text: u64,
+        pub result: i64,
+        pub image: u32,
+        pub syscall: i32,
+        pub flags: u32,
+        pub unused: u32,
     }
 
     /// A kernel stack: return addresses, innermost first.
@@ -180,6 +224,7 @@ plain! {
         pub address_size: u8,
         pub decides: u8,
         pub mask: u32,
+        pub flags: u32,
     }
 }
 
@@ -189,7 +234,7 @@ mod tests {
 
     #[test]
     fn no_struct_has_padding() {
-        assert_eq!(SIZES.len(), 11);
+        assert_eq!(SIZES.len(), 13);
         for (name, size, fields) in SIZES {
             assert_eq!(size, fields, "{name}");
         }

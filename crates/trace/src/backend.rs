@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint};
@@ -12,6 +12,7 @@ use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use caps::{CapSet, Capability};
 
 use crate::error::TraceError;
+use crate::options::Rooms;
 
 /// Where the kernel's type information is.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -41,6 +42,14 @@ impl Backend {
         match self {
             Self::TpBtf => "tp_btf",
             Self::RawTp => "raw_tp",
+        }
+    }
+
+    /// The BPF program that sees the checks.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::TpBtf => "check_tp_btf",
+            Self::RawTp => "check_raw_tp",
         }
     }
 }
@@ -87,7 +96,7 @@ pub enum Unavailable {
 pub fn probe() -> Result<Vec<Attempt>, TraceError> {
     check_privilege()?;
     let btf = read_btf()?;
-    let mut ebpf = load_object(&btf, None)?;
+    let mut ebpf = load_object(&btf, &Rooms::default())?;
     Ok(Backend::ALL
         .into_iter()
         .map(|backend| Attempt { backend, outcome: attach(backend, &mut ebpf, &btf) })
@@ -127,11 +136,11 @@ pub(crate) fn read_btf() -> Result<Btf, TraceError> {
 }
 
 /// Makes the maps and relocates the programs; none is loaded yet.
-pub(crate) fn load_object(btf: &Btf, room: Option<u32>) -> Result<Ebpf, TraceError> {
+pub(crate) fn load_object(btf: &Btf, rooms: &Rooms) -> Result<Ebpf, TraceError> {
     let object = OBJECT.ok_or(TraceError::Architecture { architecture: std::env::consts::ARCH })?;
     let mut loader = EbpfLoader::new();
-    if let Some(room) = room {
-        loader.map_max_entries("tallies", room.max(1));
+    for (map, room) in rooms.maps() {
+        loader.map_max_entries(map, room);
     }
     loader.btf(Some(btf)).load(object).map_err(TraceError::bpf("load the BPF object"))
 }
@@ -140,22 +149,27 @@ pub(crate) fn load_object(btf: &Btf, room: Option<u32>) -> Result<Ebpf, TraceErr
 pub(crate) fn attach(backend: Backend, ebpf: &mut Ebpf, btf: &Btf) -> Result<(), Unavailable> {
     let outcome = match backend {
         Backend::TpBtf => attach_tp_btf(ebpf, btf),
-        Backend::RawTp => attach_raw_tp(ebpf, "check_raw_tp", "cap_capable"),
+        Backend::RawTp => attach_raw_tp(ebpf, backend.program(), "cap_capable"),
     };
     outcome.map_err(|error| explain(&error))
 }
 
-/// The file descriptor of the program of a backend.
-pub(crate) fn check_program_fd(backend: Backend, ebpf: &mut Ebpf) -> Option<BorrowedFd<'_>> {
-    let fd = match backend {
-        Backend::TpBtf => program::<BtfTracePoint>(ebpf, "check_tp_btf").ok()?.fd(),
-        Backend::RawTp => program::<RawTracePoint>(ebpf, "check_raw_tp").ok()?.fd(),
-    };
-    fd.ok().map(|fd| fd.as_fd())
+/// How often the kernel skipped a program because it ran on that CPU already; 0 if it is not
+/// loaded. Linux 5.12 and newer count it (`bpf_prog_show_fdinfo`).
+pub(crate) fn recursion_misses(ebpf: &Ebpf, program: &str) -> u64 {
+    let fd = ebpf.program(program).and_then(|program| program.fd().ok());
+    let text = fd
+        .and_then(|fd| {
+            fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()
+        })
+        .unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 fn attach_tp_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), ProgramError> {
-    let program: &mut BtfTracePoint = program(ebpf, "check_tp_btf")?;
+    let program: &mut BtfTracePoint = program(ebpf, Backend::TpBtf.program())?;
     program.load("cap_capable", btf)?;
     program.attach()?;
     Ok(())
@@ -185,6 +199,10 @@ where
 
 fn explain(error: &ProgramError) -> Unavailable {
     let io_error = match error {
+        // The verifier says EACCES too, and then why.
+        ProgramError::LoadError { verifier_log, .. } if !verifier_log.to_string().is_empty() => {
+            return Unavailable::Failed(error.to_string());
+        }
         ProgramError::LoadError { io_error, .. } => io_error,
         ProgramError::SyscallError(error) => &error.io_error,
         ProgramError::Btf(BtfError::UnknownBtfTypeName { .. }) => {

@@ -83,6 +83,12 @@ pub(crate) fn runs_own_image(pid: u32) -> Option<bool> {
     Some(mounts.lines().any(|line| line.split(' ').next() == Some(&id)))
 }
 
+/// A process's `comm`; `None` if it is gone.
+pub(crate) fn comm(pid: u32) -> Option<String> {
+    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(comm.trim_end().to_owned())
+}
+
 /// What a process runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
@@ -91,6 +97,12 @@ pub(crate) struct Image {
     pub comm: String,
     pub exe: Option<String>,
     pub uid: Option<u32>,
+    pub no_new_privs: bool,
+    pub cgroup: Option<String>,
+    /// The file's mode, owner and group.
+    pub mode: u32,
+    pub owner: u32,
+    pub group: u32,
     /// The program file as a number, as `bpf/image.h` makes it.
     pub file: u64,
 }
@@ -98,7 +110,8 @@ pub(crate) struct Image {
 /// Reads it; `None` if the process is gone.
 pub(crate) fn image(pid: u32) -> Option<Image> {
     let process = Procfs::new().process(pid).ok()??;
-    let file = fs::metadata(format!("/proc/{pid}/exe")).map_or(0, |file| {
+    let metadata = fs::metadata(format!("/proc/{pid}/exe")).ok();
+    let file = metadata.as_ref().map_or(0, |file| {
         let device = file.dev();
         // MKDEV() of include/linux/kdev_t.h.
         let device =
@@ -111,6 +124,11 @@ pub(crate) fn image(pid: u32) -> Option<Image> {
         comm: process.comm,
         exe: process.exe.map(|exe| exe.to_string_lossy().into_owned()),
         uid: Some(process.uids.effective),
+        no_new_privs: process.no_new_privs,
+        cgroup: process.cgroups.unified().map(str::to_owned),
+        mode: metadata.as_ref().map_or(0, MetadataExt::mode),
+        owner: metadata.as_ref().map_or(0, MetadataExt::uid),
+        group: metadata.as_ref().map_or(0, MetadataExt::gid),
         file,
     })
 }

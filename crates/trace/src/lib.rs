@@ -20,6 +20,8 @@ mod address;
 pub mod backend;
 mod error;
 mod existing;
+mod kernel;
+mod options;
 mod recording;
 mod scope;
 mod syscalls;
@@ -28,7 +30,8 @@ mod tracer;
 
 pub use backend::{Attempt, Backend, Unavailable, missing_privilege, probe};
 pub use error::TraceError;
+pub use options::{Options, Results, Rooms};
 pub use scope::Scope;
 pub use syscalls::{deciding_argument, name as syscall_name};
 pub use target::{FindError, ParseTargetError, TargetName};
-pub use tracer::{Options, Progress, Results, Tracer};
+pub use tracer::{Progress, Tracer};

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use caps::Capability;
 use record::observation::{
-    Exit, Lost, Machine, NamespaceRelation, Observation, Process, RECORDING_VERSION, Recording,
-    Syscall, Target, Task,
+    Exit, Failure, Helper, Lost, Machine, NamespaceRelation, Observation, Process,
+    RECORDING_VERSION, Recording, Settled, Syscall, Target, Task,
 };
 
 use crate::abi::{self, State, Tally};
 use crate::backend::Backend;
 use crate::existing;
+use crate::kernel::Missed;
 use crate::{address, syscalls};
 
 /// What the maps held when they were read.
@@ -18,13 +19,17 @@ use crate::{address, syscalls};
 pub(crate) struct Maps {
     pub state: State,
     pub tallies: Vec<(abi::Key, Tally)>,
+    pub failures: Vec<(abi::CallKey, Tally)>,
+    pub helpers: Vec<(abi::CallKey, Tally)>,
     pub images: Vec<abi::Image>,
+    /// By the image's number.
+    pub exits: HashMap<u32, abi::Exit>,
     pub stacks: HashMap<u64, abi::Stack>,
     pub symbols: HashMap<u64, abi::Symbol>,
-    /// By the index of `total()` in `bpf/check.h`.
+    /// By the index of `kind_of()` in `bpf/check.h`; read only if something was lost.
     pub totals: Vec<u64>,
     /// Runs of the programs that the kernel skipped (`recursion_misses`).
-    pub missed: u64,
+    pub missed: Missed,
     /// How many of the target's processes run.
     pub living: u32,
 }
@@ -41,6 +46,7 @@ pub(crate) struct Frame<'a> {
     pub until: u64,
     /// Processes that were there before, by image number.
     pub existing: &'a HashMap<u32, existing::Image>,
+    pub settled: &'a BTreeMap<Capability, Settled>,
 }
 
 /// The process of what could not be attributed.
@@ -58,16 +64,16 @@ pub(crate) fn build(maps: &Maps, frame: &Frame<'_>) -> Recording {
         exit: exit(&maps.state),
         still_running: maps.living,
         lost: Lost {
-            checks: maps.state.lost_checks + maps.missed,
-            stacks: maps.state.lost_stacks,
-            processes: maps.state.lost_processes,
-            evidence: maps.state.lost_evidence,
+            checks: maps.state.lost_checks + maps.missed.checks,
+            stacks: maps.state.lost_stacks + nameless(maps),
+            processes: maps.state.lost_processes + maps.missed.processes,
+            evidence: maps.state.lost_evidence + maps.missed.returns,
         },
         processes,
         observations: Vec::new(),
-        settled: Vec::new(),
-        failures: Vec::new(),
-        helpers: Vec::new(),
+        settled: frame.settled.values().filter(|s| s.count > 0).copied().collect(),
+        failures: failures(maps, &numbers, frame),
+        helpers: helpers(maps, &numbers),
     };
     let mut merged: BTreeMap<Identity, Observation> = BTreeMap::new();
     for (key, tally) in &maps.tallies {
@@ -84,7 +90,8 @@ pub(crate) fn build(maps: &Maps, frame: &Frame<'_>) -> Recording {
     recording.observations = merged.into_values().collect();
     recording.observations.extend(unattributed(maps, frame));
     recording.observations.sort_by_key(|o| o.first_ns);
-    if recording.observations.iter().any(|o| o.process == UNKNOWN) {
+    let strangers = recording.observations.iter().map(|o| o.process);
+    if strangers.chain(recording.failures.iter().map(|f| f.process)).any(|p| p == UNKNOWN) {
         let unknown = Process { comm: "?".to_owned(), ..Process::default() };
         recording.processes.insert(UNKNOWN, unknown);
     }
@@ -100,12 +107,16 @@ fn machine(backend: Backend) -> Machine {
     }
 }
 
-/// A status as wait4(2) gives it.
 pub(crate) fn exit(state: &State) -> Option<Exit> {
-    (state.ended_ns != 0).then_some(match state.exit_code & 0x7f {
-        0 => Exit::Code((state.exit_code >> 8 & 0xff) as i32),
+    (state.ended_ns != 0).then(|| status(state.exit_code))
+}
+
+/// A status as wait4(2) gives it.
+fn status(code: u32) -> Exit {
+    match code & 0x7f {
+        0 => Exit::Code((code >> 8 & 0xff) as i32),
         signal => Exit::Signal(signal as i32),
-    })
+    }
 }
 
 /// The processes by a small number in the order of their first `execve`, and the small number of
@@ -118,7 +129,13 @@ fn processes(maps: &Maps, frame: &Frame<'_>) -> (BTreeMap<u32, Process>, HashMap
             comm: image.comm.clone(),
             exe: image.exe.clone(),
             uid: image.uid,
-            ..Process::default()
+            no_new_privs: Some(image.no_new_privs),
+            set_uid: set_uid(image.mode, image.owner),
+            set_gid: set_gid(image.mode, image.group),
+            cgroup: image.cgroup.clone(),
+            running: true,
+            exit: None,
+            ended_ns: None,
         };
         (0, *id, process)
     });
@@ -127,13 +144,25 @@ fn processes(maps: &Maps, frame: &Frame<'_>) -> (BTreeMap<u32, Process>, HashMap
             pid: image.pid,
             parent: Some(image.parent_pid).filter(|pid| *pid != 0),
             comm: text(&image.comm),
-            exe: path(image),
+            exe: path(image.path.get(..image.path_size as usize)).filter(|path| path != "/"),
             uid: Some(image.uid),
-            ..Process::default()
+            no_new_privs: Some(image.no_new_privs != 0),
+            set_uid: set_uid(image.mode, image.owner),
+            set_gid: set_gid(image.mode, image.group),
+            cgroup: path(image.cgroup.get(..image.cgroup_size as usize)),
+            running: false,
+            exit: None,
+            ended_ns: None,
         };
         (image.first_ns, image.id, process)
     });
     let mut all: Vec<(u64, u32, Process)> = known.chain(seen).collect();
+    for (_, id, process) in &mut all {
+        if let Some(exit) = maps.exits.get(id) {
+            process.exit = Some(status(exit.code));
+            process.ended_ns = Some(exit.ended_ns.saturating_sub(frame.since));
+        }
+    }
     all.sort_by_key(|(first, id, _)| (*first, *id));
     let mut processes = BTreeMap::new();
     let mut numbers = HashMap::new();
@@ -144,13 +173,25 @@ fn processes(maps: &Maps, frame: &Frame<'_>) -> (BTreeMap<u32, Process>, HashMap
     (processes, numbers)
 }
 
-/// The program's path: its names came innermost first, each with its NUL.
-fn path(image: &abi::Image) -> Option<String> {
-    let bytes = image.path.get(..image.path_size as usize)?;
-    let mut names: Vec<_> = bytes.split(|b| *b == 0).filter(|name| !name.is_empty()).collect();
+/// `S_ISUID`, inode(7): the file's owner.
+fn set_uid(mode: u32, owner: u32) -> Option<u32> {
+    (mode & 0o4000 != 0).then_some(owner)
+}
+
+/// `S_ISGID` of a file that its group may execute, inode(7): the file's group.
+fn set_gid(mode: u32, group: u32) -> Option<u32> {
+    (mode & 0o2010 == 0o2010).then_some(group)
+}
+
+/// A path whose names come innermost first, each with its NUL; `None` if it was too long.
+fn path(names: Option<&[u8]>) -> Option<String> {
+    let mut names: Vec<_> = names?.split(|b| *b == 0).filter(|name| !name.is_empty()).collect();
     names.reverse();
+    if names.is_empty() {
+        return Some("/".to_owned());
+    }
     let join = |path: String, name: &&[u8]| path + "/" + &String::from_utf8_lossy(name);
-    (!names.is_empty()).then(|| names.iter().fold(String::new(), join))
+    Some(names.iter().fold(String::new(), join))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -174,8 +215,8 @@ fn observation(
         uid: Some(key.uid),
         in_bounding: Some(has(abi::IN_BOUNDING)),
         no_audit: has(abi::AUDIT_KNOWN).then(|| has(abi::NO_AUDIT)),
-        task: Task::Program,
-        syscall: u32::try_from(key.syscall).ok().map(|number| syscall(number, key, tally)),
+        task: task(key.task),
+        syscall: u32::try_from(key.syscall).ok().map(|number| syscall(number, key.flags, tally)),
         stack: stack(key.stack, maps),
         process: numbers.get(&key.image).copied().unwrap_or(UNKNOWN),
         count: tally.count,
@@ -193,8 +234,64 @@ fn relation(number: u8) -> NamespaceRelation {
     }
 }
 
-fn syscall(number: u32, key: &abi::Key, tally: &Tally) -> Syscall {
-    let compat = key.flags & abi::COMPAT != 0;
+fn task(number: u8) -> Task {
+    match number {
+        abi::TASK_IO_WORKER => Task::IoWorker,
+        abi::TASK_USER_WORKER => Task::UserWorker,
+        abi::TASK_KERNEL_THREAD => Task::KernelThread,
+        _ => Task::Program,
+    }
+}
+
+/// Calls that failed, the earliest first.
+fn failures(maps: &Maps, numbers: &HashMap<u32, u32>, frame: &Frame<'_>) -> Vec<Failure> {
+    let failure = |(key, tally): &(abi::CallKey, Tally)| {
+        Some(Failure {
+            process: numbers.get(&key.image).copied().unwrap_or(UNKNOWN),
+            syscall: syscall(u32::try_from(key.syscall).ok()?, key.flags as u8, tally),
+            result: key.result,
+            count: tally.count,
+            first_ns: tally.first_ns.saturating_sub(frame.since),
+            last_ns: tally.last_ns.saturating_sub(frame.since),
+        })
+    };
+    let mut failures: Vec<Failure> = maps.failures.iter().filter_map(failure).collect();
+    failures.sort_by_key(|f| f.first_ns);
+    failures
+}
+
+/// Processes outside of the target that were asked.
+fn helpers(maps: &Maps, numbers: &HashMap<u32, u32>) -> Vec<Helper> {
+    let helper = |(key, tally): &(abi::CallKey, Tally)| {
+        let number = u32::try_from(key.syscall).ok()?;
+        let pid = u32::try_from(key.result).ok().filter(|pid| *pid != 0);
+        Some(Helper {
+            process: *numbers.get(&key.image)?,
+            address: syscall(number, key.flags as u8, tally).address,
+            pid,
+            comm: pid.and_then(existing::comm),
+            count: tally.count,
+        })
+    };
+    let mut helpers: Vec<Helper> = maps.helpers.iter().filter_map(helper).collect();
+    helpers.sort();
+    helpers
+}
+
+/// Checks whose stack is there, with a function in it whose name found no room.
+fn nameless(maps: &Maps) -> u64 {
+    let nameless = |stack: &abi::Stack| {
+        let depth = (stack.depth as usize).min(stack.frames.len());
+        stack.frames[..depth].iter().any(|address| !maps.symbols.contains_key(address))
+    };
+    let without: HashMap<u64, bool> =
+        maps.stacks.iter().map(|(id, stack)| (*id, nameless(stack))).collect();
+    let checks = maps.tallies.iter().filter(|(key, _)| without.get(&key.stack) == Some(&true));
+    checks.map(|(_, tally)| tally.count).sum()
+}
+
+fn syscall(number: u32, flags: u8, tally: &Tally) -> Syscall {
+    let compat = flags & abi::COMPAT != 0;
     let text = tally.text.get(..tally.text_size as usize).unwrap_or_default();
     Syscall {
         number,

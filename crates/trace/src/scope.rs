@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use record::observation::Target;
 use rustix::fs::CWD;
 use sys::cgroup::{Layout, Mount};
+use sys::namespace::INITIAL_PID_NAMESPACE;
 use sys::procfs::Procfs;
 
-use crate::abi;
+use crate::abi::{self, Config};
 use crate::error::TraceError;
+use crate::options::Options;
 
 /// The inode of the initial cgroup namespace: `PROC_CGROUP_INIT_INO`, `include/linux/proc_ns.h`.
 const INITIAL_CGROUP_NAMESPACE: u64 = 0xEFFF_FFFB;
@@ -107,6 +109,67 @@ impl Scope {
             *entry = Entry::OwnImage(own_mount_namespace());
         }
         Ok(scope)
+    }
+
+    /// Every container of this machine that starts from now on, from its entrypoint's `execve`, and
+    /// what runs in those that are there: whatever is executed in a mount namespace that is not
+    /// this process's own, and is not the runtime's own init. Which container it was,
+    /// [`record::observation::Process::cgroup`] tells.
+    ///
+    /// # Errors
+    /// As [`Scope::cgroup`].
+    pub fn containers() -> Result<Self, TraceError> {
+        let mut scope = Self::cgroup("/")?;
+        if let Place::Cgroup { entry, .. } = &mut scope.place {
+            *entry = Entry::OwnImage(own_mount_namespace());
+        }
+        Ok(scope)
+    }
+
+    /// What the kernel side is told.
+    ///
+    /// # Errors
+    /// [`TraceError::PidNamespace`], [`TraceError::NoProcess`], and what the file system says.
+    pub(crate) fn configure(&self, options: &Options) -> Result<Config, TraceError> {
+        let procfs = Procfs::new();
+        let user_namespace = |pid| {
+            procfs.namespaces(pid).user.and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0)
+        };
+        let mut config = Config {
+            mode: abi::MODE_TREE,
+            entry: abi::ENTRY_ANY,
+            cgroup: 0,
+            cgroup_level: 0,
+            mount_namespace: 0,
+            user_namespace: 0,
+            results: 0,
+            first_process: 0,
+            failures: options.failures.into(),
+            stack_mask: options.rooms.stack_mask(),
+        };
+        match &self.place {
+            Place::Tree { pid, .. } => {
+                let own = procfs.namespaces(std::process::id()).pid;
+                if own.is_some_and(|own| own != INITIAL_PID_NAMESPACE) {
+                    return Err(TraceError::PidNamespace);
+                }
+                if !procfs.folder(*pid).exists() {
+                    return Err(TraceError::NoProcess { pid: *pid });
+                }
+                config.first_process = *pid;
+                config.user_namespace = user_namespace(*pid);
+            }
+            Place::Cgroup { folder, level, entry, first } => {
+                config.mode = abi::MODE_CGROUP;
+                config.cgroup = sys::cgroup::id(folder)
+                    .map_err(TraceError::io(format!("look at {}", folder.display())))?;
+                config.cgroup_level = *level;
+                (config.entry, config.mount_namespace) = Entry::to_config(*entry);
+                config.first_process = first.unwrap_or(0);
+                config.user_namespace = first.map_or(0, user_namespace);
+            }
+        }
+        Ok(config)
     }
 
     /// What the recording will call it.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::abi::{SYSCALLS, Shape};
+use crate::abi::{SHAPE_ASKS, SHAPE_LIMITED, SYSCALLS, Shape};
 
 #[cfg(target_arch = "aarch64")]
 const NATIVE: &str = include_str!("../data/syscalls/aarch64.txt");
@@ -78,9 +78,24 @@ fn parse_arguments(text: &'static str) -> HashMap<&'static str, Shape> {
         .filter_map(|line| {
             let mut words = line.split(' ');
             let name = words.next()?;
-            let mut shape =
-                Shape { path: 0, address: 0, address_size: 0, decides: 0, mask: u32::MAX };
+            let mut shape = Shape {
+                path: 0,
+                address: 0,
+                address_size: 0,
+                decides: 0,
+                mask: u32::MAX,
+                flags: 0,
+            };
             for word in words {
+                let flag = match word {
+                    "asks" => SHAPE_ASKS,
+                    "limited" => SHAPE_LIMITED,
+                    _ => 0,
+                };
+                if flag != 0 {
+                    shape.flags |= flag;
+                    continue;
+                }
                 match word.split_once('=')? {
                     ("path", at) => shape.path = at.parse().ok()?,
                     ("decides", at) => shape.decides = at.parse().ok()?,

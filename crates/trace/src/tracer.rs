@@ -1,61 +1,28 @@
 //! The tracer: loads the kernel side, tells it what to watch, and reads what it saw.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::hash::Hash;
-use std::io;
-use std::os::fd::AsRawFd;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use aya::maps::{Array, HashMap as BpfMap, MapData};
 use aya::programs::raw_trace_point::RawTracePointLinkId;
-use aya::programs::{ProgramError, RawTracePoint};
-use aya::{Ebpf, Pod};
-use record::observation::{Exit, Recording};
+use caps::{CapSet, Capability};
+use record::observation::{Exit, Recording, Settled};
 use rustix::time::{ClockId, clock_gettime};
-use sys::namespace::INITIAL_PID_NAMESPACE;
 use sys::procfs::Procfs;
 
-use crate::abi::{self, Config, State};
+use crate::abi::{self, Config, KINDS_ROOM, State};
 use crate::backend::{self, Attempt, Backend};
 use crate::error::TraceError;
-use crate::recording::{self, Frame, Maps};
-use crate::scope::{Entry, Place, Scope};
-use crate::{existing, syscalls};
+use crate::existing;
+use crate::kernel::Kernel;
+use crate::options::{Options, Results};
+use crate::recording::{self, Frame};
+use crate::scope::{Place, Scope};
 
 /// How long no new kind of refused check must have been seen before the returns of system calls
 /// are no longer looked at.
 const QUIET: Duration = Duration::from_secs(5);
-/// `BPF_NOEXIST`.
-const NOEXIST: u64 = 1;
 /// Images of processes that were there before: numbers the kernel side does not give.
 const EXISTING: u32 = 1 << 31;
-
-/// How to trace.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// This backend only; else the first that works.
-    pub backend: Option<Backend>,
-    /// When the returns of refused calls are recorded.
-    pub results: Results,
-    /// How many kinds of checks are kept apart; `None` for 16384. What finds no room keeps its
-    /// capability and its count, and loses its call site ([`record::observation::Lost::checks`]).
-    pub room: Option<u32>,
-}
-
-/// When the returns of system calls with a refused check are recorded. Meanwhile every system call
-/// of the machine takes the kernel's slow path (`SYSCALL_WORK_SYSCALL_TRACEPOINT`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Results {
-    /// From the start, until five seconds have passed without a new kind of refused check; again
-    /// once there is one. Needs [`Tracer::poll`] to be called.
-    #[default]
-    WhileNew,
-    /// All the time.
-    Always,
-    /// Never.
-    Never,
-}
 
 /// How far the target has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,14 +33,15 @@ pub struct Progress {
     pub exit: Option<Exit>,
     /// Whether the returns of refused calls are being recorded.
     pub results: bool,
+    /// How many kinds of checks were seen: while it stays the same, there is nothing new to judge.
+    pub kinds: u32,
 }
 
 /// The loaded kernel side. Dropped, it leaves no program, map or link behind.
 #[derive(Debug)]
 pub struct Tracer {
-    ebpf: Ebpf,
-    backend: Backend,
-    results: Results,
+    kernel: Kernel,
+    options: Options,
     watched: Option<Watched>,
 }
 
@@ -88,6 +56,7 @@ struct Watched {
     returns: Option<RawTracePointLinkId>,
     refused: u32,
     changed: Instant,
+    settled: BTreeMap<Capability, Settled>,
 }
 
 impl Tracer {
@@ -98,17 +67,15 @@ impl Tracer {
     pub fn load(options: Options) -> Result<Self, TraceError> {
         backend::check_privilege()?;
         let btf = backend::read_btf()?;
-        let mut ebpf = backend::load_object(&btf, options.room)?;
+        let mut ebpf = backend::load_object(&btf, &options.rooms)?;
         let wanted: Vec<Backend> =
             options.backend.map_or_else(|| Backend::ALL.to_vec(), |backend| vec![backend]);
         let mut attempts = Vec::new();
         for backend in wanted {
             match backend::attach(backend, &mut ebpf, &btf) {
                 Ok(()) => {
-                    let mut tracer =
-                        Self { ebpf, backend, results: options.results, watched: None };
-                    tracer.prepare()?;
-                    return Ok(tracer);
+                    let kernel = Kernel::prepare(ebpf, backend)?;
+                    return Ok(Self { kernel, options, watched: None });
                 }
                 Err(why) => attempts.push(Attempt { backend, outcome: Err(why) }),
             }
@@ -119,7 +86,7 @@ impl Tracer {
     /// The backend in use.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        self.backend
+        self.kernel.backend()
     }
 
     /// Starts watching. When this returns, every check of the target is seen.
@@ -131,24 +98,31 @@ impl Tracer {
             return Err(TraceError::Watching);
         }
         let mut watched = Watched {
-            config: configure(&scope)?,
+            config: scope.configure(&self.options)?,
             start_seen: true,
             existing: HashMap::new(),
             since: now(),
             returns: None,
             refused: 0,
             changed: Instant::now(),
+            settled: BTreeMap::new(),
             scope,
         };
-        if self.results != Results::Never {
-            watched.returns = Some(self.attach_returns()?);
+        if self.options.results != Results::Never {
+            watched.returns = Some(self.kernel.attach_returns()?);
             watched.config.results = 1;
         }
-        self.configure(watched.config)?;
+        self.kernel.configure(watched.config)?;
         match watched.scope.place.clone() {
             Place::Tree { pid, held: true } => {
-                let process = abi::Process { image: 0, state: abi::AWAITS_EXEC, file: 0 };
-                self.insert("processes", &pid, &process)?;
+                let process = abi::Process {
+                    image: 0,
+                    state: abi::AWAITS_EXEC,
+                    file: 0,
+                    user_namespace: watched.config.user_namespace,
+                    unused: 0,
+                };
+                self.kernel.follow(pid, &process)?;
             }
             Place::Tree { pid, held: false } => {
                 watched.start_seen = false;
@@ -173,13 +147,42 @@ impl Tracer {
     /// # Errors
     /// [`TraceError::NotWatching`], and what bpf(2) says.
     pub fn poll(&mut self) -> Result<Progress, TraceError> {
-        let state = self.state()?;
+        let state = self.kernel.state()?;
         let mut watched = self.watched.take().ok_or(TraceError::NotWatching)?;
-        let adjusted = self.adjust(&mut watched, &state);
+        let adjusted =
+            self.adjust(&mut watched, &state).and_then(|()| self.count_settled(&mut watched));
         let results = watched.returns.is_some();
         self.watched = Some(watched);
         adjusted?;
-        Ok(Progress { started: state.started_ns != 0, exit: recording::exit(&state), results })
+        Ok(Progress {
+            started: state.started_ns != 0,
+            exit: recording::exit(&state),
+            results,
+            kinds: state.kinds,
+        })
+    }
+
+    /// From now on, checks of these capabilities are only counted, if they are granted, of the
+    /// target's own credentials and against its own user namespace: somebody has judged that they
+    /// are needed whatever else is seen. Capabilities of an earlier call stay settled.
+    ///
+    /// # Errors
+    /// [`TraceError::NotWatching`], and what bpf(2) says.
+    pub fn settle(&mut self, needs: CapSet) -> Result<(), TraceError> {
+        let watched = self.watched.as_mut().ok_or(TraceError::NotWatching)?;
+        let known = watched.settled.len();
+        for capability in needs.iter() {
+            let fresh = Settled { capability, count: 0, last_ns: 0 };
+            watched.settled.entry(capability).or_insert(fresh);
+        }
+        if watched.settled.len() == known {
+            return Ok(());
+        }
+        let mut kinds = [false; KINDS_ROOM];
+        for capability in watched.settled.keys() {
+            kinds[settled_kind(*capability)] = true;
+        }
+        self.kernel.settle(&kinds)
     }
 
     /// The processes of the target that run now, by their IDs on the node.
@@ -187,11 +190,7 @@ impl Tracer {
     /// # Errors
     /// What bpf(2) says.
     pub fn living(&mut self) -> Result<Vec<u32>, TraceError> {
-        Ok(self
-            .entries::<u32, abi::Process>("processes")?
-            .into_iter()
-            .map(|(pid, _)| pid)
-            .collect())
+        self.kernel.living()
     }
 
     /// What was seen so far.
@@ -199,17 +198,21 @@ impl Tracer {
     /// # Errors
     /// [`TraceError::NotWatching`], and what bpf(2) says.
     pub fn snapshot(&mut self) -> Result<Recording, TraceError> {
-        let maps = self.read()?;
-        let watched = self.watched.as_ref().ok_or(TraceError::NotWatching)?;
+        let maps = self.kernel.read()?;
+        let mut watched = self.watched.take().ok_or(TraceError::NotWatching)?;
+        let counted = self.count_settled(&mut watched);
+        let watched = self.watched.insert(watched);
+        counted?;
         Ok(recording::build(
             &maps,
             &Frame {
                 target: &watched.scope.target,
-                backend: self.backend,
+                backend: self.kernel.backend(),
                 start_seen: watched.start_seen,
                 since: watched.since,
                 until: now(),
                 existing: &watched.existing,
+                settled: &watched.settled,
             },
         ))
     }
@@ -222,60 +225,37 @@ impl Tracer {
         self.snapshot()
     }
 
-    /// Loads what every backend needs and fills the table of system calls.
-    fn prepare(&mut self) -> Result<(), TraceError> {
-        for (program, tracepoint) in [
-            ("on_fork", "sched_process_fork"),
-            ("on_exec", "sched_process_exec"),
-            ("on_exit", "sched_process_exit"),
-        ] {
-            backend::attach_raw_tp(&mut self.ebpf, program, tracepoint)
-                .map_err(TraceError::bpf(format!("attach to the tracepoint {tracepoint}")))?;
-        }
-        let mut shapes: Array<&mut MapData, abi::Shape> = self.array("shapes")?;
-        for (index, shape) in syscalls::shapes() {
-            shapes.set(index, shape, 0).map_err(TraceError::bpf("write the map shapes"))?;
-        }
-        Ok(())
-    }
-
-    fn attach_returns(&mut self) -> Result<RawTracePointLinkId, TraceError> {
-        let attach = |ebpf: &mut Ebpf| {
-            let program: &mut RawTracePoint = backend::program(ebpf, "on_return")?;
-            match program.load() {
-                Ok(()) | Err(ProgramError::AlreadyLoaded) => program.attach("sys_exit"),
-                Err(error) => Err(error),
-            }
-        };
-        attach(&mut self.ebpf).map_err(TraceError::bpf("attach to the tracepoint sys_exit"))
-    }
-
     /// Attaches or detaches the hook on returning system calls.
     fn adjust(&mut self, watched: &mut Watched, state: &State) -> Result<(), TraceError> {
-        if self.results != Results::WhileNew {
+        if self.options.results != Results::WhileNew {
             return Ok(());
         }
         if state.refused != watched.refused {
             watched.refused = state.refused;
             watched.changed = Instant::now();
             if watched.returns.is_none() {
-                watched.returns = Some(self.attach_returns()?);
+                watched.returns = Some(self.kernel.attach_returns()?);
                 watched.config.results = 1;
-                self.configure(watched.config)?;
+                self.kernel.configure(watched.config)?;
             }
         } else if watched.changed.elapsed() > QUIET
             && let Some(link) = watched.returns.take()
         {
             watched.config.results = 0;
-            self.configure(watched.config)?;
-            let program: &mut RawTracePoint = backend::program(&mut self.ebpf, "on_return")
-                .map_err(TraceError::bpf("find the program on_return"))?;
-            program.detach(link).map_err(TraceError::bpf("detach from the tracepoint sys_exit"))?;
-            // What is still open will return unseen; a later return is not its.
-            let mut pending: BpfMap<_, u32, abi::Pending> = self.hash("pendings")?;
-            let open: Vec<u32> = pending.keys().filter_map(Result::ok).collect();
-            for thread in open {
-                let _ = pending.remove(&thread);
+            self.kernel.configure(watched.config)?;
+            self.kernel.detach_returns(link)?;
+        }
+        Ok(())
+    }
+
+    /// Reads how often what is settled was asked for, and when that last grew: the kernel side
+    /// keeps no time of it.
+    fn count_settled(&mut self, watched: &mut Watched) -> Result<(), TraceError> {
+        let since = watched.since;
+        for (capability, settled) in &mut watched.settled {
+            let count = self.kernel.counted(settled_kind(*capability))?;
+            if count != settled.count {
+                (settled.count, settled.last_ns) = (count, now().saturating_sub(since));
             }
         }
         Ok(())
@@ -289,6 +269,7 @@ impl Tracer {
         list: impl Fn() -> Result<BTreeSet<u32>, TraceError>,
         belongs: impl Fn(u32) -> bool,
     ) -> Result<usize, TraceError> {
+        let procfs = Procfs::new();
         let mut looked_at = BTreeSet::new();
         loop {
             let new: Vec<u32> = list()?.difference(&looked_at).copied().collect();
@@ -299,145 +280,29 @@ impl Tracer {
                 looked_at.insert(pid);
                 let Some(image) = existing::image(pid).filter(|_| belongs(pid)) else { continue };
                 let id = EXISTING | watched.existing.len() as u32;
-                let process = abi::Process { image: id, state: abi::COUNTS, file: image.file };
+                let own = procfs.namespaces(pid).user.and_then(|n| u32::try_from(n).ok());
+                let process = abi::Process {
+                    image: id,
+                    state: abi::COUNTS,
+                    file: image.file,
+                    user_namespace: match watched.config.user_namespace {
+                        0 => own.unwrap_or(0),
+                        target => target,
+                    },
+                    unused: 0,
+                };
                 // It may have executed meanwhile: then the kernel side knows it better.
-                if self.insert_new("processes", &pid, &process)? {
+                if self.kernel.follow(pid, &process)? {
                     watched.existing.insert(id, image);
                 }
             }
         }
     }
-
-    fn configure(&mut self, config: Config) -> Result<(), TraceError> {
-        let mut map: Array<&mut MapData, Config> = self.array(".data.config")?;
-        map.set(0, config, 0).map_err(TraceError::bpf("write the map .data.config"))
-    }
-
-    fn state(&mut self) -> Result<State, TraceError> {
-        let map: Array<&mut MapData, State> = self.array(".bss")?;
-        map.get(&0, 0).map_err(TraceError::bpf("read the map .bss"))
-    }
-
-    fn read(&mut self) -> Result<Maps, TraceError> {
-        // Read last, what was lost before is in it; the totals are needed only then.
-        let mut maps = Maps {
-            tallies: self.entries("tallies")?,
-            images: self
-                .entries::<abi::ImageKey, abi::Image>("images")?
-                .into_iter()
-                .map(|(_, image)| image)
-                .collect(),
-            stacks: self.entries("stacks")?.into_iter().collect(),
-            symbols: self.entries("symbols")?.into_iter().collect(),
-            totals: Vec::new(),
-            missed: self.missed(),
-            living: u32::try_from(self.living()?.len()).unwrap_or(u32::MAX),
-            state: self.state()?,
-        };
-        if maps.state.lost_checks > 0 {
-            let totals: Array<&mut MapData, u64> = self.array("totals")?;
-            maps.totals = totals
-                .iter()
-                .collect::<Result<_, _>>()
-                .map_err(TraceError::bpf("read the map totals"))?;
-        }
-        Ok(maps)
-    }
-
-    /// Runs of the check's program that the kernel skipped, because it ran on that CPU already.
-    fn missed(&mut self) -> u64 {
-        let fd = backend::check_program_fd(self.backend, &mut self.ebpf);
-        let text = fd.map(|fd| fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd())));
-        let text = text.and_then(Result::ok).unwrap_or_default();
-        text.lines()
-            .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
-            .unwrap_or(0)
-    }
-
-    fn array<V: Pod>(&mut self, name: &str) -> Result<Array<&mut MapData, V>, TraceError> {
-        let map = self.ebpf.map_mut(name).ok_or(aya::maps::MapError::ElementNotFound);
-        map.and_then(Array::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
-    }
-
-    fn hash<K: Pod, V: Pod>(
-        &mut self,
-        name: &str,
-    ) -> Result<BpfMap<&mut MapData, K, V>, TraceError> {
-        let map = self.ebpf.map_mut(name).ok_or(aya::maps::MapError::ElementNotFound);
-        map.and_then(BpfMap::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
-    }
-
-    fn entries<K: Pod, V: Pod>(&mut self, name: &str) -> Result<Vec<(K, V)>, TraceError> {
-        self.hash::<K, V>(name)?
-            .iter()
-            .collect::<Result<_, _>>()
-            .map_err(TraceError::bpf(format!("read the map {name}")))
-    }
-
-    fn insert<K: Pod, V: Pod>(&mut self, name: &str, key: &K, value: &V) -> Result<(), TraceError> {
-        let mut map: BpfMap<_, K, V> = self.hash(name)?;
-        map.insert(key, value, 0).map_err(TraceError::bpf(format!("write the map {name}")))
-    }
-
-    /// Whether it was not there yet.
-    fn insert_new<K: Pod + Eq + Hash, V: Pod>(
-        &mut self,
-        name: &str,
-        key: &K,
-        value: &V,
-    ) -> Result<bool, TraceError> {
-        let mut map: BpfMap<_, K, V> = self.hash(name)?;
-        match map.insert(key, value, NOEXIST) {
-            Ok(()) => Ok(true),
-            Err(aya::maps::MapError::SyscallError(error))
-                if error.io_error.kind() == io::ErrorKind::AlreadyExists =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(TraceError::bpf(format!("write the map {name}"))(error)),
-        }
-    }
 }
 
-/// What the kernel side is told about a scope.
-fn configure(scope: &Scope) -> Result<Config, TraceError> {
-    let procfs = Procfs::new();
-    let user_namespace =
-        |pid| procfs.namespaces(pid).user.and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0);
-    let mut config = Config {
-        mode: abi::MODE_TREE,
-        entry: abi::ENTRY_ANY,
-        cgroup: 0,
-        cgroup_level: 0,
-        mount_namespace: 0,
-        user_namespace: 0,
-        results: 0,
-        first_process: 0,
-        unused: 0,
-    };
-    match &scope.place {
-        Place::Tree { pid, .. } => {
-            let own = procfs.namespaces(std::process::id()).pid;
-            if own.is_some_and(|own| own != INITIAL_PID_NAMESPACE) {
-                return Err(TraceError::PidNamespace);
-            }
-            if !procfs.folder(*pid).exists() {
-                return Err(TraceError::NoProcess { pid: *pid });
-            }
-            config.first_process = *pid;
-            config.user_namespace = user_namespace(*pid);
-        }
-        Place::Cgroup { folder, level, entry, first } => {
-            config.mode = abi::MODE_CGROUP;
-            config.cgroup = sys::cgroup::id(folder)
-                .map_err(TraceError::io(format!("look at {}", folder.display())))?;
-            config.cgroup_level = *level;
-            (config.entry, config.mount_namespace) = Entry::to_config(*entry);
-            config.first_process = first.unwrap_or(0);
-            config.user_namespace = first.map_or(0, user_namespace);
-        }
-    }
-    Ok(config)
+/// The kind of checks that a settled need is about: `kind_of()` of `bpf/check.h`.
+fn settled_kind(capability: Capability) -> usize {
+    usize::from(capability.number() & 63) * 12 + usize::from(abi::GRANTED | abi::OWN_CREDENTIALS)
 }
 
 /// `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns`, nanoseconds.

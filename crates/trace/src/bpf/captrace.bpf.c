@@ -3,7 +3,9 @@
  *
  * Two things are kept of a check. `totals` counts it in an array that cannot be full: the set of
  * capabilities is never lost. `tallies` keeps one entry for all checks that agree in what decides
- * (struct key), with the call site and evidence; what finds no room there is counted as lost. */
+ * (struct key), with the call site and evidence; what finds no room there is counted as lost. Once
+ * user space has judged a capability needed whatever else is seen, it says so in `settled`, and
+ * such checks are only counted. */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -11,6 +13,9 @@
 #include "captrace.h"
 #include "maps.h"
 #include "image.h"
+#include "stack.h"
+#include "call.h"
+#include "returns.h"
 #include "check.h"
 
 /* The kernel lends its helpers to programs with a licence compatible with the GPL only. */
@@ -73,6 +78,10 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		return 0;
 	struct process process = { .state = COUNTS };
 
+	process.user_namespace = known && known->state == COUNTS ?
+		known->user_namespace : config.user_namespace;
+	if (!process.user_namespace)
+		process.user_namespace = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
 	/* What waited for this execve was the launcher's, not the target's. */
 	identify(task, binprm, known && known->state == COUNTS ? known->file : 0, &process);
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY)) {
@@ -82,7 +91,6 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	if (!state.started_ns) {
 		state.started_ns = bpf_ktime_get_ns();
 		state.first_process = tgid;
-		state.user_namespace = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
 	}
 	return 0;
 }
@@ -94,7 +102,9 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	u32 tgid = id >> 32;
 	u32 tid = id;
 
-	if (!bpf_map_lookup_elem(&processes, &tgid))
+	struct process *known = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (!known)
 		return 0;
 	if (state.pending && !bpf_map_delete_elem(&pendings, &tid))
 		__sync_fetch_and_add(&state.pending, -1);
@@ -103,46 +113,36 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
 	if (BPF_CORE_READ(signal, live.counter) != 0)
 		return 0;
-	bpf_map_delete_elem(&processes, &tgid);
-	if (tgid == (config.first_process ?: state.first_process) && !state.ended_ns) {
-		/* As wait_task_zombie() answers wait4(2). */
-		state.exit_code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ?
+	/* As wait_task_zombie() answers wait4(2). */
+	struct exit exit = {
+		.ended_ns = bpf_ktime_get_ns(),
+		.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ?
 			BPF_CORE_READ(signal, group_exit_code) :
-			BPF_CORE_READ(task, group_leader, exit_code);
-		state.ended_ns = bpf_ktime_get_ns();
+			BPF_CORE_READ(task, group_leader, exit_code),
+	};
+	u32 image = known->image;
+	struct exit *earlier = bpf_map_lookup_elem(&exits, &image);
+
+	if (!earlier || exit.code || !earlier->code)
+		bpf_map_update_elem(&exits, &image, &exit, BPF_ANY);
+	bpf_map_delete_elem(&processes, &tgid);
+	bpf_map_update_elem(&ended, &tgid, &tid, BPF_ANY);
+	if (tgid == (config.first_process ?: state.first_process) && !state.ended_ns) {
+		state.exit_code = exit.code;
+		state.ended_ns = exit.ended_ns;
 	}
 	return 0;
 }
 
-/* ---- What a call with a refused check returned. Attached only while such calls are unresolved:
- * with any program here, every system call of the machine takes the kernel's slow path. */
+/* ---- What calls return. Attached only while there are refused calls to learn about, or failures
+ * to be recorded: with any program here, every system call of the machine takes the kernel's slow
+ * path. */
 
 SEC("raw_tp/sys_exit")
 int BPF_PROG(on_return, struct pt_regs *regs, long result)
 {
-	if (!state.pending)
-		return 0;
-	u32 tid = bpf_get_current_pid_tgid();
-	struct pending *pending = bpf_map_lookup_elem(&pendings, &tid);
-
-	if (!pending)
-		return 0;
-	for (u32 i = 0; i < PENDING; i++) {
-		if (i >= pending->count)
-			break;
-		struct tally *tally = bpf_map_lookup_elem(&tallies, &pending->keys[i]);
-
-		if (!tally)
-			continue;
-		tally->waits = 0;
-		if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
-			continue; /* a signal interrupted it: the call is made again */
-		/* The first return; and the first failure, if it is among the first returns. */
-		if (!tally->returns || (result < 0 && tally->result >= 0))
-			tally->result = result;
-		__sync_fetch_and_add(&tally->returns, 1);
-	}
-	if (!bpf_map_delete_elem(&pendings, &tid))
-		__sync_fetch_and_add(&state.pending, -1);
+	if (state.pending)
+		answer(result);
+	look(result);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #define STACK_DEPTH 28
 #define TEXT_SIZE 128
 #define PATH_SIZE 512
+#define CGROUP_SIZE 384
 #define COMM_SIZE 16
 #define NAME_SIZE 64
 /* Of each table: the native one, then the 32-bit one. */
@@ -13,6 +14,10 @@
 /* How often the return of a refused call is looked at before the first answer is kept for good. */
 #define RETURNS 64
 #define PENDING 6
+/* By capability (64), relation (3) and the two low flags: see kind_of(). */
+#define KINDS (64 * 12)
+/* The next power of two: what the verifier can see to be in bounds. */
+#define KINDS_ROOM 1024
 
 /* config.mode */
 enum { MODE_OFF = 0, MODE_TREE = 1, MODE_CGROUP = 2 };
@@ -29,10 +34,21 @@ enum {
 	NO_AUDIT = 1 << 4,
 	AUDIT_KNOWN = 1 << 5,
 };
-/* key.relation */
+/* key.relation: what answers the check. The sets that the target was given, in its own user
+ * namespace; those it has, or the right it has as the owner, in one that it made below that; or
+ * nothing that it could be given. */
 enum { NS_OWN = 0, NS_INNER = 1, NS_OUTER = 2 };
+/* key.task */
+enum { TASK_PROGRAM = 0, TASK_IO_WORKER = 1, TASK_USER_WORKER = 2, TASK_KERNEL_THREAD = 3 };
 /* tally.text_kind */
 enum { TEXT_NONE = 0, TEXT_PATH = 1, TEXT_ADDRESS = 2 };
+/* shape.flags */
+enum {
+	/* The address is that of somebody who is asked. */
+	SHAPE_ASKS = 1 << 0,
+	/* EAGAIN tells of a limit, not of a call to be tried again. */
+	SHAPE_LIMITED = 1 << 1,
+};
 
 /* Written by user space, read by the programs. */
 struct config {
@@ -43,13 +59,16 @@ struct config {
 	u32 cgroup_level;
 	/* ENTRY_MOUNT_NAMESPACE: the container's; ENTRY_OWN_IMAGE: the one that never counts. */
 	u32 mount_namespace;
-	/* The target's user namespace; 0: that of the first process that counts. */
+	/* The target's user namespace; 0: that of each process at the execve by which it enters. */
 	u32 user_namespace;
 	/* Whether returns of refused calls are being recorded. */
 	u32 results;
 	/* The process whose end is the target's end; 0: the first that counts. */
 	u32 first_process;
-	u32 unused;
+	/* Whether every failed call is recorded, too. */
+	u32 failures;
+	/* Taken off the numbers of stacks; 0 outside of tests, where it makes them collide. */
+	u64 stack_mask;
 };
 
 /* Written by the programs, read by user space. */
@@ -60,14 +79,15 @@ struct state {
 	u64 lost_evidence;
 	u64 started_ns;
 	u64 ended_ns;
-	u32 user_namespace;
 	u32 first_process;
 	u32 exit_code;
-	u32 unused;
 	/* Threads whose refused call has not returned yet. */
 	u32 pending;
 	/* Kinds of refused checks seen. */
 	u32 refused;
+	/* Kinds of checks seen. */
+	u32 kinds;
+	u32 unused;
 };
 
 struct process {
@@ -75,13 +95,21 @@ struct process {
 	u32 state;
 	/* The program file, as a number. */
 	u64 file;
+	/* The user namespace that its container, or the target, was started in. */
+	u32 user_namespace;
+	u32 unused;
 };
 
-/* Processes that run the same program, started by the same program, are one image. */
+/* Processes that run the same program in the same cgroup, started by the same program, are one
+ * image. */
 struct image_key {
 	u64 file;
 	u64 parent_file;
+	u64 cgroup;
 	char comm[COMM_SIZE];
+	/* What they can gain is part of what they are. */
+	u32 no_new_privs;
+	u32 unused;
 };
 
 struct image {
@@ -92,10 +120,24 @@ struct image {
 	u32 parent_pid;
 	u32 uid;
 	u32 path_size;
-	u32 unused;
+	u32 cgroup_size;
+	/* Of the file: i_mode, i_uid, i_gid. */
+	u32 mode;
+	u32 owner;
+	u32 group;
+	u32 no_new_privs;
 	char comm[COMM_SIZE];
 	/* The names on the way up, the file's own first, each with its NUL. */
 	char path[PATH_SIZE];
+	/* Likewise, of the cgroup. */
+	char cgroup[CGROUP_SIZE];
+};
+
+/* How a process of an image ended, by the image's number: one that failed, if one did. */
+struct exit {
+	u64 ended_ns;
+	u32 code;
+	u32 unused;
 };
 
 struct key {
@@ -108,8 +150,8 @@ struct key {
 	u8 capability;
 	u8 flags;
 	u8 relation;
-	u8 unused;
-	u32 unused2;
+	u8 task;
+	u32 unused;
 };
 
 struct tally {
@@ -124,6 +166,17 @@ struct tally {
 	/* The thread whose call's return is awaited. */
 	u32 waits;
 	char text[TEXT_SIZE];
+};
+
+/* A call that failed (result < 0), or that asked a process outside (result: its number). */
+struct call_key {
+	/* Of the path or address. */
+	u64 text;
+	s64 result;
+	u32 image;
+	s32 syscall;
+	u32 flags;
+	u32 unused;
 };
 
 struct stack {
@@ -142,6 +195,7 @@ struct shape {
 	u8 address_size;
 	u8 decides;
 	u32 mask;
+	u32 flags;
 };
 
 struct pending {
@@ -158,7 +212,12 @@ struct scratch {
 	struct pending pending;
 	struct image_key image_key;
 	struct image image;
+	struct call_key call_key;
 	u64 images_made;
-	/* The user namespace that a check is made against. */
+	/* The user namespace that a check is made against; that of the checked credentials, and their
+	 * effective user. */
 	struct user_namespace *target;
+	struct user_namespace *holder;
+	u32 euid;
+	u32 unused;
 };

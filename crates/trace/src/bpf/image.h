@@ -66,11 +66,43 @@ static __always_inline void walk(struct task_struct *task, struct path *path, st
 	*size = 0; /* too long to be told whole */
 }
 
+static __always_inline struct kernfs_node *parent_of(struct kernfs_node *node)
+{
+	struct kernfs_node___since_6_15 *newer = (void *)node;
+
+	return bpf_core_field_exists(newer->__parent) ? BPF_CORE_READ(newer, __parent) :
+							BPF_CORE_READ(node, parent);
+}
+
+/* The names from the task's cgroup up to the root, whose own name is empty. */
+static __always_inline void walk_cgroup(struct task_struct *task, struct image *image)
+{
+	volatile u32 *size = &image->cgroup_size;
+	struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+
+	for (int i = 0; i < 24; i++) {
+		struct kernfs_node *parent = parent_of(node);
+		u32 at = *size;
+
+		if (!parent)
+			return;
+		if (at >= CGROUP_SIZE / 2)
+			break;
+		long copied = bpf_probe_read_kernel_str(image->cgroup + at, CGROUP_SIZE / 2,
+							BPF_CORE_READ(node, name));
+		if (copied <= 0)
+			break;
+		*size = at + copied;
+		node = parent;
+	}
+	*size = CGROUP_SIZE + 1; /* too long to be told whole */
+}
+
 /* Finds or makes the image of a process after its execve. */
 static __always_inline void identify(struct task_struct *task, struct linux_binprm *binprm,
 				     u64 parent_file, struct process *process)
 {
-	struct scratch *room = scratch(1);
+	struct scratch *room = scratch(FOR_EXEC);
 
 	if (!room)
 		return;
@@ -81,6 +113,9 @@ static __always_inline void identify(struct task_struct *task, struct linux_binp
 	process->file = ((u64)BPF_CORE_READ(inode, i_sb, s_dev) << 40) ^ BPF_CORE_READ(inode, i_ino);
 	key->file = process->file;
 	key->parent_file = parent_file;
+	key->cgroup = bpf_get_current_cgroup_id();
+	key->no_new_privs = BPF_CORE_READ(task, atomic_flags) >> PFA_NO_NEW_PRIVS & 1;
+	key->unused = 0;
 	bpf_get_current_comm(key->comm, sizeof(key->comm));
 	struct image *image = bpf_map_lookup_elem(&images, key);
 
@@ -97,8 +132,13 @@ static __always_inline void identify(struct task_struct *task, struct linux_binp
 		fresh->pid = bpf_get_current_pid_tgid() >> 32;
 		fresh->parent_pid = BPF_CORE_READ(task, real_parent, tgid);
 		fresh->uid = BPF_CORE_READ(task, real_cred, euid.val);
+		fresh->mode = BPF_CORE_READ(inode, i_mode);
+		fresh->owner = BPF_CORE_READ(inode, i_uid.val);
+		fresh->group = BPF_CORE_READ(inode, i_gid.val);
+		fresh->no_new_privs = key->no_new_privs;
 		__builtin_memcpy(fresh->comm, key->comm, sizeof(fresh->comm));
 		walk(task, &path, fresh);
+		walk_cgroup(task, fresh);
 		long error = bpf_map_update_elem(&images, key, fresh, BPF_NOEXIST);
 
 		if (error && error != -EEXIST)

@@ -28,6 +28,7 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 };
 enum {
 	BPF_ANY = 0,
@@ -38,19 +39,30 @@ enum {
 #define PF_IO_WORKER 0x00000010
 #define PF_USER_WORKER 0x00004000
 #define PF_KTHREAD 0x00200000
+#define PFA_NO_NEW_PRIVS 0
 /* include/linux/sched/signal.h */
 #define SIGNAL_GROUP_EXIT 0x00000004
 /* include/uapi/asm-generic/errno-base.h */
+#define EAGAIN 11
 #define EEXIST 17
+#define MAX_ERRNO 4095
 /* include/linux/errno.h */
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
+/* include/uapi/asm-generic/errno.h */
+#define EINPROGRESS 115
+/* include/linux/socket.h */
+#define AF_UNIX 1
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
 	u32 val;
 } kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
 
 typedef struct {
 	int counter;
@@ -66,6 +78,7 @@ struct ns_common {
 
 struct user_namespace {
 	struct user_namespace *parent;
+	kuid_t owner;
 	struct ns_common ns;
 };
 
@@ -88,6 +101,9 @@ struct super_block {
 };
 
 struct inode {
+	unsigned short i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
 	unsigned long i_ino;
 	struct super_block *i_sb;
 };
@@ -120,6 +136,50 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1];
+};
+
+struct sock {
+	struct pid *sk_peer_pid;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct kernfs_node {
+	const char *name;
+	struct kernfs_node *parent;
+};
+
+/* The name since 6.15. */
+struct kernfs_node___since_6_15 {
+	struct kernfs_node *__parent;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
 };
 
 struct fs_struct {
@@ -143,6 +203,7 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
+	unsigned long atomic_flags;
 	int pid;
 	int tgid;
 	int exit_code;
@@ -150,6 +211,8 @@ struct task_struct {
 	struct task_struct *real_parent;
 	const struct cred *real_cred;
 	struct fs_struct *fs;
+	struct files_struct *files;
+	struct css_set *cgroups;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 };

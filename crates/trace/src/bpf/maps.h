@@ -12,12 +12,18 @@
 
 struct config config SEC(".data.config") = {};
 struct state state SEC(".bss") = {};
+/* By kind: whether the need is settled, and checks of that kind are only counted from now on. */
+u8 settled[KINDS_ROOM] SEC(".data.settled") = {};
 
 /* By process ID (tgid). */
 MAP(HASH, 32768, u32, struct process) processes SEC(".maps");
 MAP(HASH, 4096, struct image_key, struct image) images SEC(".maps");
-/* By capability, relation and the two low flags: see total(). */
-MAP(ARRAY, 64 * 12, u32, u64) totals SEC(".maps");
+/* Processes that were the target's and have ended. */
+MAP(LRU_HASH, 8192, u32, u32) ended SEC(".maps");
+MAP(HASH, 4096, u32, struct exit) exits SEC(".maps");
+/* By kind; each CPU counts for itself, and no count is lost. First what is tallied too, then what
+ * is settled. */
+MAP(PERCPU_ARRAY, 2 * KINDS, u32, u64) totals SEC(".maps");
 MAP(HASH, 16384, struct key, struct tally) tallies SEC(".maps");
 /* By a 64-bit hash of the frames: the kernel's own stack map loses what collides. */
 MAP(HASH, 8192, u64, struct stack) stacks SEC(".maps");
@@ -26,8 +32,12 @@ MAP(HASH, 8192, u64, struct symbol) symbols SEC(".maps");
 MAP(ARRAY, 2 * SYSCALLS, u32, struct shape) shapes SEC(".maps");
 /* By thread ID. */
 MAP(HASH, 4096, u32, struct pending) pendings SEC(".maps");
-/* Slot 0 for the check, slot 1 for execve: a program does not interrupt itself. */
-MAP(PERCPU_ARRAY, 2, u32, struct scratch) scratches SEC(".maps");
+/* Calls that failed, and calls that asked a process outside of the target. */
+MAP(HASH, 8192, struct call_key, struct tally) failures SEC(".maps");
+MAP(HASH, 1024, struct call_key, struct tally) helpers SEC(".maps");
+/* A slot for each place of use: a program does not interrupt itself. */
+enum { FOR_CHECK = 0, FOR_EXEC = 1, FOR_RETURN = 2, SLOTS = 3 };
+MAP(PERCPU_ARRAY, SLOTS, u32, struct scratch) scratches SEC(".maps");
 
 static __always_inline void lose(u64 *counter)
 {

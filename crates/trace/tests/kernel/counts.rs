@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use caps::Capability;
-use dropcap_trace::Options;
+use dropcap_trace::{Options, Rooms};
 use record::observation::Recording;
 use testkit::needs;
 
@@ -62,7 +62,8 @@ fn a_full_map_loses_call_sites_aloud_and_no_capability() {
     let tryout = testkit::tryout();
     let argv = [tryout.to_str().unwrap(), "chown", "rawsocket", "chroot", "setgid", "setuid"];
     let Some((whole, _)) = trace(&argv) else { return };
-    let options = Options { room: Some(2), ..Options::default() };
+    let rooms = Rooms { checks: Some(2), ..Rooms::default() };
+    let options = Options { rooms, ..Options::default() };
     let Some((short, _)) = trace_with(options, spec(&argv, own_state())) else { return };
     assert_eq!(whole.lost.checks, 0);
     assert!(short.lost.checks > 0 && !short.lost.is_complete());

@@ -162,7 +162,8 @@ fn every_backend_sees_the_same() {
     let tryout = testkit::tryout();
     let mut seen = Vec::new();
     for backend in Backend::ALL {
-        let options = Options { backend: Some(backend), results: Results::Always, room: None };
+        let options =
+            Options { backend: Some(backend), results: Results::Always, ..Options::default() };
         let spec = spec(
             &[tryout.to_str().unwrap(), "chown", "rawsocket"],
             state_without(&[Capability::NET_RAW]),

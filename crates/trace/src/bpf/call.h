@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The system call a task is in, and the arguments of it that matter. */
+#pragma once
+
+/* What kind of task it is. */
+static __always_inline u8 task_kind(struct task_struct *task)
+{
+	u32 flags = BPF_CORE_READ(task, flags);
+
+	if (!(flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)))
+		return TASK_PROGRAM;
+	if (flags & PF_KTHREAD)
+		return TASK_KERNEL_THREAD;
+	return flags & PF_IO_WORKER ? TASK_IO_WORKER : TASK_USER_WORKER;
+}
+
+/* The system call of a program's task, with its arguments; -1 for none. */
+static __always_inline s32 syscall_of(struct task_struct *task, u64 *arguments, u8 *flags)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	s32 number = regs->orig_ax;
+
+	/* An exception or an interrupt stores a negative number here. */
+	if (number < 0)
+		return -1;
+	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) {
+		*flags |= COMPAT;
+		arguments[0] = regs->bx, arguments[1] = regs->cx, arguments[2] = regs->dx;
+		arguments[3] = regs->si, arguments[4] = regs->di, arguments[5] = regs->bp;
+	} else {
+		arguments[0] = regs->di, arguments[1] = regs->si, arguments[2] = regs->dx;
+		arguments[3] = regs->r10, arguments[4] = regs->r8, arguments[5] = regs->r9;
+	}
+	return number;
+}
+
+/* Which arguments matter; none for a number beyond the tables. */
+static __always_inline struct shape *shape_of(s32 number, u8 flags)
+{
+	u32 index = flags & COMPAT ? SYSCALLS + number : number;
+
+	return number < 0 || number >= SYSCALLS ? 0 : bpf_map_lookup_elem(&shapes, &index);
+}
+
+/* The path or the socket address given, as far as it can be read without waiting for its page. */
+static __always_inline void read_text(struct tally *tally, const struct shape *shape)
+{
+	u32 path = shape->path - 1u, address = shape->address - 1u, length = shape->address_size - 1u;
+	long size;
+
+	if (path < 6) {
+		size = bpf_probe_read_user_str(tally->text, TEXT_SIZE, (void *)tally->arguments[path]);
+		if (size > 0) {
+			tally->text_kind = TEXT_PATH;
+			tally->text_size = size - 1;
+		}
+	} else if (address < 6 && length < 6) {
+		u64 given = tally->arguments[length];
+
+		if (!tally->arguments[address])
+			return;
+		if (given > TEXT_SIZE)
+			given = TEXT_SIZE;
+		if (!bpf_probe_read_user(tally->text, given, (void *)tally->arguments[address])) {
+			tally->text_kind = TEXT_ADDRESS;
+			tally->text_size = given;
+		}
+	}
+}
+
+/* A tally of nothing yet. Its arguments and its text stay as they are. */
+static __always_inline void begin(struct tally *fresh, u64 now)
+{
+	fresh->count = 0;
+	fresh->first_ns = now;
+	fresh->result = 0;
+	fresh->returns = 0;
+	fresh->text_kind = TEXT_NONE;
+	fresh->text_size = 0;
+	fresh->waits = 0;
+}

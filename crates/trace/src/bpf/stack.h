@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Kernel stacks, each kept once, and the names of the functions in them. */
+#pragma once
+
+/* Whether the stack that is kept under this number is the one in the scratch room. */
+static __always_inline bool is_same(const struct stack *kept, const struct stack *seen, u32 depth)
+{
+	u64 difference = kept->depth ^ depth;
+
+	for (u32 i = 0; i < STACK_DEPTH; i++) {
+		if (i >= depth)
+			break;
+		difference |= kept->frames[i] ^ seen->frames[i];
+	}
+	return !difference;
+}
+
+/* Remembers the stack in the scratch room, and returns its number; 0 if there is no room for it,
+ * or another stack has that number already.
+ *
+ * The kernel names its own functions: no /proc/kallsyms to read, none hidden by kptr_restrict. */
+__noinline u64 remember_stack(u32 depth)
+{
+	static const char format[] = "%ps";
+	struct scratch *room = scratch(FOR_CHECK);
+	u64 hash = depth;
+
+	if (!room)
+		return 0;
+	for (u32 i = 0; i < STACK_DEPTH; i++) {
+		if (i >= depth)
+			break;
+		hash = (hash ^ room->stack.frames[i]) * 0x9e3779b97f4a7c15ULL;
+		hash ^= hash >> 32;
+	}
+	hash &= ~config.stack_mask;
+	hash = hash ?: 1;
+	struct stack *known = bpf_map_lookup_elem(&stacks, &hash);
+
+	if (known)
+		return is_same(known, &room->stack, depth) ? hash : 0;
+	room->stack.depth = depth;
+	long error = bpf_map_update_elem(&stacks, &hash, &room->stack, BPF_NOEXIST);
+
+	if (error) {
+		/* Another CPU may have been quicker. */
+		known = error == -EEXIST ? bpf_map_lookup_elem(&stacks, &hash) : 0;
+		return known && is_same(known, &room->stack, depth) ? hash : 0;
+	}
+	for (u32 i = 0; i < STACK_DEPTH; i++) {
+		/* Read again: the verifier need not follow each way out of the loop above apart. */
+		if (i >= *(volatile u64 *)&room->stack.depth)
+			break;
+		u64 address = room->stack.frames[i];
+
+		if (bpf_map_lookup_elem(&symbols, &address))
+			continue;
+		/* A return address may lie behind the end of a function that does not return. */
+		u64 call = address - 1;
+
+		bpf_snprintf(room->symbol.name, NAME_SIZE, format, &call, sizeof(call));
+		/* A stack with a frame that has no name is counted as lost, once it is read. */
+		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_ANY);
+	}
+	return hash;
+}
+
+/* The kernel stack as a number; 0 if it is lost. */
+static __always_inline u64 stack_of(void *ctx, struct scratch *room)
+{
+	long size = bpf_get_stack(ctx, room->stack.frames, sizeof(room->stack.frames), 0);
+	u64 number = size > 0 ? remember_stack(size / 8) : 0;
+
+	if (!number)
+		lose(&state.lost_stacks);
+	return number;
+}

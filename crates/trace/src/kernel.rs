@@ -1,0 +1,204 @@
+//! The kernel side's maps and programs, by their names.
+
+use std::hash::Hash;
+use std::io;
+
+use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray};
+use aya::programs::raw_trace_point::RawTracePointLinkId;
+use aya::programs::{ProgramError, RawTracePoint};
+use aya::{Ebpf, Pod};
+
+use crate::abi::{self, Config, KINDS, KINDS_ROOM, State};
+use crate::backend::{self, Backend};
+use crate::error::TraceError;
+use crate::recording::Maps;
+use crate::syscalls;
+
+/// `BPF_NOEXIST`.
+const NOEXIST: u64 = 1;
+
+/// What is loaded. Dropped, it leaves no program, map or link behind.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    ebpf: Ebpf,
+    backend: Backend,
+}
+
+impl Kernel {
+    /// Loads what every backend needs and fills the table of system calls; `backend` is attached
+    /// already.
+    pub fn prepare(ebpf: Ebpf, backend: Backend) -> Result<Self, TraceError> {
+        let mut this = Self { ebpf, backend };
+        for (program, tracepoint) in [
+            ("on_fork", "sched_process_fork"),
+            ("on_exec", "sched_process_exec"),
+            ("on_exit", "sched_process_exit"),
+        ] {
+            backend::attach_raw_tp(&mut this.ebpf, program, tracepoint)
+                .map_err(TraceError::bpf(format!("attach to the tracepoint {tracepoint}")))?;
+        }
+        let mut shapes: Array<&mut MapData, abi::Shape> = this.array("shapes")?;
+        for (index, shape) in syscalls::shapes() {
+            shapes.set(index, shape, 0).map_err(TraceError::bpf("write the map shapes"))?;
+        }
+        Ok(this)
+    }
+
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    pub fn configure(&mut self, config: Config) -> Result<(), TraceError> {
+        let mut map: Array<&mut MapData, Config> = self.array(".data.config")?;
+        map.set(0, config, 0).map_err(TraceError::bpf("write the map .data.config"))
+    }
+
+    pub fn state(&mut self) -> Result<State, TraceError> {
+        let map: Array<&mut MapData, State> = self.array(".bss")?;
+        map.get(&0, 0).map_err(TraceError::bpf("read the map .bss"))
+    }
+
+    /// Says which kinds of checks are settled.
+    pub fn settle(&mut self, kinds: &[bool; KINDS_ROOM]) -> Result<(), TraceError> {
+        let mut map: Array<&mut MapData, [u8; KINDS_ROOM]> = self.array(".data.settled")?;
+        map.set(0, kinds.map(u8::from), 0).map_err(TraceError::bpf("write the map .data.settled"))
+    }
+
+    /// How many checks of a kind were only counted, because it was settled.
+    pub fn counted(&mut self, kind: usize) -> Result<u64, TraceError> {
+        let totals = self.per_cpu("totals")?;
+        sum(&totals, KINDS + kind)
+    }
+
+    /// Looks at what system calls return, from now on.
+    pub fn attach_returns(&mut self) -> Result<RawTracePointLinkId, TraceError> {
+        let attach = |ebpf: &mut Ebpf| {
+            let program: &mut RawTracePoint = backend::program(ebpf, "on_return")?;
+            match program.load() {
+                Ok(()) | Err(ProgramError::AlreadyLoaded) => program.attach("sys_exit"),
+                Err(error) => Err(error),
+            }
+        };
+        attach(&mut self.ebpf).map_err(TraceError::bpf("attach to the tracepoint sys_exit"))
+    }
+
+    /// Stops that.
+    pub fn detach_returns(&mut self, link: RawTracePointLinkId) -> Result<(), TraceError> {
+        let program: &mut RawTracePoint = backend::program(&mut self.ebpf, "on_return")
+            .map_err(TraceError::bpf("find the program on_return"))?;
+        program.detach(link).map_err(TraceError::bpf("detach from the tracepoint sys_exit"))?;
+        // What is still open will return unseen; a later return is not its.
+        let mut pending: BpfMap<_, u32, abi::Pending> = self.hash("pendings")?;
+        let open: Vec<u32> = pending.keys().filter_map(Result::ok).collect();
+        for thread in open {
+            let _ = pending.remove(&thread);
+        }
+        Ok(())
+    }
+
+    /// Everything that was seen.
+    pub fn read(&mut self) -> Result<Maps, TraceError> {
+        // Read last, what was lost before is in the state; the totals are needed only then.
+        let mut maps = Maps {
+            tallies: self.entries("tallies")?,
+            failures: self.entries("failures")?,
+            helpers: self.entries("helpers")?,
+            images: self
+                .entries::<abi::ImageKey, abi::Image>("images")?
+                .into_iter()
+                .map(|(_, image)| image)
+                .collect(),
+            exits: self.entries("exits")?.into_iter().collect(),
+            stacks: self.entries("stacks")?.into_iter().collect(),
+            symbols: self.entries("symbols")?.into_iter().collect(),
+            totals: Vec::new(),
+            missed: Missed {
+                checks: self.missed(&[self.backend.program()]),
+                processes: self.missed(&["on_fork", "on_exec", "on_exit"]),
+                returns: self.missed(&["on_return"]),
+            },
+            living: u32::try_from(self.living()?.len()).unwrap_or(u32::MAX),
+            state: self.state()?,
+        };
+        if maps.state.lost_checks > 0 {
+            let totals = self.per_cpu("totals")?;
+            maps.totals = (0..KINDS).map(|kind| sum(&totals, kind)).collect::<Result<_, _>>()?;
+        }
+        Ok(maps)
+    }
+
+    /// The processes of the target that run now, by their IDs on the node.
+    pub fn living(&mut self) -> Result<Vec<u32>, TraceError> {
+        let processes = self.entries::<u32, abi::Process>("processes")?;
+        Ok(processes.into_iter().map(|(pid, _)| pid).collect())
+    }
+
+    /// Follows a process; whether it was not followed yet.
+    pub fn follow(&mut self, pid: u32, process: &abi::Process) -> Result<bool, TraceError> {
+        self.insert_new("processes", &pid, process)
+    }
+
+    /// Runs of programs that the kernel skipped, because they ran on that CPU already.
+    fn missed(&self, programs: &[&str]) -> u64 {
+        programs.iter().map(|name| backend::recursion_misses(&self.ebpf, name)).sum()
+    }
+
+    fn array<V: Pod>(&mut self, name: &str) -> Result<Array<&mut MapData, V>, TraceError> {
+        let map = self.ebpf.map_mut(name).ok_or(MapError::ElementNotFound);
+        map.and_then(Array::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
+    }
+
+    fn per_cpu(&mut self, name: &str) -> Result<PerCpuArray<&mut MapData, u64>, TraceError> {
+        let map = self.ebpf.map_mut(name).ok_or(MapError::ElementNotFound);
+        map.and_then(PerCpuArray::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
+    }
+
+    fn hash<K: Pod, V: Pod>(
+        &mut self,
+        name: &str,
+    ) -> Result<BpfMap<&mut MapData, K, V>, TraceError> {
+        let map = self.ebpf.map_mut(name).ok_or(MapError::ElementNotFound);
+        map.and_then(BpfMap::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
+    }
+
+    fn entries<K: Pod, V: Pod>(&mut self, name: &str) -> Result<Vec<(K, V)>, TraceError> {
+        self.hash::<K, V>(name)?
+            .iter()
+            .collect::<Result<_, _>>()
+            .map_err(TraceError::bpf(format!("read the map {name}")))
+    }
+
+    /// Whether it was not there yet.
+    fn insert_new<K: Pod + Eq + Hash, V: Pod>(
+        &mut self,
+        name: &str,
+        key: &K,
+        value: &V,
+    ) -> Result<bool, TraceError> {
+        let mut map: BpfMap<_, K, V> = self.hash(name)?;
+        match map.insert(key, value, NOEXIST) {
+            Ok(()) => Ok(true),
+            Err(MapError::SyscallError(error))
+                if error.io_error.kind() == io::ErrorKind::AlreadyExists =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(TraceError::bpf(format!("write the map {name}"))(error)),
+        }
+    }
+}
+
+/// Runs of programs that the kernel skipped.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Missed {
+    pub checks: u64,
+    pub processes: u64,
+    pub returns: u64,
+}
+
+/// What all CPUs counted.
+fn sum(totals: &PerCpuArray<&mut MapData, u64>, index: usize) -> Result<u64, TraceError> {
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    let values = totals.get(&index, 0).map_err(TraceError::bpf("read the map totals"))?;
+    Ok(values.iter().sum())
+}
