@@ -62,6 +62,7 @@ fn the_answer_to_why_is_as_published() {
         returned: "EPERM".to_owned(),
         uid: Some(0),
         path: Some("/x".to_owned()),
+        process: 1,
         count: 1,
         first_ns: 0,
         last_ns: 0,

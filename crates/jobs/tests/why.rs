@@ -48,6 +48,7 @@ fn failed(cause: judged::Cause, what: &str, path: &str) -> Finding {
         returned: "EPERM".to_owned(),
         uid: Some(0),
         path: (!path.is_empty()).then(|| path.to_owned()),
+        process: 1,
         count: 1,
         first_ns: 5_000_000,
         last_ns: 5_000_000,

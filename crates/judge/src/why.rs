@@ -34,9 +34,10 @@ impl End {
     /// What the recording says of it.
     #[must_use]
     pub fn of(recording: &Recording) -> Self {
+        let ended = recording.processes.values().next().is_some_and(|p| p.ended_ns.is_some());
         match recording.exit {
             Some(exit) => Self::from(exit),
-            None if recording.still_running > 0 => Self::Running,
+            None if recording.still_running > 0 && !ended => Self::Running,
             None => Self::Unknown,
         }
     }
@@ -225,6 +226,8 @@ pub struct Call {
     pub uid: Option<u32>,
     /// The path it named, if any.
     pub path: Option<String>,
+    /// The process: a key of [`Recording::processes`].
+    pub process: u32,
     /// How often.
     pub count: u64,
     /// Nanoseconds since the start of the recording.

@@ -388,6 +388,27 @@ fn the_latest_failure_comes_first_and_what_came_long_before_went_on() {
 }
 
 #[test]
+fn how_the_program_ended_that_could_not_do_it_counts_first() {
+    let kill =
+        || check(C::KILL, "kill", "ns_capable check_kill_permission").arguments(&[7, 15]).by(3);
+    let mut run = failed(vec![chown("/x").at(5, 5), kill().refused(Some(EPERM)).at(6, 6)], vec![]);
+    let first = |run: &Recording| why(run).findings.first().map(|f| f.cause.clone());
+    // The main program's own failure comes before its helper's.
+    assert_eq!(first(&run), Some(missing(&[C::CHOWN])));
+    let end = |run: &mut Recording, exit| {
+        let process = run.processes.get_mut(&3).unwrap();
+        (process.exit, process.ended_ns) = (Some(exit), Some(7_000_000));
+    };
+    end(&mut run, Exit::Code(1));
+    assert_eq!(first(&run), Some(missing(&[C::KILL])));
+    // While the target runs, a program that ended well minded nothing.
+    (run.exit, run.still_running) = (None, 1);
+    end(&mut run, Exit::Code(0));
+    assert_eq!(said(&why(&run).findings).len(), 1);
+    assert_eq!(why(&run).went_on[0].cause, missing(&[C::KILL]));
+}
+
+#[test]
 fn a_signal_that_ended_it_is_a_reason_too() {
     let ended = |exit| {
         let mut run = failed(vec![], vec![]);

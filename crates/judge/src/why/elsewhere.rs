@@ -176,6 +176,7 @@ pub(super) fn of(recording: &Recording, explained: &BTreeSet<usize>, end: End) -
             returned,
             uid: process.and_then(|process: &Process| process.uid),
             path: failure.syscall.path.clone(),
+            process: failure.process,
             count: failure.count,
             first_ns: failure.first_ns,
             last_ns: failure.last_ns,

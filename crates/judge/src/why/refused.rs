@@ -163,6 +163,7 @@ impl Fatal<'_> {
             returned: self.returned.clone(),
             uid: o.uid,
             path: path.clone(),
+            process: o.process,
             count,
             first_ns,
             last_ns,
