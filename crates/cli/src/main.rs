@@ -39,6 +39,9 @@ enum Command {
     /// Watch a program or a container and say which capabilities it uses, and for what
     #[cfg(target_os = "linux")]
     Trace(commands::trace::Args),
+    /// Say which missing capability made a program fail, who took it away, and the least that mends it
+    #[cfg(target_os = "linux")]
+    Why(commands::why::Args),
     /// Run a command with exactly the capability sets asked for
     #[cfg(target_os = "linux")]
     Run(commands::run::Args),
@@ -75,6 +78,8 @@ fn main() -> ExitCode {
         Command::Profile(args) => commands::profile::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Trace(args) => commands::trace::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Why(args) => commands::why::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Run(args) => commands::run::run(args, &ui),
         #[cfg(target_os = "linux")]

@@ -196,7 +196,7 @@ impl Call {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TakenBy {
-    /// In words, with the line: `removed by drop ALL (line 14)`.
+    /// In words: `removed by drop ALL`.
     pub words: String,
     /// The line, from 1; `None` for what is written nowhere, such as a default.
     pub line: Option<usize>,

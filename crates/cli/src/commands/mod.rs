@@ -17,3 +17,5 @@ pub mod run;
 pub mod show;
 #[cfg(target_os = "linux")]
 pub mod trace;
+#[cfg(target_os = "linux")]
+pub mod why;

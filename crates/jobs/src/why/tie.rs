@@ -87,9 +87,7 @@ impl<'m> Tie<'m> {
     }
 
     fn taken(&self, words: &str, span: Option<Span>) -> TakenBy {
-        let line = span.map(|span| self.line(span));
-        let words = line.map_or_else(|| words.to_owned(), |line| format!("{words} (line {line})"));
-        TakenBy { words, line }
+        TakenBy { words: words.to_owned(), line: span.map(|span| self.line(span)) }
     }
 
     /// What becomes of a capability for a process of this user.

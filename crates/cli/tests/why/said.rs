@@ -1,0 +1,1 @@
+//! What a person reads, of recordings written by hand: no kernel, no privilege.
