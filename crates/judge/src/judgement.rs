@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::refusal::{self, Refusal};
 use crate::remedy;
 use crate::role;
+use crate::settled;
 use crate::site::Site;
 use crate::table::{Credentials, Decision, Outcome, Row, SiteTable};
 use crate::twins::Twins;
@@ -174,6 +175,7 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
             }
         }
     }
+    requirements.extend(settled::requirements(recording));
     let requirements = requirement::tally(requirements);
     let incomplete = incomplete(recording);
     Judgement {

@@ -9,6 +9,7 @@ mod profile;
 mod refusal;
 mod remedy;
 mod role;
+mod settled;
 mod site;
 mod table;
 mod twins;

@@ -27,7 +27,8 @@ pub(crate) fn of(recording: &Recording, process: u32) -> String {
 /// Whether this was seen only while the target was starting, and the target went on for at least
 /// as long again without it.
 pub(crate) fn at_start(recording: &Recording, observation: &Observation) -> bool {
-    let last = observation.last_ns;
+    let settled = recording.settled.iter().filter(|s| s.capability == observation.capability);
+    let last = settled.map(|s| s.last_ns).fold(observation.last_ns, u64::max);
     recording.start_seen
         && last <= START_NS
         && recording.duration_ns >= last.saturating_mul(2).max(1)

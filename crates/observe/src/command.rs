@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use launch::{Child, Exit, Forwarding, Spec};
 use trace::{Options, Scope, Tracer};
 
+use crate::settling::Settling;
 use crate::{ObserveError, Observed};
 
 /// How often the tracer is looked after.
@@ -45,7 +46,8 @@ pub fn command(
     let held = launch::spawn_held(spec)?;
     tracer.watch(Scope::held(held.pid(), argv))?;
     let mut child = held.release()?;
-    let ended = wait(&forwarding, &mut tracer, &mut child, limit)?;
+    let settling = Settling::new(options.settle);
+    let ended = wait(&forwarding, &mut tracer, settling, &mut child, limit)?;
     Ok((Observed::of(tracer.finish()?), ended))
 }
 
@@ -54,6 +56,7 @@ pub fn command(
 fn wait(
     forwarding: &Forwarding,
     tracer: &mut Tracer,
+    mut settling: Settling,
     child: &mut Child,
     limit: Option<Duration>,
 ) -> Result<Ended, ObserveError> {
@@ -72,7 +75,8 @@ fn wait(
             }
             done => done,
         };
-        tracer.poll()?;
+        let progress = tracer.poll()?;
+        settling.look(tracer, &progress)?;
         match asked {
             None if limit.is_some_and(|limit| start.elapsed() >= limit) => {
                 end(tracer, child, TERM)?;

@@ -2,6 +2,7 @@
 
 mod command;
 mod follow;
+mod settling;
 mod starts;
 mod target;
 

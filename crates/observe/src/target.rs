@@ -6,6 +6,7 @@ use sys::signal::Blocked;
 use trace::{Options, Scope, Tracer};
 
 use crate::command::TICK;
+use crate::settling::Settling;
 use crate::{ObserveError, Observed};
 
 /// `SIGINT`, signal(7): Ctrl-C.
@@ -25,20 +26,22 @@ pub fn targets(
     watching: impl FnOnce(&Tracer),
 ) -> Result<Vec<Observed>, ObserveError> {
     let enough = Blocked::new([INT, TERM]).map_err(ObserveError::Signal)?;
-    let mut tracers = Vec::new();
+    let mut tracers: Vec<(Tracer, Settling)> = Vec::new();
     for scope in scopes {
         let mut tracer = Tracer::load(options)?;
         tracer.watch(scope)?;
-        tracers.push(tracer);
+        tracers.push((tracer, Settling::new(options.settle)));
     }
-    if let Some(first) = tracers.first() {
+    if let Some((first, _)) = tracers.first() {
         watching(first);
     }
     let start = Instant::now();
     loop {
         let mut running = false;
-        for tracer in &mut tracers {
-            running |= tracer.poll()?.exit.is_none();
+        for (tracer, settling) in &mut tracers {
+            let progress = tracer.poll()?;
+            settling.look(tracer, &progress)?;
+            running |= progress.exit.is_none();
         }
         let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));
         if !running || left.is_some_and(|left| left.is_zero()) {
@@ -49,5 +52,5 @@ pub fn targets(
             break;
         }
     }
-    tracers.into_iter().map(|tracer| Ok(Observed::of(tracer.finish()?))).collect()
+    tracers.into_iter().map(|(tracer, _)| Ok(Observed::of(tracer.finish()?))).collect()
 }

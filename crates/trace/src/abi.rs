@@ -98,6 +98,8 @@ plain! {
         pub first_process: u32,
         pub failures: u32,
         pub stack_mask: u64,
+        pub remember: u32,
+        pub unused: u32,
     }
 
     /// What the programs tell user space, beside their maps.
@@ -114,6 +116,7 @@ plain! {
         pub refused: u32,
         pub kinds: u32,
         pub unused: u32,
+        pub unwound: u64,
     }
 
     /// A process that is followed.

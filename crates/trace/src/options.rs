@@ -16,6 +16,9 @@ pub struct Options {
     /// which then only counts them. For who judges while the tracer watches; the tracer itself
     /// judges nothing.
     pub settle: bool,
+    /// Whether kernel stacks that were unwound once are known again by their words
+    /// (`bpf/memory.h`), three times as quick; the answer is the same.
+    pub remember: bool,
     /// How much room the kernel side has.
     pub rooms: Rooms,
 }
@@ -27,6 +30,7 @@ impl Default for Options {
             results: Results::default(),
             failures: false,
             settle: true,
+            remember: true,
             rooms: Rooms::default(),
         }
     }

@@ -146,6 +146,8 @@ impl Scope {
             first_process: 0,
             failures: options.failures.into(),
             stack_mask: options.rooms.stack_mask(),
+            remember: options.remember.into(),
+            unused: 0,
         };
         match &self.place {
             Place::Tree { pid, .. } => {

@@ -35,6 +35,8 @@ pub struct Progress {
     pub results: bool,
     /// How many kinds of checks were seen: while it stays the same, there is nothing new to judge.
     pub kinds: u32,
+    /// How many kernel stacks were unwound; the others were known again by their words.
+    pub unwound: u64,
 }
 
 /// The loaded kernel side. Dropped, it leaves no program, map or link behind.
@@ -159,6 +161,7 @@ impl Tracer {
             exit: recording::exit(&state),
             results,
             kinds: state.kinds,
+            unwound: state.unwound,
         })
     }
 

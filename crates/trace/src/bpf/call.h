@@ -5,7 +5,7 @@
 /* What kind of task it is. */
 static __always_inline u8 task_kind(struct task_struct *task)
 {
-	u32 flags = BPF_CORE_READ(task, flags);
+	u32 flags = task->flags;
 
 	if (!(flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)))
 		return TASK_PROGRAM;
@@ -23,7 +23,7 @@ static __always_inline s32 syscall_of(struct task_struct *task, u64 *arguments, 
 	/* An exception or an interrupt stores a negative number here. */
 	if (number < 0)
 		return -1;
-	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) {
+	if (task->thread_info.status & TS_COMPAT) {
 		*flags |= COMPAT;
 		arguments[0] = regs->bx, arguments[1] = regs->cx, arguments[2] = regs->dx;
 		arguments[3] = regs->si, arguments[4] = regs->di, arguments[5] = regs->bp;

@@ -13,6 +13,7 @@
 #include "captrace.h"
 #include "maps.h"
 #include "image.h"
+#include "memory.h"
 #include "stack.h"
 #include "call.h"
 #include "returns.h"
@@ -28,7 +29,10 @@ SEC("tp_btf/cap_capable")
 int BPF_PROG(check_tp_btf, const struct cred *cred, struct user_namespace *target,
 	     const struct user_namespace *capable, int cap, int ret)
 {
-	struct check check = { .cred = cred, .target = target, .cap = cap, .ret = ret, .opts = OPTS_UNKNOWN };
+	struct check check = {
+		.cred = cred, .target = target, .cap = cap, .ret = ret, .opts = OPTS_UNKNOWN,
+		.typed = true,
+	};
 
 	return handle(ctx, &check);
 }

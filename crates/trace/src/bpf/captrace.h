@@ -69,6 +69,9 @@ struct config {
 	u32 failures;
 	/* Taken off the numbers of stacks; 0 outside of tests, where it makes them collide. */
 	u64 stack_mask;
+	/* Whether stacks that were unwound once are known again by their words. */
+	u32 remember;
+	u32 unused;
 };
 
 /* Written by the programs, read by user space. */
@@ -88,6 +91,8 @@ struct state {
 	/* Kinds of checks seen. */
 	u32 kinds;
 	u32 unused;
+	/* Kernel stacks that were unwound: the others were known again. */
+	u64 unwound;
 };
 
 struct process {

@@ -13,6 +13,9 @@ struct check {
 	int ret;
 	/* The options of cap_capable(), or OPTS_UNKNOWN. */
 	int opts;
+	/* Whether the verifier knows the types of the two pointers, so that they can be followed
+	 * without asking a helper. */
+	bool typed;
 };
 
 /* Whether a user namespace is this one, or below it. User namespaces nest 33 deep at most
@@ -108,7 +111,7 @@ static __always_inline int keep(void *ctx, const struct check *check, struct scr
 		if (decides < 6)
 			key->decides = room->tally.arguments[decides] & shape->mask;
 	}
-	key->stack = stack_of(ctx, room);
+	key->stack = stack_of(ctx, task, room);
 
 	u64 now = bpf_ktime_get_ns();
 	struct tally *tally = bpf_map_lookup_elem(&tallies, key);
@@ -153,12 +156,12 @@ static __always_inline int handle(void *ctx, const struct check *check)
 	u8 flags = check->ret ? 0 : GRANTED;
 	u32 relation = NS_OWN;
 
-	if (cred == BPF_CORE_READ(task, real_cred))
+	if (cred == task->real_cred)
 		flags |= OWN_CREDENTIALS;
-	struct user_namespace *holder = BPF_CORE_READ(cred, user_ns);
+	struct user_namespace *holder = check->typed ? cred->user_ns : BPF_CORE_READ(cred, user_ns);
+	u32 number = check->typed ? holder->ns.inum : BPF_CORE_READ(holder, ns.inum);
 
-	if (holder != check->target ||
-	    BPF_CORE_READ(holder, ns.inum) != process->user_namespace) {
+	if (holder != check->target || number != process->user_namespace) {
 		room->target = check->target;
 		room->holder = holder;
 		room->euid = BPF_CORE_READ(cred, euid.val);

@@ -121,21 +121,18 @@ static __always_inline bool is_local(const struct tally *tally)
 	       tally->text[0] == AF_UNIX && tally->text[1] == 0;
 }
 
-/* Looks at a call of a process of the target that failed, or that asked somebody. */
+/* Looks at a call that failed, or that asked somebody, if it is the target's. Every system call of
+ * the machine comes by here: what most of them are not is asked first. */
 static __always_inline void look(long result)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+	bool failed = result < 0 && result >= -MAX_ERRNO && !is_restart(result) && result != -EINPROGRESS;
 
-	if (!process || process->state != COUNTS)
+	if (failed && !config.failures)
 		return;
 	struct scratch *room = scratch(FOR_RETURN);
-
-	if (!room)
-		return;
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (task_kind(task) != TASK_PROGRAM)
+	if (!room || task_kind(task) != TASK_PROGRAM)
 		return;
 	struct tally *tally = &room->tally;
 	struct call_key *key = &room->call_key;
@@ -144,11 +141,15 @@ static __always_inline void look(long result)
 	key->syscall = syscall_of(task, tally->arguments, &flags);
 	struct shape *shape = shape_of(key->syscall, flags);
 	u32 habits = shape ? shape->flags : 0;
-	bool failed = result < 0 && result >= -MAX_ERRNO && !is_restart(result) && result != -EINPROGRESS;
 
-	if (key->syscall < 0 || (failed ? !config.failures : !(habits & SHAPE_ASKS)))
+	if (key->syscall < 0 || (!failed && !(habits & SHAPE_ASKS)))
 		return;
 	if (result == -EAGAIN && !(habits & SHAPE_LIMITED))
+		return;
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (!process || process->state != COUNTS)
 		return;
 	u64 now = bpf_ktime_get_ns();
 

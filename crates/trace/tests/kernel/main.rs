@@ -5,5 +5,6 @@ mod containers;
 mod counts;
 mod processes;
 mod programs;
+mod remembered;
 mod returns;
 mod support;
