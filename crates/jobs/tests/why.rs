@@ -111,19 +111,19 @@ fn what_no_runtime_gives_by_default_is_said_to_be_so() {
     let text = POD.replace("        drop:\n        - ALL\n", "        add: [KILL]\n");
     let time = || failed(lacks(&[C::SYS_TIME], Lack::Missing), "set the clock", "");
     let cause = tied(&text, "containerd@2.0", time());
-    assert_eq!(taken(&cause), ("not in the default set of containerd@2.0", None));
+    assert_eq!(taken(&cause), ("not in containerd 2.0's default set", None));
     assert_eq!(
         cause.edit.expect("an edit").added,
         ["        add: [KILL, SYS_TIME]  # set the clock"]
     );
     let raw = || failed(lacks(&[C::NET_RAW], Lack::Missing), "socket", "");
-    assert_eq!(taken(&tied(&text, "crio", raw())).0, "not in the default set of crio");
+    assert_eq!(taken(&tied(&text, "crio", raw())).0, "not in CRI-O's default set");
     // Where the manifest gives it, it is not this manifest that runs there, or not so.
     let cause = tied(&text, "containerd@2.0", raw());
     assert_eq!(
         taken(&cause),
         (
-            "not by this manifest: it gives NET_RAW on containerd@2.0; is it what runs there, on that runtime?",
+            "not by this manifest: it gives NET_RAW on containerd 2.0; is it what runs there, on that runtime?",
             None
         )
     );

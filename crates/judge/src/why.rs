@@ -10,7 +10,7 @@ mod refused;
 mod weigh;
 
 use caps::{CapSet, Capability};
-use record::observation::{Exit, Recording};
+use record::observation::{Exit, Process, Recording, Target};
 use record::requirement::Remedy;
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +34,14 @@ impl End {
     /// What the recording says of it.
     #[must_use]
     pub fn of(recording: &Recording) -> Self {
-        let ended = recording.processes.values().next().is_some_and(|p| p.ended_ns.is_some());
-        match recording.exit {
+        let main = main(recording);
+        let exit = match recording.target {
+            // A container's first program may have become another one.
+            Target::Container(_) => main.and_then(|main| main.exit),
+            _ => recording.exit,
+        };
+        let ended = main.is_some_and(|main| main.ended_ns.is_some());
+        match exit {
             Some(exit) => Self::from(exit),
             None if recording.still_running > 0 && !ended => Self::Running,
             None => Self::Unknown,
@@ -62,6 +68,14 @@ impl From<Exit> for End {
     fn from(exit: Exit) -> Self {
         if judgement::failed(Some(exit)).is_none() { Self::Well } else { Self::Badly(exit) }
     }
+}
+
+/// The target's first process as the last program that it became: a script executes a server at its
+/// end.
+#[must_use]
+pub fn main(recording: &Recording) -> Option<&Process> {
+    let first = recording.processes.values().next()?;
+    recording.processes.values().rev().find(|process| process.pid == first.pid)
 }
 
 /// What is known of the target beside its recording.

@@ -2,7 +2,6 @@
 //! come, and those that restart.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use record::observation::{Exit, Recording, Target};
@@ -84,7 +83,7 @@ impl Followed {
     /// Whether a start has ended from which there is something to learn.
     fn is_answer(&self) -> bool {
         self.starts.iter().any(|start| {
-            let Some(main) = start.processes.values().next() else { return false };
+            let Some(main) = judge::why::main(start) else { return false };
             let gone = main.ended_ns.is_some() && !Procfs::new().folder(main.pid).exists();
             let badly = !matches!(main.exit, Some(Exit::Code(0)) | Some(Exit::Signal(TERM)) | None);
             gone && (start.start_seen || badly)
@@ -127,6 +126,7 @@ impl<F: Fn(&Container) -> bool> Known<F> {
         let followed = |(container, numbers): (Container, Vec<u32>)| {
             let mut recording = crate::starts::only(all, &numbers);
             recording.target = Target::Container(trace::describe(&container));
+            goes_on(&mut recording);
             recording.still_running = living(&recording);
             let root = self.roots.get(&container.id).copied().unwrap_or(0);
             Followed { starts: starts(&recording), recording, root }
@@ -135,10 +135,20 @@ impl<F: Fn(&Container) -> bool> Known<F> {
     }
 }
 
+/// A process that is there has not ended: what ended was one that it had forked, of the same program.
+fn goes_on(recording: &mut Recording) {
+    let procfs = Procfs::new();
+    for process in recording.processes.values_mut() {
+        if process.exit.is_some() && procfs.folder(process.pid).exists() {
+            (process.exit, process.ended_ns) = (None, None);
+        }
+    }
+}
+
 /// How many of its programs still run.
 fn living(recording: &Recording) -> u32 {
     let procfs = Procfs::new();
-    let runs = |pid: u32| Path::new(&procfs.folder(pid)).exists();
+    let runs = |pid: u32| procfs.folder(pid).exists();
     let living = recording.processes.values().filter(|p| p.exit.is_none() && runs(p.pid)).count();
     u32::try_from(living).unwrap_or(u32::MAX)
 }

@@ -137,7 +137,8 @@ impl<'m> Tie<'m> {
         if has {
             let words = format!(
                 "not by this manifest: it gives {} on {}; is it what runs there, on that runtime?",
-                fate.capability, self.runtime
+                fate.capability,
+                called(&self.runtime)
             );
             return self.taken(&words, None);
         }
@@ -221,8 +222,12 @@ impl<'m> Tie<'m> {
         let Some(subject) = Subject::new(source, self.workload, self.container, &checker) else {
             return Vec::new();
         };
-        // What the runtime should have made unnecessary was refused all the same.
-        let helps = |how: &String| !how.starts_with("nothing is needed");
+        // What the runtime should have made unnecessary was refused all the same; and what else there
+        // is to do about ports and ping is among the remedies of the call.
+        let helps = |how: &String| {
+            !how.starts_with("nothing is needed")
+                && (finding.remedies.is_empty() || how.contains("setcap"))
+        };
         let ways = check::instead(&subject, *capability).into_iter().filter(helps);
         ways.map(|how| Remedy {
             how,
@@ -233,11 +238,16 @@ impl<'m> Tie<'m> {
     }
 }
 
+/// The runtime as a person calls it: `containerd 2.0`, `Podman`.
+fn called(runtime: &Runtime) -> String {
+    Options { runtime: runtime.clone(), ..Options::default() }.runtime_name()
+}
+
 /// A reason in words that stand alone.
 fn words(reason: &Reason, runtime: &Runtime) -> String {
     match reason {
         Reason::NotDefault { engine } if *engine != Engine::Linux => {
-            format!("not in the default set of {runtime}")
+            format!("not in {}'s default set", called(runtime))
         }
         reason => reason.to_string(),
     }

@@ -60,7 +60,7 @@ fn nothing(answer: &Answer) -> String {
     match answer.end {
         Ended::Well => format!("nothing is missing: {name} {}", answer.ended),
         Ended::Running => {
-            format!("no capability was refused that matters: {name} {}", answer.ended)
+            format!("nothing is missing so far: {name} {}", answer.ended)
         }
         Ended::Badly | Ended::Unknown => {
             format!("no capability was refused: {name} {}", answer.ended)
@@ -146,13 +146,8 @@ fn went_on(out: &mut impl Write, answer: &Answer, ui: &Ui) -> io::Result<()> {
         return Ok(());
     }
     if ui.verbosity() == 0 {
-        let count = answer.went_on.len();
-        let what = words::count(count, "other reason");
-        let verb = if count == 1 { "is" } else { "are" };
-        return writeln!(
-            out,
-            "{DIM}{what} why calls failed {verb} hardly the cause: it went on (-v){DIM:#}"
-        );
+        let what = words::count(answer.went_on.len(), "more reason");
+        return writeln!(out, "{DIM}{what} why calls failed, and it went on (-v){DIM:#}");
     }
     writeln!(out, "{DIM}failed as well, and it went on:{DIM:#}")?;
     for cause in &answer.went_on {
@@ -176,7 +171,10 @@ fn footer(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         writeln!(out, "{YELLOW}{what} whose call was not seen to return{YELLOW:#}")?;
     }
     for reason in &answer.incomplete {
-        writeln!(out, "{YELLOW}incomplete:{YELLOW:#} {reason}")?;
+        let reason = format!("incomplete: {reason}");
+        for part in wrap(&reason, Options::new(WIDTH).subsequent_indent("  ")) {
+            writeln!(out, "{YELLOW}{part}{YELLOW:#}")?;
+        }
     }
     Ok(())
 }
