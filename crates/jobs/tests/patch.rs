@@ -58,6 +58,7 @@ fn run(target: observation::Target) -> Run {
         exit: None,
         lost: Lost::default(),
         incomplete: Vec::new(),
+        helpers: Vec::new(),
     }
 }
 

@@ -7,6 +7,8 @@ use record::observation::{Exit, NamespaceRelation, Observation, Recording, Targe
 use record::requirement::{self, Remedy, Requirement, Solution, Use, Verdict};
 use serde::Serialize;
 
+use crate::gained;
+use crate::outside;
 use crate::refusal::{self, Refusal};
 use crate::remedy;
 use crate::role;
@@ -30,6 +32,8 @@ pub struct Judgement {
     pub complete: bool,
     /// Why not.
     pub incomplete: Vec<String>,
+    /// Processes outside of the target that it asked for something, each in a sentence.
+    pub helpers: Vec<String>,
     /// What the needs were chosen from.
     #[serde(skip)]
     pub requirements: Vec<Requirement>,
@@ -144,13 +148,16 @@ pub fn judge(recording: &Recording) -> Judgement {
 #[must_use]
 pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
     let twins = Twins::of(recording, table);
+    // The most that the target can ever use: what its first process was given.
+    let bounding =
+        recording.processes.values().find_map(|first| first.bounding).unwrap_or(CapSet::EMPTY);
     let mut requirements = Vec::new();
     let mut dismissed: BTreeMap<(Capability, Dismissal, String, String), (u64, u64)> =
         BTreeMap::new();
     let mut unknown: BTreeMap<(Capability, Option<String>, Vec<String>), u64> = BTreeMap::new();
     for observation in &recording.observations {
         let site = Site::of(observation, &table.frames);
-        match weigh(observation, &site, table) {
+        match weigh(observation, &site, table, bounding) {
             Weighed::Dismissed { reason, why } => {
                 let key = (observation.capability, reason, site.shown(2), why);
                 let (count, refused) = dismissed.entry(key).or_default();
@@ -175,9 +182,14 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
             }
         }
     }
+    requirements.extend(gained::requirements(recording));
     requirements.extend(settled::requirements(recording));
     let requirements = requirement::tally(requirements);
-    let incomplete = incomplete(recording);
+    let helpers = outside::asked(recording);
+    let mut incomplete = incomplete(recording);
+    if outside::makes_incomplete(recording) {
+        incomplete.extend(helpers.iter().cloned());
+    }
     Judgement {
         needs: needs(&requirements),
         dismissed: by_count(dismissed),
@@ -192,6 +204,7 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
             .collect(),
         complete: incomplete.is_empty(),
         incomplete,
+        helpers,
         requirements,
     }
 }
@@ -202,7 +215,12 @@ enum Weighed<'t> {
     Asked { row: Option<&'t Row>, verdict: Verdict, why: String },
 }
 
-fn weigh<'t>(observation: &Observation, site: &Site, table: &'t SiteTable) -> Weighed<'t> {
+fn weigh<'t>(
+    observation: &Observation,
+    site: &Site,
+    table: &'t SiteTable,
+    bounding: CapSet,
+) -> Weighed<'t> {
     let dismissed = |reason, why: &str| Weighed::Dismissed { reason, why: why.to_owned() };
     match observation.namespace {
         NamespaceRelation::Own => {}
@@ -232,7 +250,7 @@ fn weigh<'t>(observation: &Observation, site: &Site, table: &'t SiteTable) -> We
         );
     }
     let outcome = row.map_or(Outcome::Call, |r| r.outcome);
-    let refusal = refusal::of(observation, outcome);
+    let refusal = refusal::of(observation, outcome, bounding);
     let decision = match (row, refusal) {
         (Some(Row { refused: Some(decision), .. }), Refusal::CallFailed) => *decision,
         (row, _) => row.map_or(Decision::Doubtful, |r| r.verdict),

@@ -4,7 +4,9 @@
 //! function that asked, within the system call that the program made. The table of call sites is
 //! `data/sites.toml`, in the order it is tried.
 
+mod gained;
 mod judgement;
+mod outside;
 mod profile;
 mod refusal;
 mod remedy;

@@ -43,6 +43,7 @@ pub fn to_profile(
         exit: recording.exit,
         lost: recording.lost,
         incomplete,
+        helpers: judgement.helpers.clone(),
     };
     let mut profile = Profile::new(name, target, judgement.requirements.clone(), vec![run]);
     profile.status.unknown_sites = judgement.unknown_sites.iter().map(|s| s.line()).collect();

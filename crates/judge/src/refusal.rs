@@ -1,5 +1,6 @@
 //! What a refused check came to: a check denied is not yet a call failed.
 
+use caps::CapSet;
 use record::observation::Observation;
 
 use crate::table::Outcome;
@@ -26,12 +27,13 @@ pub(crate) enum Refusal {
     Unclear,
 }
 
-/// Of an observation, at a site where a refusal shows as `outcome` says.
-pub(crate) fn of(observation: &Observation, outcome: Outcome) -> Refusal {
+/// Of an observation, at a site where a refusal shows as `outcome` says, of a target that was given
+/// this bounding set: what a process drops from its own later, it gave up.
+pub(crate) fn of(observation: &Observation, outcome: Outcome, bounding: CapSet) -> Refusal {
     if observation.granted {
         return Refusal::None;
     }
-    if observation.in_bounding == Some(true) {
+    if observation.in_bounding == Some(true) || bounding.contains(observation.capability) {
         return Refusal::GivenUp;
     }
     match (observation.result, outcome) {

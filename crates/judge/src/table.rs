@@ -146,7 +146,7 @@ pub(crate) fn is_call(name: &str, known: &str) -> bool {
 }
 
 /// `*` at the start or the end of a pattern stands for anything.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(rest), Some(_)) => name.contains(rest.trim_end_matches('*')),
         (Some(suffix), None) => name.ends_with(suffix),

@@ -35,8 +35,11 @@ fn merge_two(mut a: Profile, b: Profile) -> Profile {
 fn merge_run(known: &mut Run, other: Run) {
     known.recorded = known.recorded.max(other.recorded);
     known.incomplete.extend(other.incomplete);
-    known.incomplete.sort();
-    known.incomplete.dedup();
+    known.helpers.extend(other.helpers);
+    for said in [&mut known.incomplete, &mut known.helpers] {
+        said.sort();
+        said.dedup();
+    }
 }
 
 fn merge_metadata(a: Metadata, b: Metadata) -> Metadata {

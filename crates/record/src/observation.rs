@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use caps::Capability;
+use caps::{CapSet, Capability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -229,6 +229,14 @@ pub struct Process {
     /// The file's group, if the file is set-gid (and executable by its group, inode(7)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_gid: Option<u32>,
+    /// Its bounding set when first seen: of the target's first process, the most that the target
+    /// can ever use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounding: Option<CapSet>,
+    /// What the file's capabilities gave it, if it is not root's (capabilities(7), "File
+    /// capabilities").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gained: Option<Gained>,
     /// The cgroup it ran in, below the root of the unified hierarchy: `/a/b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
@@ -241,6 +249,18 @@ pub struct Process {
     /// When that was, nanoseconds since the start of the recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ns: Option<u64>,
+}
+
+/// What a process that is not root gained from the capabilities of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Gained {
+    /// Permitted.
+    pub permitted: CapSet,
+    /// Whether they are in effect at once (the file's effective bit): then `execve` fails unless
+    /// all that the file names is in the bounding set (`bprm_caps_from_vfs_caps`,
+    /// security/commoncap.c).
+    pub effective: bool,
 }
 
 /// Which kind of task made a check.

@@ -239,6 +239,10 @@ pub struct Run {
     /// Why the run does not say everything, but for a missed start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<String>,
+    /// Processes outside of the target that it asked over a local socket, each in a sentence: what
+    /// they did for it was not seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helpers: Vec<String>,
 }
 
 impl Profile {

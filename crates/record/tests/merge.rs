@@ -70,7 +70,7 @@ fn requirement() -> impl Strategy<Value = Requirement> {
 
 /// The same id is the same run.
 fn run() -> impl Strategy<Value = Run> {
-    (0u8..4, vec("[pq]", 0..2)).prop_map(|(id, incomplete)| Run {
+    (0u8..4, vec("[pq]", 0..2), vec("[xy]", 0..2)).prop_map(|(id, incomplete, helpers)| Run {
         id: format!("{id:016x}"),
         recorded: None,
         kernel: "6.18".to_owned(),
@@ -82,6 +82,7 @@ fn run() -> impl Strategy<Value = Run> {
         exit: Some(Exit::Code(id.into())),
         lost: Lost::default(),
         incomplete,
+        helpers,
     })
 }
 

@@ -134,6 +134,7 @@ plain! {
         pub parent_file: u64,
         pub cgroup: u64,
         pub comm: [u8; COMM_SIZE],
+        pub gained: u64,
         pub no_new_privs: u32,
         pub unused: u32,
     }
@@ -152,6 +153,10 @@ plain! {
         pub owner: u32,
         pub group: u32,
         pub no_new_privs: u32,
+        pub bounding: u64,
+        pub gained: u64,
+        pub in_effect: u32,
+        pub unused: u32,
         pub comm: [u8; COMM_SIZE],
         pub path: [u8; PATH_SIZE],
         pub cgroup: [u8; CGROUP_SIZE],

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use caps::CapSet;
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use sys::procfs::Procfs;
 
@@ -99,6 +100,7 @@ pub(crate) struct Image {
     pub uid: Option<u32>,
     pub no_new_privs: bool,
     pub cgroup: Option<String>,
+    pub bounding: CapSet,
     /// The file's mode, owner and group.
     pub mode: u32,
     pub owner: u32,
@@ -125,6 +127,7 @@ pub(crate) fn image(pid: u32) -> Option<Image> {
         exe: process.exe.map(|exe| exe.to_string_lossy().into_owned()),
         uid: Some(process.uids.effective),
         no_new_privs: process.no_new_privs,
+        bounding: process.caps.bounding,
         cgroup: process.cgroups.unified().map(str::to_owned),
         mode: metadata.as_ref().map_or(0, MetadataExt::mode),
         owner: metadata.as_ref().map_or(0, MetadataExt::uid),

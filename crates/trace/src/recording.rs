@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use caps::Capability;
+use caps::{CapSet, Capability};
 use record::observation::{
-    Exit, Failure, Helper, Lost, Machine, NamespaceRelation, Observation, Process,
+    Exit, Failure, Gained, Helper, Lost, Machine, NamespaceRelation, Observation, Process,
     RECORDING_VERSION, Recording, Settled, Syscall, Target, Task,
 };
 
@@ -132,6 +132,8 @@ fn processes(maps: &Maps, frame: &Frame<'_>) -> (BTreeMap<u32, Process>, HashMap
             no_new_privs: Some(image.no_new_privs),
             set_uid: set_uid(image.mode, image.owner),
             set_gid: set_gid(image.mode, image.group),
+            bounding: Some(image.bounding),
+            gained: None,
             cgroup: image.cgroup.clone(),
             running: true,
             exit: None,
@@ -149,6 +151,11 @@ fn processes(maps: &Maps, frame: &Frame<'_>) -> (BTreeMap<u32, Process>, HashMap
             no_new_privs: Some(image.no_new_privs != 0),
             set_uid: set_uid(image.mode, image.owner),
             set_gid: set_gid(image.mode, image.group),
+            bounding: Some(CapSet::from_bits(image.bounding)),
+            gained: (image.gained != 0).then(|| Gained {
+                permitted: CapSet::from_bits(image.gained),
+                effective: image.in_effect != 0,
+            }),
             cgroup: path(image.cgroup.get(..image.cgroup_size as usize)),
             running: false,
             exit: None,

@@ -112,7 +112,8 @@ struct image_key {
 	u64 parent_file;
 	u64 cgroup;
 	char comm[COMM_SIZE];
-	/* What they can gain is part of what they are. */
+	/* What they can gain, and have gained from the file, is part of what they are. */
+	u64 gained;
 	u32 no_new_privs;
 	u32 unused;
 };
@@ -131,6 +132,12 @@ struct image {
 	u32 owner;
 	u32 group;
 	u32 no_new_privs;
+	/* The bounding set; of a user that is not root, what the file's capabilities gave, and whether
+	 * they are in effect at once. */
+	u64 bounding;
+	u64 gained;
+	u32 in_effect;
+	u32 unused;
 	char comm[COMM_SIZE];
 	/* The names on the way up, the file's own first, each with its NUL. */
 	char path[PATH_SIZE];

@@ -83,12 +83,8 @@ static __always_inline int keep(void *ctx, const struct check *check, struct scr
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct cred *cred = check->cred;
 	struct key *key = &room->key;
-	u64 bounding = 0;
 
-	/* Two 32-bit halves before 6.3, one number after: the same bits on a little-endian machine. */
-	bpf_probe_read_kernel(&bounding, sizeof(bounding),
-			      (void *)cred + bpf_core_field_offset(struct cred, cap_bset));
-	if (bounding >> (check->cap & 63) & 1)
+	if (READ_CAPS(cred, cap_bset) >> (check->cap & 63) & 1)
 		flags |= IN_BOUNDING;
 	if (check->opts != OPTS_UNKNOWN)
 		flags |= check->opts & OPT_NOAUDIT ? AUDIT_KNOWN | NO_AUDIT : AUDIT_KNOWN;

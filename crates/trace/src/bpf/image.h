@@ -98,6 +98,15 @@ static __always_inline void walk_cgroup(struct task_struct *task, struct image *
 	*size = CGROUP_SIZE + 1; /* too long to be told whole */
 }
 
+/* A capability set. Two 32-bit halves before 6.3, one number after: the same bits on a little-endian
+ * machine. */
+#define READ_CAPS(cred, field) ({ \
+	u64 _caps = 0; \
+	bpf_probe_read_kernel(&_caps, sizeof(_caps), \
+			      (void *)(cred) + bpf_core_field_offset(struct cred, field)); \
+	_caps; \
+})
+
 /* Finds or makes the image of a process after its execve. */
 static __always_inline void identify(struct task_struct *task, struct linux_binprm *binprm,
 				     u64 parent_file, struct process *process)
@@ -114,6 +123,13 @@ static __always_inline void identify(struct task_struct *task, struct linux_binp
 	key->file = process->file;
 	key->parent_file = parent_file;
 	key->cgroup = bpf_get_current_cgroup_id();
+	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	u32 uid = BPF_CORE_READ(cred, euid.val);
+	u64 permitted = READ_CAPS(cred, cap_permitted);
+
+	/* In another user namespace root is another number: there this is not known. */
+	key->gained = uid && BPF_CORE_READ(cred, user_ns, ns.inum) == PROC_USER_INIT_INO ?
+		permitted & ~READ_CAPS(cred, cap_ambient) : 0;
 	key->no_new_privs = BPF_CORE_READ(task, atomic_flags) >> PFA_NO_NEW_PRIVS & 1;
 	key->unused = 0;
 	bpf_get_current_comm(key->comm, sizeof(key->comm));
@@ -131,7 +147,10 @@ static __always_inline void identify(struct task_struct *task, struct linux_binp
 		fresh->id = bpf_get_smp_processor_id() << 16 | (++room->images_made & 0xffff);
 		fresh->pid = bpf_get_current_pid_tgid() >> 32;
 		fresh->parent_pid = BPF_CORE_READ(task, real_parent, tgid);
-		fresh->uid = BPF_CORE_READ(task, real_cred, euid.val);
+		fresh->uid = uid;
+		fresh->bounding = READ_CAPS(cred, cap_bset);
+		fresh->gained = key->gained;
+		fresh->in_effect = !(key->gained & ~READ_CAPS(cred, cap_effective));
 		fresh->mode = BPF_CORE_READ(inode, i_mode);
 		fresh->owner = BPF_CORE_READ(inode, i_uid.val);
 		fresh->group = BPF_CORE_READ(inode, i_gid.val);

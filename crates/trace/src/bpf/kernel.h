@@ -51,6 +51,8 @@ enum {
 #define ERESTART_RESTARTBLOCK 516
 /* include/uapi/asm-generic/errno.h */
 #define EINPROGRESS 115
+/* include/linux/proc_ns.h: the initial user namespace. */
+#define PROC_USER_INIT_INO 0xEFFFFFFDU
 /* include/linux/socket.h */
 #define AF_UNIX 1
 
@@ -92,7 +94,10 @@ struct nsproxy {
 
 struct cred {
 	kuid_t euid;
+	kernel_cap_t cap_permitted;
+	kernel_cap_t cap_effective;
 	kernel_cap_t cap_bset;
+	kernel_cap_t cap_ambient;
 	struct user_namespace *user_ns;
 };
 

@@ -36,6 +36,9 @@ pub fn needs(judgement: &Judgement, ui: &Ui) -> io::Result<()> {
         let (line, times) = (site.line(), times(site.count));
         writeln!(out, "  {YELLOW}unknown call site:{YELLOW:#} {line} ({times})")?;
     }
+    for helper in judgement.helpers.iter().filter(|h| !judgement.incomplete.contains(h)) {
+        writeln!(out, "  {YELLOW}outside:{YELLOW:#} {helper}")?;
+    }
     for reason in &judgement.incomplete {
         writeln!(out, "  {RED}incomplete:{RED:#} {reason}")?;
     }
