@@ -129,6 +129,8 @@ pub enum Kind {
     OuterNamespace,
     /// A set-uid program gained nothing: no_new_privs.
     NoNewPrivileges,
+    /// The program's file carries capabilities beyond the bounding set.
+    FileCapabilities,
     /// A seccomp profile; no capability.
     Seccomp,
     /// A security module, or a flag of the file; no capability.

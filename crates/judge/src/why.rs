@@ -78,6 +78,11 @@ pub fn main(recording: &Recording) -> Option<&Process> {
     recording.processes.values().rev().find(|process| process.pid == first.pid)
 }
 
+/// The most that the target can ever have, as far as is known: the bounding set of its first process.
+fn given(recording: &Recording) -> CapSet {
+    recording.processes.values().next().and_then(|first| first.bounding).unwrap_or_default()
+}
+
 /// What is known of the target beside its recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Known {
@@ -168,7 +173,7 @@ impl Cause {
     /// Whether a capability is wanting.
     #[must_use]
     pub fn is_capability(&self) -> bool {
-        !matches!(self, Self::Elsewhere { .. })
+        !matches!(self, Self::Elsewhere { kind, .. } if *kind != Kind::FileCapabilities)
     }
 }
 
@@ -217,6 +222,8 @@ pub enum Kind {
     Disk,
     /// The network: an address in use, nobody there, a firewall.
     Network,
+    /// The capabilities of the program's file, which are not all in the bounding set.
+    FileCapabilities,
     /// The program's file itself.
     Program,
     /// Something the kernel does not have.

@@ -247,6 +247,21 @@ fn who_is_not_root_or_gave_it_up_is_told_so() {
 }
 
 #[test]
+fn what_a_process_drops_from_its_own_bounding_set_it_gave_up() {
+    let mut run = failed(vec![chown("/x")], vec![]);
+    run.processes.get_mut(&1).unwrap().bounding = Some(CapSet::from(C::CHOWN));
+    let given_up = Cause::Capability { any_of: vec![C::CHOWN], lack: Lack::GivenUp { uid: 0 } };
+    assert_eq!(why(&run).findings[0].cause, given_up);
+}
+
+#[test]
+fn a_file_with_capabilities_beyond_the_bounding_set_is_not_executed() {
+    let found = why(&failed(vec![], vec![failure("execve", "/bin/ping", EPERM)]));
+    assert_eq!(kinds(&found.findings), [Kind::FileCapabilities]);
+    assert!(found.wants_capability());
+}
+
+#[test]
 fn what_was_asked_of_another_user_namespace_is_told_apart() {
     let asked_of = |namespace| {
         let mut check = chown("/x");
@@ -296,7 +311,10 @@ fn a_call_that_the_default_seccomp_profile_opens_with_a_capability_lacks_that() 
     let cause = Cause::Capability { any_of: vec![C::SYS_CHROOT], lack: Lack::Seccomp };
     let line = "chroot to /srv failed (EPERM), by nginx (main)".to_owned();
     assert_eq!(said(&why(&run).findings), [(cause, vec![line])]);
-    // Who holds it is refused by another profile.
+    // Who has it is refused by another profile.
+    let mut given = run.clone();
+    given.processes.get_mut(&1).unwrap().bounding = Some(CapSet::from(C::SYS_CHROOT));
+    assert_eq!(kinds(&why(&given).findings), [Kind::Seccomp]);
     let mut held = run.clone();
     held.observations.push(check(C::SYS_CHROOT, "chroot", "ns_capable sys_chroot"));
     assert_eq!(kinds(&why(&held).findings), [Kind::Seccomp]);

@@ -200,3 +200,19 @@ fn a_user_that_no_add_can_help() {
     assert_eq!(seen.found(), found("nonRoot", &["NET_BIND_SERVICE"], call), "{:#}", seen.report);
     assert!(scenario.works(&seen.mended(&scenario.manifest())));
 }
+
+#[test]
+fn a_file_with_capabilities_that_the_container_does_not_have() {
+    testkit::needs!(podman, bpf, program("setcap"));
+    let scenario =
+        Scenario::new(&DROP_ALL, &["sh", "-c", "/tryout -e chroot || exit 1"]).tryout(0o755);
+    let setcap = std::process::Command::new("setcap")
+        .arg("cap_net_raw+ep")
+        .arg(scenario.file("tryout"))
+        .status();
+    assert!(setcap.expect("setcap runs").success());
+    let seen = scenario.why();
+    let call = "run /tryout by sh (main): EPERM";
+    assert_eq!(seen.found(), found("fileCapabilities", &[], call), "{:#}", seen.report);
+    assert_eq!(seen.status, Some(1));
+}

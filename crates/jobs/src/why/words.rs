@@ -37,6 +37,7 @@ pub(super) fn kind(cause: &Cause) -> Kind {
             why::Kind::Disk => Kind::Disk,
             why::Kind::Network => Kind::Network,
             why::Kind::Program | why::Kind::Noise => Kind::Program,
+            why::Kind::FileCapabilities => Kind::FileCapabilities,
             why::Kind::Kernel => Kind::Kernel,
             why::Kind::Memory => Kind::Memory,
         },
@@ -60,6 +61,9 @@ pub(super) fn lead(cause: &Cause) -> String {
         Cause::NoNewPrivileges { program, set_id, .. } => {
             format!("no_new_privs kept {program}, which is {set_id}, from gaining anything")
         }
+        Cause::Elsewhere { kind: why::Kind::FileCapabilities, .. } => {
+            "the file's own capabilities are beyond the container's".to_owned()
+        }
         Cause::Elsewhere { kind, .. } => {
             let what = match kind {
                 why::Kind::Seccomp => "seccomp",
@@ -70,7 +74,9 @@ pub(super) fn lead(cause: &Cause) -> String {
                 why::Kind::Device => "a device",
                 why::Kind::Disk => "a full disk",
                 why::Kind::Network => "the network",
-                why::Kind::Program | why::Kind::Noise => "the program's file",
+                why::Kind::Program | why::Kind::Noise | why::Kind::FileCapabilities => {
+                    "the program's file"
+                }
                 why::Kind::Kernel => "the kernel",
                 why::Kind::Memory => "memory",
             };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use caps::{Capability, knowledge};
-use record::observation::{Exit, Process, Recording, Syscall};
+use record::observation::{Exit, Observation, Process, Recording, Syscall};
 use record::requirement::{Place, Remedy};
 use serde::Deserialize;
 
@@ -212,17 +212,18 @@ fn finding(recording: &Recording, call: &Syscall, returned: &str) -> Option<(Key
 }
 
 /// The capabilities with which the default seccomp profile of container engines opens a call. None
-/// if the target was seen to hold one of them: then the profile is another one.
+/// if the target has one of them: then the profile is another one.
 fn openers(recording: &Recording, call: &Syscall) -> Vec<Capability> {
     let Some(name) = &call.name else { return Vec::new() };
     let opens = |capability: &Capability| {
         knowledge(*capability).is_some_and(|known| known.seccomp.iter().any(|call| call == name))
     };
     let openers: Vec<Capability> = Capability::known().filter(opens).collect();
-    let held = recording
-        .observations
-        .iter()
-        .any(|o| o.granted && o.own_credentials && openers.contains(&o.capability));
+    let given = super::given(recording);
+    let granted =
+        |o: &Observation| o.granted && o.own_credentials && openers.contains(&o.capability);
+    let held = openers.iter().any(|opener| given.contains(*opener))
+        || recording.observations.iter().any(granted);
     if held { Vec::new() } else { openers }
 }
 

@@ -183,10 +183,11 @@ impl Fatal<'_> {
     }
 
     /// Why the process did not have it, if the want of a capability is the reason.
-    fn lack(&self, process: Option<&Process>, root: u32) -> Lack {
+    fn lack(&self, process: Option<&Process>, given: CapSet, root: u32) -> Lack {
         let o = self.observation;
         let uid = o.uid.unwrap_or(root);
-        let in_bounding = o.in_bounding == Some(true);
+        // What a process dropped from its own bounding set it gave up, too.
+        let in_bounding = o.in_bounding == Some(true) || given.contains(o.capability);
         if o.namespace == NamespaceRelation::Outer {
             Lack::Outer
         } else if uid != root {
@@ -239,11 +240,12 @@ fn group(
     explained: &[(usize, Vec<usize>)],
     root: u32,
 ) -> Vec<Finding> {
+    let given = super::given(recording);
     let mut groups: BTreeMap<Key, Growing> = BTreeMap::new();
     for (one, (_, failures)) in fatal.iter().zip(explained) {
         let o = one.observation;
         let process = recording.processes.get(&o.process);
-        let lack = one.lack(process, root);
+        let lack = one.lack(process, given, root);
         let name = || role::of(recording, o.process);
         let never_root = match lack {
             Lack::NonRoot { uid, .. } | Lack::GivenUp { uid } if uid != root => Some(uid),

@@ -69,11 +69,8 @@ fn nothing(answer: &Answer) -> String {
 }
 
 fn cause(out: &mut impl Write, answer: &Answer, cause: &Cause, ui: &Ui) -> io::Result<()> {
-    let style = if cause.capabilities.is_empty() && cause.kind != Kind::NoNewPrivileges {
-        YELLOW
-    } else {
-        RED
-    };
+    let about_files = matches!(cause.kind, Kind::NoNewPrivileges | Kind::FileCapabilities);
+    let style = if cause.capabilities.is_empty() && !about_files { YELLOW } else { RED };
     // The lead in colour; what behind it shows it is the call.
     let lead = cause.answer.split(": ").next().unwrap_or_default();
     let rest = &cause.answer[lead.len()..];
