@@ -14,6 +14,7 @@ pub type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
+  groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
 
 fn main() -> ExitCode {
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["layers"] => layers::run(),
         ["bpf"] => bpf::run(false),
         ["bpf", "--check"] => bpf::run(true),
+        ["groundtruth", rest @ ..] => groundtruth(rest),
         ["ci"] => ci::run(),
         _ => Err(USAGE.to_owned()),
     };
@@ -33,6 +35,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Real programs, traced: a crate of its own, so that the other tasks need not build the tracer.
+pub fn groundtruth(arguments: &[&str]) -> Result {
+    let mut command = process::cargo(&["run", "--quiet", "--package", "dropcap-groundtruth", "--"]);
+    process::run(command.args(arguments))
 }
 
 /// The workspace's root folder.

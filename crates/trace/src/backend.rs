@@ -95,8 +95,8 @@ pub enum Unavailable {
 /// What is missing for all of them: BTF, privilege, an object for this architecture.
 pub fn probe() -> Result<Vec<Attempt>, TraceError> {
     check_privilege()?;
+    let mut ebpf = load_object(&Rooms::default())?;
     let btf = read_btf()?;
-    let mut ebpf = load_object(&btf, &Rooms::default())?;
     Ok(Backend::ALL
         .into_iter()
         .map(|backend| Attempt { backend, outcome: attach(backend, &mut ebpf, &btf) })
@@ -127,7 +127,7 @@ pub(crate) fn check_privilege() -> Result<(), TraceError> {
     if missing.is_empty() { Ok(()) } else { Err(TraceError::NoPrivilege { missing }) }
 }
 
-/// Reads and parses [`BTF`].
+/// Reads and parses [`BTF`]. It takes some twenty megabytes for as long as it is held.
 pub(crate) fn read_btf() -> Result<Btf, TraceError> {
     Btf::from_sys_fs().map_err(|error| match error {
         BtfError::FileError { path, error } => TraceError::NoBtf { path, source: error },
@@ -136,13 +136,19 @@ pub(crate) fn read_btf() -> Result<Btf, TraceError> {
 }
 
 /// Makes the maps and relocates the programs; none is loaded yet.
-pub(crate) fn load_object(btf: &Btf, rooms: &Rooms) -> Result<Ebpf, TraceError> {
+///
+/// The loader parses [`BTF`] for itself, whether it is given one or not, and lets go of it when this
+/// returns: nobody holds another one meanwhile, or there would be two in memory.
+pub(crate) fn load_object(rooms: &Rooms) -> Result<Ebpf, TraceError> {
+    if let Err(source) = fs::File::open(BTF) {
+        return Err(TraceError::NoBtf { path: BTF.into(), source });
+    }
     let object = OBJECT.ok_or(TraceError::Architecture { architecture: std::env::consts::ARCH })?;
     let mut loader = EbpfLoader::new();
     for (map, room) in rooms.maps() {
         loader.map_max_entries(map, room);
     }
-    loader.btf(Some(btf)).load(object).map_err(TraceError::bpf("load the BPF object"))
+    loader.load(object).map_err(TraceError::bpf("load the BPF object"))
 }
 
 /// Loads and attaches the program of a backend.

@@ -68,8 +68,8 @@ impl Tracer {
     /// [`TraceError`]: what is missing on this machine, and how to get it.
     pub fn load(options: Options) -> Result<Self, TraceError> {
         backend::check_privilege()?;
+        let mut ebpf = backend::load_object(&options.rooms)?;
         let btf = backend::read_btf()?;
-        let mut ebpf = backend::load_object(&btf, &options.rooms)?;
         let wanted: Vec<Backend> =
             options.backend.map_or_else(|| Backend::ALL.to_vec(), |backend| vec![backend]);
         let mut attempts = Vec::new();

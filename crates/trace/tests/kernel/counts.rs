@@ -43,15 +43,25 @@ fn children_that_live_briefly_are_counted_exactly() {
     assert_eq!(programs, ["perl", "perl"]);
 }
 
+/// A process that goes on until it is dropped, also by a panic.
+struct Noise(std::process::Child);
+
+impl Drop for Noise {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn processes_outside_the_target_are_not_seen() {
     needs!(root, bpf, program("perl"));
     let script = format!("{ONE_CHECK} while 1");
-    let mut noise = std::process::Command::new("perl").args(["-e", &script]).spawn().unwrap();
+    let noise = std::process::Command::new("perl").args(["-e", &script]).spawn().unwrap();
+    let noise = Noise(noise);
     let script = format!("{ONE_CHECK} for 1..1000");
     let traced = trace(&["perl", "-e", &script]);
-    noise.kill().unwrap();
-    noise.wait().unwrap();
+    drop(noise);
     let Some((recording, _)) = traced else { return };
     assert_eq!(setpcap(&recording), 1000);
 }

@@ -1,0 +1,158 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use caps::CapSet;
+
+use crate::Result;
+use crate::sandbox::FileSystem;
+
+/// What is printed on a slip.
+pub const USAGE: &str = "usage: cargo xtask groundtruth [NAME…] [OPTION…]
+  without an option       trace each program once, print the table; for all programs on both file
+                          systems also write docs/groundtruth.md
+  --check                 fail unless the figures hold
+  --measure               find the true minimal sets by brute force and write truth.toml
+  --try SET               run once with exactly this set (\"all\", \"all-CHOWN\", \"CHOWN,SETUID\") and show what it says
+  --on plain|overlayfs    on this file system only
+  --jobs N                so many at a time (default 2)
+  --record FOLDER         keep the recordings there
+  --programs FOLDER       other programs than those of the house
+  --root TREE             in this root file system instead of Debian's";
+
+/// What to do with the programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Find the true minimal sets.
+    Measure,
+    /// One run under a set.
+    Try {
+        /// The set; `None` is everything that can be granted.
+        set: SetWord,
+    },
+    /// One trace each, and the table.
+    Trace {
+        /// Whether the figures must hold.
+        check: bool,
+        /// Where the recordings go.
+        record: Option<PathBuf>,
+    },
+}
+
+/// A set as `--try` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetWord {
+    /// Everything that can be granted, less these.
+    AllBut(CapSet),
+    /// Exactly these.
+    Only(CapSet),
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arguments {
+    /// Programs; all if empty.
+    pub names: Vec<String>,
+    /// The task.
+    pub task: Task,
+    /// How many at a time.
+    pub jobs: usize,
+    /// Other programs than those of the house.
+    pub programs: Option<PathBuf>,
+    /// A root file system that is there.
+    pub root: Option<PathBuf>,
+    on: Option<FileSystem>,
+}
+
+impl Arguments {
+    /// Reads the command line.
+    pub fn parse(words: &[String]) -> Result<Self> {
+        let mut parsed = Self {
+            names: Vec::new(),
+            task: Task::Trace { check: false, record: None },
+            jobs: 2,
+            programs: None,
+            root: None,
+            on: None,
+        };
+        let mut words = words.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"));
+            match word {
+                "--check" => match &mut parsed.task {
+                    Task::Trace { check, .. } => *check = true,
+                    _ => return Err(USAGE.to_owned()),
+                },
+                "--record" => {
+                    let folder = PathBuf::from(value()?);
+                    match &mut parsed.task {
+                        Task::Trace { record, .. } => *record = Some(folder),
+                        _ => return Err(USAGE.to_owned()),
+                    }
+                }
+                "--measure" => parsed.task = Task::Measure,
+                "--try" => parsed.task = Task::Try { set: set(value()?)? },
+                "--programs" => parsed.programs = Some(value()?.into()),
+                "--root" => parsed.root = Some(value()?.into()),
+                "--on" => parsed.on = Some(FileSystem::parse(value()?)?),
+                "--jobs" => {
+                    parsed.jobs =
+                        value()?.parse().ok().filter(|n| *n > 0).ok_or("--jobs: not a number")?;
+                }
+                _ if word.starts_with('-') => return Err(USAGE.to_owned()),
+                name => parsed.names.push(name.to_owned()),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// Whether it is all of the house, on both file systems: what the page is about.
+    pub fn is_whole(&self) -> bool {
+        self.names.is_empty() && self.on.is_none() && self.programs.is_none() && self.root.is_none()
+    }
+
+    /// The file systems to run on.
+    pub fn file_systems(&self) -> Vec<FileSystem> {
+        self.on.map_or_else(|| FileSystem::ALL.to_vec(), |one| vec![one])
+    }
+}
+
+fn set(word: &str) -> Result<SetWord> {
+    let list = |words: &str| -> Result<CapSet> {
+        words
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(|name| name.parse::<caps::Capability>().map_err(|e| e.to_string()))
+            .collect()
+    };
+    match word.strip_prefix("all") {
+        Some(rest) => Ok(SetWord::AllBut(list(rest.trim_start_matches('-'))?)),
+        None => Ok(SetWord::Only(list(word)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use caps::Capability;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments> {
+        Arguments::parse(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_command_line_is_read() {
+        let read = parse("ping --on plain --measure --jobs 3").unwrap();
+        assert_eq!(read.names, ["ping"]);
+        assert_eq!((read.task.clone(), read.jobs), (Task::Measure, 3));
+        assert_eq!(read.file_systems(), [FileSystem::Plain]);
+        assert_eq!(
+            parse("--try all-CHOWN,KILL").unwrap().task,
+            Task::Try { set: SetWord::AllBut(CapSet::of(&[Capability::CHOWN, Capability::KILL])) }
+        );
+        assert!(parse("--measure --check").is_err());
+        assert!(parse("--frobnicate").is_err());
+        assert!(parse("--try NOSUCH").is_err());
+    }
+}
