@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use record::observation::{Exit, Recording, Target};
-use sys::container::{Container, Registry};
+use sys::container::{Container, Containers, Registry};
 use sys::procfs::Procfs;
 use sys::signal::Blocked;
 use trace::{Options, Results, Scope, Tracer};
@@ -52,7 +52,7 @@ pub fn follow(
     let enough = Blocked::new([INT, TERM]).map_err(ObserveError::Signal)?;
     let mut tracer = Tracer::load(failing())?;
     let mut known = Known::new(wanted);
-    known.registry.refresh();
+    known.look();
     tracer.watch(Scope::containers()?)?;
     watching(&tracer);
     let start = Instant::now();
@@ -68,6 +68,7 @@ pub fn follow(
         tracer.poll()?;
         known.registry.refresh();
         if tick % LOOK == 0 {
+            known.look();
             let all = known.followed(&tracer.snapshot()?);
             if limit.is_none() && all.iter().any(Followed::is_answer) {
                 break;
@@ -102,6 +103,16 @@ struct Known<F> {
 impl<F: Fn(&Container) -> bool> Known<F> {
     fn new(wanted: F) -> Self {
         Self { wanted, registry: Registry::new(), roots: BTreeMap::new() }
+    }
+
+    /// Looks what is written down of containers, and which run.
+    fn look(&mut self) {
+        self.registry.refresh();
+        let procfs = Procfs::new();
+        // What cannot be listed now is listed the next time.
+        if let Ok(all) = procfs.processes() {
+            self.registry.learn(&Containers::discover(&procfs, &all.processes));
+        }
     }
 
     /// The wanted containers of a recording of all.

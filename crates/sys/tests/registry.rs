@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use dropcap_sys::container::{Container, Engine, Registry};
+use dropcap_sys::container::{Container, Containers, Engine, Registry};
+use dropcap_sys::procfs::Procfs;
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -113,6 +114,47 @@ fn every_engine_s_folders_are_looked_in() {
     // `ctr run … db`: an identifier that is any word.
     assert_eq!(said(registry.of_cgroup("/default/db")), some("db", Engine::Containerd, "", ""));
     assert_eq!(registry.all().count(), 4);
+}
+
+#[test]
+fn docker_s_data_may_lie_elsewhere() {
+    let disk = Disk::new();
+    disk.file("/etc/docker/daemon.json", r#"{"data-root": "/data/docker"}"#);
+    disk.file(
+        &format!("/data/docker/containers/{B}/config.v2.json"),
+        r#"{"Name":"/cache","Image":"sha","Config":{"Image":"redis:7"}}"#,
+    );
+    let found = disk.registry().of_cgroup(&format!("/docker/{B}"));
+    assert_eq!(said(found), some(B, Engine::Docker, "cache", "redis:7"));
+}
+
+#[test]
+fn what_runs_is_known_wherever_its_engine_keeps_its_files() {
+    let disk = Disk::new();
+    let process = |pid: u32, parent: u32, cgroup: &str, command: &str| {
+        let folder = format!("/proc/{pid}");
+        let stat = format!("{pid} (x) S {parent} 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {pid} 0");
+        let status = format!(
+            "Name:\tx\nPid:\t{pid}\nPPid:\t{parent}\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n\
+             Groups:\t\nNSpid:\t{pid}\nThreads:\t1\nCapInh:\t0\nCapPrm:\t0\nCapEff:\t0\n\
+             CapBnd:\t0\nCapAmb:\t0\n"
+        );
+        disk.file(&format!("{folder}/stat"), &stat)
+            .file(&format!("{folder}/status"), &status)
+            .file(&format!("{folder}/cgroup"), &format!("0::{cgroup}\n"))
+            .file(&format!("{folder}/cmdline"), &command.replace(' ', "\0"));
+    };
+    let cgroup = format!("/libpod_parent/libpod-{A}");
+    let conmon =
+        format!("/usr/bin/conmon --api-version 1 -c {A} -u {A} -n elsewhere -b /x/userdata");
+    process(10, 1, "/libpod_parent/conmon", &conmon);
+    process(11, 10, &cgroup, "sleep");
+    let mut registry = disk.registry();
+    assert_eq!(said(registry.of_cgroup(&cgroup)), some(A, Engine::Podman, "", ""));
+    let procfs = Procfs::at(disk.0.path().join("proc"));
+    let all = procfs.processes().expect("a listing").processes;
+    registry.learn(&Containers::discover_in(&procfs, disk.0.path(), &all));
+    assert_eq!(said(registry.of_cgroup(&cgroup)), some(A, Engine::Podman, "elsewhere", ""));
 }
 
 #[test]

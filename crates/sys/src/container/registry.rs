@@ -8,7 +8,7 @@ use super::cgroup_path::identify;
 use super::describe::{Describer, podman_pods};
 use super::discover::path_of;
 use super::files::View;
-use super::{Container, Engine};
+use super::{Container, Containers, Engine};
 use crate::cgroup::{Cgroups, Membership};
 
 /// Where containers/storage keeps containers unless `storage.conf` says otherwise
@@ -21,8 +21,9 @@ const TASKS: [&str; 2] = [
     "/run/containerd/io.containerd.runtime.v2.task",
     "/run/docker/containerd/daemon/io.containerd.runtime.v2.task",
 ];
-/// Docker's own folder, `daemon/container` of moby.
-const DOCKER: &str = "/var/lib/docker/containers";
+/// Where Docker keeps its data unless `data-root` says otherwise (dockerd(8)); below it a folder
+/// `containers`.
+const DOCKER: &str = "/var/lib/docker";
 
 /// All containers that an engine of this machine had at one of the times it was looked.
 #[derive(Debug)]
@@ -70,6 +71,16 @@ impl Registry {
         }
         self.hostnames.extend(describer.hostnames);
         self.unread = describer.unread;
+    }
+
+    /// What is known of containers that run, whatever folders their engines were told to use.
+    pub fn learn(&mut self, running: &Containers) {
+        for container in running.all() {
+            let named = self.known.get(&container.id).is_some_and(|known| known.name.is_some());
+            if !named {
+                self.known.insert(container.id.clone(), container.clone());
+            }
+        }
     }
 
     /// The container whose cgroup this is, or lies above it: a path in the unified hierarchy as the
@@ -129,11 +140,20 @@ impl Registry {
                 found.extend(ids.map(|id| (id.clone(), engine, folder.join(id))));
             }
         }
-        for id in self.view.list(Path::new(DOCKER)) {
-            let folder = Path::new(DOCKER).join(&id);
-            found.push((id, Engine::Docker, folder));
+        let containers = self.docker_root().join("containers");
+        for id in self.view.list(&containers) {
+            found.push((id.clone(), Engine::Docker, containers.join(id)));
         }
         found
+    }
+
+    /// `data-root` of `daemon.json`.
+    fn docker_root(&self) -> PathBuf {
+        let mut unread = Vec::new();
+        let file = Path::new("/etc/docker/daemon.json");
+        let configured = self.view.json::<serde_json::Value>(file, &mut unread);
+        let root = configured.and_then(|c| Some(PathBuf::from(c.get("data-root")?.as_str()?)));
+        root.unwrap_or_else(|| PathBuf::from(DOCKER))
     }
 
     /// `graphroot` of `storage.conf`, a line of TOML.
