@@ -35,6 +35,6 @@ pub use patch::{LeftOut, Need, PatchError, PatchOptions, Patched, set_capabiliti
 pub use repair::{Applied, Consent, Repaired, repair};
 pub use report::{CheckedFile, Report, Sum, Totals};
 pub use rule::{Fixes, Rule, Selection, UnknownRule};
-pub use rules::RULES;
+pub use rules::{RULES, instead};
 pub use severity::{Confidence, Severity};
 pub use subject::Subject;

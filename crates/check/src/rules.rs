@@ -11,7 +11,7 @@ mod unknown_capability;
 
 use crate::rule::Rule;
 
-pub(crate) use ineffective_add::instead;
+pub use ineffective_add::instead;
 
 /// All rules, in the order in which findings at one place are shown and their edits are made: what
 /// is written wrong comes before what follows from it.

@@ -38,6 +38,9 @@ enum Command {
     Profile(commands::profile::Args),
     /// Watch a program or a container and say which capabilities it uses, and for what
     Trace(commands::trace::Args),
+    /// Say which missing capability made a program fail, who took it away, and the least that mends it
+    #[cfg(target_os = "linux")]
+    Why(commands::why::Args),
     /// Run a command with exactly the capability sets asked for
     #[cfg(target_os = "linux")]
     Run(commands::run::Args),
@@ -73,6 +76,8 @@ fn main() -> ExitCode {
         Command::Fix(args) => commands::fix::run(args, &ui),
         Command::Profile(args) => commands::profile::run(args, &ui),
         Command::Trace(args) => commands::trace::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Why(args) => commands::why::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Run(args) => commands::run::run(args, &ui),
         #[cfg(target_os = "linux")]

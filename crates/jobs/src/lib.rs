@@ -9,3 +9,4 @@ pub mod proven;
 pub mod ps;
 pub mod run_container;
 mod schema;
+pub mod why;

@@ -129,7 +129,10 @@ pub fn patch(
 }
 
 /// The container of this name, or the only one.
-fn find(manifest: &Manifest, wanted: Option<&str>) -> Result<ContainerId, Error> {
+///
+/// # Errors
+/// [`Error::NoContainer`], [`Error::Several`].
+pub(crate) fn find(manifest: &Manifest, wanted: Option<&str>) -> Result<ContainerId, Error> {
     let all: Vec<(ContainerId, &str, String)> = manifest
         .workloads
         .iter()

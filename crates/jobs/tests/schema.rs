@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use dropcap_jobs::{doctor, ps};
+use dropcap_jobs::{doctor, ps, why};
 use serde_json::Value;
 use sys::procfs::Procfs;
 
@@ -51,4 +51,49 @@ fn the_report_is_as_published() {
     let value = serde_json::to_value(doctor::examine("0.0.0")).expect("JSON");
     let nonsense = [("/facts/0/status", "fine".into()), ("/abilities/0/commands", Value::Null)];
     is_valid(&doctor::schema(), &value, &nonsense);
+}
+
+#[test]
+fn the_answer_to_why_is_as_published() {
+    is_up_to_date("why-v1.json", &why::schema());
+    let call = judge::why::Call {
+        what: "chown /x to 33".to_owned(),
+        by: "nginx (main)".to_owned(),
+        returned: "EPERM".to_owned(),
+        uid: Some(0),
+        path: Some("/x".to_owned()),
+        process: 1,
+        count: 1,
+        first_ns: 0,
+        last_ns: 0,
+    };
+    let finding = judge::why::Finding {
+        cause: judge::why::Cause::Capability {
+            any_of: vec![caps::Capability::CHOWN],
+            lack: judge::why::Lack::Missing,
+        },
+        likelihood: judge::why::Likelihood::Sure,
+        calls: vec![call],
+        remedies: Vec::new(),
+    };
+    let diagnosis = judge::why::Diagnosis {
+        end: judge::why::End::Running,
+        findings: vec![finding],
+        went_on: Vec::new(),
+        unseen: 0,
+        incomplete: Vec::new(),
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    securityContext:\n      capabilities:\n        drop: [ALL]\n";
+    let manifest = manifest::parse("p.yaml", pod);
+    let target = record::observation::Target::Process { pid: 7 };
+    let tie = why::Tie::new(&manifest, None, &target, None).expect("a container");
+    let report = why::Report::new(vec![why::answer(target, &[diagnosis], Some(&tie))]);
+    let value = serde_json::to_value(&report).expect("JSON");
+    let nonsense = [
+        ("/targets/0/end", "NONSENSE".into()),
+        ("/targets/0/causes/0/capabilities/0", "NONSENSE".into()),
+        ("/targets/0/causes/0/edit/gives", "NONSENSE".into()),
+        ("/targets/0/causes/0/takenBy/words", Value::Null),
+    ];
+    is_valid(&why::schema(), &value, &nonsense);
 }

@@ -325,7 +325,7 @@ fn require(
 
 /// Paths and names are the traced program's own text: what a terminal would obey, or what would break
 /// a line, is written as an escape.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let shown =
         |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
@@ -419,7 +419,7 @@ fn incomplete(recording: &Recording) -> Vec<String> {
 
 /// How the program failed; `None` for success and for the signals by which one asks a service
 /// to end. SIGKILL is not among them: it is also how the kernel ends who uses too much memory.
-fn failed(exit: Option<Exit>) -> Option<String> {
+pub(crate) fn failed(exit: Option<Exit>) -> Option<String> {
     match exit? {
         Exit::Code(0 | 130 | 143) | Exit::Signal(2 | 15) => None,
         Exit::Code(code) => Some(format!("status {code}")),

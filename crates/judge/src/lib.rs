@@ -16,6 +16,7 @@ mod settled;
 mod site;
 mod table;
 mod twins;
+pub mod why;
 mod words;
 
 pub use judgement::{Dismissal, Dismissed, Judgement, Need, UnknownSite, judge, judge_with};

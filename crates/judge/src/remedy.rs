@@ -49,7 +49,7 @@ struct Row {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Equals {
+pub(crate) struct Equals {
     /// Which, from 0.
     index: usize,
     /// The bits that count; all 32 if not said.
@@ -57,6 +57,12 @@ struct Equals {
     mask: u64,
     /// Their value.
     equals: u64,
+}
+
+impl Equals {
+    pub(crate) fn holds(&self, syscall: &Syscall) -> bool {
+        syscall.arguments.get(self.index).is_some_and(|value| value & self.mask == self.equals)
+    }
 }
 
 /// The bits of an `int` argument: what is above them in the register is noise.
@@ -72,12 +78,21 @@ static REMEDIES: LazyLock<Remedies> =
 
 /// The remedies that fit.
 pub(crate) fn of(recording: &Recording, observation: &Observation) -> Vec<Remedy> {
-    let facts = Facts::of(observation);
     let at_start = role::at_start(recording, observation);
+    fitting(observation.capability, observation.syscall.as_ref(), at_start)
+}
+
+/// The remedies that fit a call for which a capability is wanting, whenever it is made.
+pub(crate) fn of_call(capability: Capability, syscall: &Syscall) -> Vec<Remedy> {
+    fitting(capability, Some(syscall), false)
+}
+
+fn fitting(capability: Capability, syscall: Option<&Syscall>, at_start: bool) -> Vec<Remedy> {
+    let facts = syscall.map(Facts::of).unwrap_or_default();
     REMEDIES
         .remedy
         .iter()
-        .filter(|row| row.fits(observation, &facts, at_start))
+        .filter(|row| row.fits(capability, syscall, &facts, at_start))
         .filter_map(|row| {
             Some(Remedy {
                 how: facts.fill(&row.how)?,
@@ -89,16 +104,18 @@ pub(crate) fn of(recording: &Recording, observation: &Observation) -> Vec<Remedy
 }
 
 impl Row {
-    fn fits(&self, observation: &Observation, facts: &Facts, at_start: bool) -> bool {
-        let syscall = observation.syscall.as_ref();
+    fn fits(
+        &self,
+        capability: Capability,
+        syscall: Option<&Syscall>,
+        facts: &Facts,
+        at_start: bool,
+    ) -> bool {
         let name = syscall.and_then(|s| s.name.as_deref());
-        self.capability.contains(&observation.capability)
+        self.capability.contains(&capability)
             && (self.syscall.is_empty()
                 || name.is_some_and(|n| self.syscall.iter().any(|s| is_call(n, s))))
-            && self.arguments.iter().all(|a| {
-                let given = syscall.and_then(|s| s.arguments.get(a.index));
-                given.is_some_and(|value| value & a.mask == a.equals)
-            })
+            && self.arguments.iter().all(|a| syscall.is_some_and(|s| a.holds(s)))
             && (!self.at_start || at_start)
             && (!self.privileged_port || facts.port.is_some_and(|p| p < 1024))
             && (self.below.is_empty()
@@ -118,8 +135,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(observation: &Observation) -> Self {
-        let Some(syscall) = &observation.syscall else { return Self::default() };
+    fn of(syscall: &Syscall) -> Self {
         let (uid, gid) = ids(syscall);
         Self {
             uid,

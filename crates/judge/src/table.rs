@@ -111,6 +111,11 @@ pub(crate) struct Row {
     /// Where a refusal shows.
     #[serde(default)]
     pub(crate) outcome: Outcome,
+    /// The errors, by name, with which the call fails for want of the capability; `EPERM` and
+    /// `EACCES` if none are named. Beside `outcome = "elsewhere"`: the error in the answer, by which
+    /// the program learns of the refusal.
+    #[serde(default)]
+    pub(crate) errors: Vec<String>,
     /// What the program did, where the system call alone does not say it (`data/words.toml`).
     #[serde(default)]
     pub(crate) what: Option<String>,
@@ -394,6 +399,9 @@ mod tests {
                 assert!(!table.frames.is_helper(pattern), "{pattern} in {name}");
                 assert!(!table.frames.is_entry(pattern), "{pattern} in {name}");
                 assert_eq!(crate::site::normalise(pattern), *pattern, "{name}");
+            }
+            for error in &row.errors {
+                assert!(crate::words::is_error(error), "{error} in {name}");
             }
         }
     }

@@ -31,9 +31,18 @@ static WORDS: LazyLock<Words> =
 
 /// What the program did; `special` is the sentence of a call site that says more than its call.
 pub(crate) fn describe(observation: &Observation, special: Option<&str>) -> String {
-    let Some(syscall) = &observation.syscall else {
-        return "outside of any system call".to_owned();
-    };
+    match &observation.syscall {
+        Some(syscall) => call(syscall, Some(observation.capability), special),
+        None => "outside of any system call".to_owned(),
+    }
+}
+
+/// A system call, in which `capability` was asked for if one was.
+pub(crate) fn call(
+    syscall: &Syscall,
+    capability: Option<Capability>,
+    special: Option<&str>,
+) -> String {
     let Some(name) = &syscall.name else {
         return format!("system call {}", syscall.number);
     };
@@ -45,7 +54,7 @@ pub(crate) fn describe(observation: &Observation, special: Option<&str>) -> Stri
         .map(String::as_str);
     let sentence = special.or(sentence);
     match sentence {
-        Some(sentence) => fill(sentence, syscall, observation.capability),
+        Some(sentence) => fill(sentence, syscall, capability),
         None => match (&syscall.path, &syscall.address) {
             (Some(path), _) => format!("{name} {path}"),
             (None, Some(address)) => format!("{name} {address}"),
@@ -62,6 +71,12 @@ pub(crate) fn returned(result: i64) -> String {
     name("errno", -result as u64).unwrap_or_else(|| format!("error {}", -result))
 }
 
+/// Whether an error of this name exists.
+#[cfg(test)]
+pub(crate) fn is_error(name: &str) -> bool {
+    WORDS.names.get("errno").is_some_and(|all| all.values().any(|known| known == name))
+}
+
 /// The name of a signal.
 pub(crate) fn signal(number: i32) -> String {
     name("signal", number.unsigned_abs().into()).unwrap_or_else(|| format!("signal {number}"))
@@ -72,7 +87,8 @@ fn name(table: &str, value: u64) -> Option<String> {
 }
 
 /// Replaces each `{…}` of a sentence.
-fn fill(sentence: &str, syscall: &Syscall, capability: Capability) -> String {
+fn fill(sentence: &str, syscall: &Syscall, capability: impl Into<Option<Capability>>) -> String {
+    let capability = capability.into();
     let mut filled = String::new();
     let mut rest = sentence;
     while let Some((before, after)) = rest.split_once('{') {
@@ -86,7 +102,7 @@ fn fill(sentence: &str, syscall: &Syscall, capability: Capability) -> String {
 }
 
 /// One slot: `octal:1` is argument 1 in octal.
-fn value(slot: &str, syscall: &Syscall, capability: Capability) -> String {
+fn value(slot: &str, syscall: &Syscall, capability: impl Into<Option<Capability>>) -> String {
     let mut parts = slot.split(':');
     let kind = parts.next().unwrap_or_default();
     let rest: Vec<&str> = parts.collect();
@@ -126,7 +142,9 @@ fn value(slot: &str, syscall: &Syscall, capability: Capability) -> String {
         "sockopt" => sockopt(raw(0) as u32, raw(1) as u32),
         "socket" => socket(raw(0) as u32, raw(1) as u32, raw(2) as u32),
         "prctl" => prctl(raw(0), raw(1)),
-        "capability" => capability.to_string(),
+        "capability" => {
+            capability.into().map_or_else(|| "a capability".to_owned(), |c| c.to_string())
+        }
         "name" => {
             let number = u64::from(number(&rest, syscall) as u32);
             let table = rest.first().copied().unwrap_or_default();

@@ -23,7 +23,7 @@ pub use problem::{MisplacedKey, Problem, ProblemKind};
 pub use source::{LineIndex, MAX_BYTES, Position, ReadError, Source};
 pub use walk::{Counts, Loaded, SkipReason, Skipped, load};
 pub use workload::{
-    CapList, Capabilities, Container, ContainerList, HostPath, Pod, Port, SecurityContext, Span,
-    Spanned, Workload,
+    CapList, Capabilities, Container, ContainerList, HostPath, Mount, Pod, Port, SecurityContext,
+    Span, Spanned, Workload,
 };
 pub use write::{WriteError, replace_whole, write_whole};

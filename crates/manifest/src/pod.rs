@@ -5,7 +5,8 @@ use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
 use crate::tree::{NodeId, NodeKind};
 use crate::workload::{
-    CapList, Capabilities, Container, ContainerList, HostPath, Pod, Port, SecurityContext, Spanned,
+    CapList, Capabilities, Container, ContainerList, HostPath, Mount, Pod, Port, SecurityContext,
+    Spanned,
 };
 
 /// Reads the pod spec `node`.
@@ -35,6 +36,7 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, node: NodeId, at: &At<'_>) -> Po
             .unwrap_or_default(),
         fs_group: s.and_then(|&s| reader.integer(s, "fsGroup", &security_at)),
         run_as_non_root: s.and_then(|&s| reader.boolean(s, "runAsNonRoot", &security_at)),
+        seccomp: s.and_then(|&s| seccomp(reader, s, &security_at)),
         sysctls: s.map(|&s| sysctls(reader, s, &security_at)).unwrap_or_default(),
         misplaced_capabilities: s
             .and_then(|&s| reader.tree.get(s, "capabilities"))
@@ -135,6 +137,7 @@ fn container(
     let name = reader.string(node, "name", at);
     let words = |words: Vec<Spanned<String>>| words.into_iter().map(|word| word.value).collect();
     let span = reader.tree.span(node);
+    let (writable_mounts, mounts) = mounts(reader, node, at);
     Container {
         list,
         index,
@@ -148,7 +151,8 @@ fn container(
         restart_policy: reader.string(node, "restartPolicy", at),
         env: environment(reader, node, at),
         ports: ports(reader, node, at),
-        writable_mounts: writable_mounts(reader, node, at),
+        writable_mounts,
+        mounts,
         security: security(reader, node, at),
     }
 }
@@ -188,24 +192,33 @@ fn ports(reader: &mut Reader<'_, '_>, container: NodeId, at: &At<'_>) -> Vec<Por
     ports
 }
 
-fn writable_mounts(
+/// The volumes mounted writable, by name, and where each volume is mounted.
+fn mounts(
     reader: &mut Reader<'_, '_>,
     container: NodeId,
     at: &At<'_>,
-) -> Vec<Spanned<String>> {
+) -> (Vec<Spanned<String>>, Vec<Mount>) {
     let maps = reader.maps(container, "volumeMounts", at);
     let at = at.key("volumeMounts");
-    let mut mounts = Vec::new();
+    let (mut writable, mut mounts) = (Vec::new(), Vec::new());
     for (index, map) in maps.into_iter().enumerate() {
         let at = at.index(index);
-        let read_only = reader.boolean(map, "readOnly", &at).is_some_and(|flag| flag.value);
+        let read_only = reader.boolean(map, "readOnly", &at);
         if let Some(name) = reader.string(map, "name", &at)
-            && !read_only
+            && !read_only.is_some_and(|flag| flag.value)
         {
-            mounts.push(Spanned { value: name.value, span: reader.tree.span(map) });
+            writable.push(Spanned { value: name.value, span: reader.tree.span(map) });
+        }
+        if let Some(path) = reader.string(map, "mountPath", &at) {
+            mounts.push(Mount { path, read_only });
         }
     }
-    mounts
+    (writable, mounts)
+}
+
+fn seccomp(reader: &mut Reader<'_, '_>, security: NodeId, at: &At<'_>) -> Option<Spanned<String>> {
+    let profile = reader.map(security, "seccompProfile", at)?;
+    reader.string(profile, "type", &at.key("seccompProfile"))
 }
 
 fn security(reader: &mut Reader<'_, '_>, container: NodeId, at: &At<'_>) -> SecurityContext {
@@ -221,6 +234,8 @@ fn security(reader: &mut Reader<'_, '_>, container: NodeId, at: &At<'_>) -> Secu
         run_as_user: reader.integer(node, "runAsUser", &at),
         run_as_group: reader.integer(node, "runAsGroup", &at),
         run_as_non_root: reader.boolean(node, "runAsNonRoot", &at),
+        read_only_root: reader.boolean(node, "readOnlyRootFilesystem", &at),
+        seccomp: seccomp(reader, node, &at),
         capabilities: capabilities(reader, node, &at),
     }
 }

@@ -62,6 +62,8 @@ pub struct Pod {
     pub fs_group: Option<Spanned<i64>>,
     /// `securityContext.runAsNonRoot` of the pod.
     pub run_as_non_root: Option<Spanned<bool>>,
+    /// `securityContext.seccompProfile.type` of the pod.
+    pub seccomp: Option<Spanned<String>>,
     /// `securityContext.sysctls`, name and value.
     pub sysctls: Vec<Spanned<(String, String)>>,
     /// `securityContext.capabilities` of the pod: no such field exists, the API server refuses or prunes it.
@@ -148,8 +150,19 @@ pub struct Container {
     pub ports: Vec<Port>,
     /// Names of volumes it mounts writable, with the mount's span.
     pub writable_mounts: Vec<Spanned<String>>,
+    /// Where it mounts volumes: `mountPath`, and `readOnly` if it is written.
+    pub mounts: Vec<Mount>,
     /// `securityContext`.
     pub security: SecurityContext,
+}
+
+/// One entry of `volumeMounts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// `mountPath`.
+    pub path: Spanned<String>,
+    /// `readOnly`.
+    pub read_only: Option<Spanned<bool>>,
 }
 
 /// One entry of `ports`.
@@ -176,6 +189,10 @@ pub struct SecurityContext {
     pub run_as_group: Option<Spanned<i64>>,
     /// `runAsNonRoot`.
     pub run_as_non_root: Option<Spanned<bool>>,
+    /// `readOnlyRootFilesystem`.
+    pub read_only_root: Option<Spanned<bool>>,
+    /// `seccompProfile.type`: `RuntimeDefault`, `Unconfined`, `Localhost`.
+    pub seccomp: Option<Spanned<String>>,
     /// `capabilities`.
     pub capabilities: Option<Capabilities>,
 }

@@ -1,6 +1,6 @@
 //! What is read from manifests, and how each thing that can be wrong with one is told apart.
 
-use dropcap_manifest::{Content, Manifest, ProblemKind, parse};
+use dropcap_manifest::{Content, Manifest, ProblemKind, Span, parse};
 
 /// `line:column message` of all problems.
 fn problems(text: &str) -> Vec<String> {
@@ -145,6 +145,9 @@ spec:
     assert_eq!(ports, [(443, "TCP"), (53, "UDP")]);
     let mounts: Vec<_> = container.writable_mounts.iter().map(|m| m.value.as_str()).collect();
     assert_eq!(mounts, ["tmp"]);
+    let mounts: Vec<_> =
+        container.mounts.iter().map(|m| (&*m.path.value, m.read_only.map(|r| r.value))).collect();
+    assert_eq!(mounts, [("/r", Some(true)), ("/t", None)]);
     let security = &container.security;
     assert_eq!(security.privileged.map(|f| f.value), Some(true));
     assert_eq!(security.allow_privilege_escalation.map(|f| f.value), Some(false));
@@ -155,6 +158,35 @@ spec:
     let drop = security.drop().next().unwrap();
     assert_eq!(manifest.source.locate(drop.span), "t:30:16");
     assert_eq!(manifest.source.slice(container.name_span), "c");
+}
+
+#[test]
+fn what_refuses_beside_capabilities_is_read_too() {
+    let text = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  securityContext:
+    seccompProfile: {type: RuntimeDefault}
+  containers:
+  - name: c
+    securityContext:
+      readOnlyRootFilesystem: true
+      seccompProfile:
+        type: Localhost
+        localhostProfile: x.json
+  - name: d
+";
+    let manifest = parse("t", text);
+    assert_eq!(manifest.problems, []);
+    let pod = &manifest.workloads[0].pod;
+    let located = |span: Option<Span>| span.map(|span| manifest.source.locate(span));
+    assert_eq!(located(pod.seccomp.as_ref().map(|s| s.span)).as_deref(), Some("t:6:28"));
+    let [c, d] = [&pod.containers[0].security, &pod.containers[1].security];
+    assert_eq!(c.seccomp.as_ref().map(|s| s.value.as_str()), Some("Localhost"));
+    assert_eq!(located(c.read_only_root.map(|r| r.span)).as_deref(), Some("t:10:31"));
+    assert_eq!((d.seccomp.as_ref(), d.read_only_root), (None, None));
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Trace and judge joined for one run: a command from its `execve` on, or a target that is there.
 
 mod command;
+mod follow;
 mod settling;
+mod starts;
 mod target;
 
 pub use command::{Ended, command};
+pub use follow::{Followed, failing, follow};
 pub use judge::Observed;
+pub use starts::starts;
 pub use target::targets;
 
 use launch::LaunchError;

@@ -10,9 +10,9 @@ use crate::settling::Settling;
 use crate::{ObserveError, Observed};
 
 /// `SIGINT`, signal(7): Ctrl-C.
-const INT: i32 = 2;
+pub(crate) const INT: i32 = 2;
 /// `SIGTERM`, signal(7).
-const TERM: i32 = 15;
+pub(crate) const TERM: i32 = 15;
 
 /// Observes these targets, each apart, until all their first processes have ended, the time is up, or
 /// somebody says that it is enough (SIGINT, SIGTERM). `watching` is called once everything is seen.

@@ -8,6 +8,7 @@ mod cgroup_path;
 mod describe;
 mod discover;
 mod files;
+mod registry;
 mod supervisor;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use crate::cgroup::Cgroups;
 
 pub use cgroup_path::{Named, identify};
+pub use registry::Registry;
 
 /// What manages a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +97,29 @@ impl Container {
             cgroups: Cgroups::default(),
             bundle: None,
         }
+    }
+
+    /// Whether a word names it: its identifier, its name, or the start of its identifier (at least
+    /// three characters).
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
+        let named = !self.sandbox && self.name.as_deref() == Some(word);
+        self.id == word || named || (word.len() >= 3 && self.id.starts_with(word))
+    }
+
+    /// Whether it was made of this image: the name as it was given, or its end from a `/` on, with or
+    /// without tag and digest (`nginx`, `library/nginx:1.27`).
+    #[must_use]
+    pub fn is_of_image(&self, word: &str) -> bool {
+        let Some(image) = self.image.as_deref().filter(|_| !self.sandbox) else { return false };
+        let digestless = image.split('@').next().unwrap_or_default();
+        // A colon before the last slash is a registry's port.
+        let slash = digestless.rfind('/').map_or(0, |at| at + 1);
+        let tag = digestless[slash..].find(':').map(|at| at + slash);
+        let tagless = &digestless[..tag.unwrap_or(digestless.len())];
+        [image, digestless, tagless].iter().any(|full| {
+            full.strip_suffix(word).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        }) && !word.is_empty()
     }
 
     /// The first twelve digits of the identifier, as engines print it.

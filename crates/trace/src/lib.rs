@@ -31,7 +31,7 @@ mod tracer;
 pub use backend::{Attempt, Backend, Unavailable, missing_privilege, probe};
 pub use error::TraceError;
 pub use options::{Options, Results, Rooms};
-pub use scope::Scope;
+pub use scope::{Scope, describe};
 pub use syscalls::{deciding_argument, name as syscall_name};
 pub use target::{FindError, ParseTargetError, TargetName};
 pub use tracer::{Progress, Tracer};

@@ -260,7 +260,8 @@ fn own_mount_namespace() -> u32 {
 }
 
 /// A container's names, for the recording.
-fn describe(container: &sys::container::Container) -> record::observation::Container {
+#[must_use]
+pub fn describe(container: &sys::container::Container) -> record::observation::Container {
     record::observation::Container {
         id: container.id.clone(),
         engine: container.engine.to_string(),

@@ -1,4 +1,4 @@
-//! The words people name a target by: `pid/4711`, `cgroup/PATH`, `ctr/ID`, `pod/NS/NAME`.
+//! The words people name a target by: `pid/4711`, `cgroup/PATH`, `ctr/ID`, `pod/NS/NAME`, `image/NAME`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,13 +25,15 @@ pub enum TargetName {
         /// The pod's name.
         name: String,
     },
+    /// `image/NAME`: all containers made of an image, by its name or the end of it.
+    Image(String),
 }
 
 /// Words that name no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{word:?} names no target: expected pid/4711, cgroup/PATH, ctr/ID, ctr/NAME, pod/NAMESPACE/NAME \
-     or pod/NAME"
+    "{word:?} names no target: expected pid/4711, cgroup/PATH, ctr/ID, ctr/NAME, \
+     pod/NAMESPACE/NAME, pod/NAME or image/NAME"
 )]
 pub struct ParseTargetError {
     /// The words.
@@ -87,6 +89,7 @@ impl FromStr for TargetName {
             "pid" => number(name),
             "cgroup" => Ok(Self::Cgroup(name.to_owned())),
             "ctr" | "container" if !name.contains('/') => Ok(Self::Container(name.to_owned())),
+            "image" => Ok(Self::Image(name.to_owned())),
             "pod" => match name.split('/').collect::<Vec<_>>()[..] {
                 [name] => Ok(Self::Pod { namespace: None, name: name.to_owned() }),
                 [namespace, name] if !namespace.is_empty() && !name.is_empty() => {
@@ -107,12 +110,28 @@ impl fmt::Display for TargetName {
             Self::Container(name) => write!(f, "ctr/{name}"),
             Self::Pod { namespace: Some(namespace), name } => write!(f, "pod/{namespace}/{name}"),
             Self::Pod { namespace: None, name } => write!(f, "pod/{name}"),
+            Self::Image(name) => write!(f, "image/{name}"),
         }
     }
 }
 
 impl TargetName {
-    /// Finds it: one scope for each container of a pod, one for anything else.
+    /// Whether a container is one that is meant; `None` for a name that names no containers.
+    #[must_use]
+    pub fn names(&self, container: &Container) -> Option<bool> {
+        match self {
+            Self::Process(_) | Self::Cgroup(_) => None,
+            Self::Container(word) => Some(container.is_called(word)),
+            Self::Image(word) => Some(container.is_of_image(word)),
+            Self::Pod { namespace, name } => {
+                let same = container.pod.as_ref() == Some(name)
+                    && (namespace.is_none() || container.namespace == *namespace);
+                Some(!container.sandbox && same)
+            }
+        }
+    }
+
+    /// Finds it: one scope for each container of a pod or an image, one for anything else.
     ///
     /// # Errors
     /// [`FindError`].
@@ -125,7 +144,7 @@ impl TargetName {
                 Ok(vec![Scope::process(*pid)])
             }
             Self::Cgroup(path) => Ok(vec![Scope::cgroup(path)?]),
-            Self::Container(_) | Self::Pod { .. } => {
+            Self::Container(_) | Self::Pod { .. } | Self::Image(_) => {
                 let procfs = Procfs::new();
                 let all =
                     procfs.processes().map_err(TraceError::bpf("list the processes"))?.processes;
@@ -140,6 +159,7 @@ impl TargetName {
         let found = match self {
             Self::Container(word) => containers.find(word),
             Self::Pod { namespace, name } => containers.pod(namespace.as_deref(), name),
+            Self::Image(word) => containers.all().iter().filter(|c| c.is_of_image(word)).collect(),
             Self::Process(_) | Self::Cgroup(_) => Vec::new(),
         };
         let name = || self.to_string();
@@ -179,7 +199,14 @@ mod tests {
 
     #[test]
     fn targets_are_read_and_written_back() {
-        for word in ["pid/4711", "cgroup/a/b.slice", "ctr/web", "pod/default/web-0", "pod/web-0"] {
+        for word in [
+            "pid/4711",
+            "cgroup/a/b.slice",
+            "ctr/web",
+            "pod/default/web-0",
+            "pod/web-0",
+            "image/localhost:5000/app/web:1.2",
+        ] {
             let name: TargetName = word.parse().unwrap();
             assert_eq!(name.to_string(), word);
         }
@@ -204,6 +231,7 @@ mod tests {
             "pod/",
             "pod/a/b/c",
             "pod//x",
+            "image/",
             "svc/x",
         ] {
             let refused = ParseTargetError { word: word.to_owned() };

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! An operation that succeeds is undone or changes nothing: the clock is set to what it shows, the
-//! file that is chowned has no name. With `-k` it goes on with what it holds bound, until killed.
+//! file that is chowned has no name. With `-k` it goes on with what it holds bound, until killed;
+//! with `-e` it ends with status 1 at the first operation that fails, as a program that minds.
 
 mod operation;
 
@@ -15,12 +16,16 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
-    let keep = words.first().is_some_and(|word| word == "-k");
-    if keep {
-        words.remove(0);
-    }
+    let mut flag = |flag: &str| {
+        let given = words.first().is_some_and(|word| word == flag);
+        if given {
+            words.remove(0);
+        }
+        given
+    };
+    let (keep, minds) = (flag("-k"), flag("-e"));
     if words.is_empty() {
-        eprintln!("usage: tryout [-k] OPERATION…\noperations: {}", operation::NAMES.join(" "));
+        eprintln!("usage: tryout [-k] [-e] OPERATION…\noperations: {}", operation::NAMES.join(" "));
         return ExitCode::from(2);
     }
     let mut held = Vec::new();
@@ -44,7 +49,7 @@ fn main() -> ExitCode {
             }
             Err(_) => "panicked".to_owned(),
         };
-        if writeln!(out, "{word}: {answer}").is_err() {
+        if writeln!(out, "{word}: {answer}").is_err() || (minds && answer != "ok") {
             return ExitCode::FAILURE;
         }
     }

@@ -115,8 +115,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What does take effect for a process that is not root.
-pub(crate) fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
+/// What does take effect for a process that is not root, an instruction each.
+#[must_use]
+pub fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
     let engine = subject.engine();
     let mut ways = Vec::new();
     match capability {

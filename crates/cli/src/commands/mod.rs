@@ -21,3 +21,5 @@ pub mod trace;
 #[cfg(not(target_os = "linux"))]
 #[path = "replay.rs"]
 pub mod trace;
+#[cfg(target_os = "linux")]
+pub mod why;

@@ -172,19 +172,19 @@ fn cut_short(ended: Ended) -> Option<String> {
         .then(|| format!("the command ended with status {status}: what it would have done after that was not seen"))
 }
 
-fn cannot_observe(error: ObserveError) -> Failure {
+pub(super) fn cannot_observe(error: ObserveError) -> Failure {
     match error {
         ObserveError::Trace(error) => cannot_trace(error),
         error @ (ObserveError::Launch(_) | ObserveError::Signal(_)) => Failure::new(error),
     }
 }
 
-fn cannot_trace(error: TraceError) -> Failure {
+pub(super) fn cannot_trace(error: TraceError) -> Failure {
     Failure::new(error).help("`dropcap doctor` says what this machine can do and what is missing")
 }
 
 /// `30s`, `5m`, `1h30m`, or seconds.
-fn duration(word: &str) -> Result<Duration, String> {
+pub(super) fn duration(word: &str) -> Result<Duration, String> {
     let seconds = word.parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
     let parsed = seconds.or_else(|| {
         let span: jiff::SignedDuration = word.parse().ok()?;

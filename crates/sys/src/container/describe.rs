@@ -25,7 +25,7 @@ impl Describer {
         container.bundle = Some(bundle.to_owned());
         from_annotations(container, &config.annotations);
         self.ask_storage(container, view, bundle);
-        self.ask_docker(container, view, &config);
+        self.ask_docker(container, view, bundle, &config);
         self.hostnames.extend(config.hostname.map(|name| (container.id.clone(), name)));
     }
 
@@ -54,7 +54,13 @@ impl Describer {
     }
 
     /// Docker's own folder of the container is the source of the mounts it makes for every one.
-    fn ask_docker(&mut self, container: &mut Container, view: &View, config: &Bundle) {
+    fn ask_docker(
+        &mut self,
+        container: &mut Container,
+        view: &View,
+        bundle: &Path,
+        config: &Bundle,
+    ) {
         if !matches!(container.engine, Engine::Docker) {
             return;
         }
@@ -70,6 +76,10 @@ impl Describer {
             .filter_map(|m| Path::new(&m.source).parent())
             .find(|folder| folder.file_name().is_some_and(|name| name == container.id.as_str()))
             .map(Path::to_owned)
+            // Docker's own folder may be all there is.
+            .or_else(|| {
+                view.read(&bundle.join("config.v2.json")).is_ok().then(|| bundle.to_owned())
+            })
             // With `--network=host` and others' files mounted there, the place where Docker puts it by default.
             .or_else(|| Some(Path::new("/var/lib/docker/containers").join(&container.id)))
         else {

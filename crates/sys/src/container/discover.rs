@@ -354,7 +354,7 @@ impl<'a> Search<'a> {
 
 /// The cgroup path up to the innermost part named after `id`, which may be any word (`ctr run … web`,
 /// `runc run web`): `web`, `runc-web.scope`, `system.slice:runc:web`.
-fn path_of(id: &str, path: &str) -> Option<String> {
+pub(super) fn path_of(id: &str, path: &str) -> Option<String> {
     let parts: Vec<&str> = path.split('/').collect();
     let index = parts.iter().rposition(|part| {
         let name = part.strip_suffix(".scope").unwrap_or(part);

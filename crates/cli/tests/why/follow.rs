@@ -1,0 +1,91 @@
+//! Targets that come, go, come again, or mind nothing.
+
+use crate::harness::{Owned, Scenario, seen};
+
+#[test]
+fn a_program_that_shrugs_a_refusal_off_is_no_alarm() {
+    testkit::needs!(debian, bpf);
+    let security = ["capabilities: {drop: [ALL]}"];
+    let script = "chown 5 /tmp 2>/dev/null || echo so be it";
+    let seen = Scenario::new(&security, &["sh", "-c", script]).debian().why();
+    let target = seen.target();
+    assert_eq!((target["end"].as_str(), seen.status), (Some("well"), Some(0)), "{target:#}");
+    assert_eq!(target["causes"], serde_json::json!([]));
+    assert_eq!(target["wentOn"][0]["capabilities"], serde_json::json!(["CHOWN"]), "{target:#}");
+}
+
+#[test]
+fn a_container_that_restarts_is_seen_start_by_start() {
+    testkit::needs!(podman, bpf);
+    let owned = Owned::new();
+    let security = ["capabilities: {drop: [ALL]}"];
+    let scenario = Scenario::new(&security, &["chown", "5", "/tmp"]).options(&[
+        "--detach",
+        "--restart",
+        "always",
+    ]);
+    let follower = scenario.follow(&[&format!("ctr/{}", owned.name), "--for", "8s", "--json"]);
+    let started = scenario.podman(&scenario.manifest(), &owned.name).output().expect("podman");
+    assert!(started.status.success(), "{started:?}");
+    let seen = seen(follower);
+    let starts = seen.target()["starts"].as_u64().expect("a number");
+    assert!(starts > 1, "{:#}", seen.report);
+    assert_eq!(seen.cause()["seen"].as_u64(), Some(starts), "{:#}", seen.report);
+    assert_eq!(seen.found().1, ["CHOWN"]);
+}
+
+#[test]
+fn all_containers_of_an_image_are_followed() {
+    testkit::needs!(podman, bpf);
+    let scenario = Scenario::new(&["capabilities: {drop: [ALL]}"], &["chown", "5", "/tmp"]);
+    let follower = scenario.follow(&["image/dropcap-test/busybox", "--for", "8s", "--json"]);
+    let owned = [Owned::new(), Owned::new()];
+    for owned in &owned {
+        let ran = scenario.podman(&scenario.manifest(), &owned.name).output().expect("podman");
+        assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    }
+    let seen = seen(follower);
+    let names: Vec<&str> = seen.report["targets"]
+        .as_array()
+        .expect("targets")
+        .iter()
+        .filter(|target| target["causes"][0]["capabilities"] == serde_json::json!(["CHOWN"]))
+        .filter_map(|target| target["target"]["container"]["name"].as_str())
+        .filter(|name| owned.iter().any(|owned| owned.name == *name))
+        .collect();
+    assert_eq!(names.len(), 2, "{:#}", seen.report);
+}
+
+#[test]
+fn a_container_that_never_comes_is_an_error() {
+    testkit::needs!(podman, bpf);
+    let scenario = Scenario::new(&[], &[]);
+    let follower = scenario.follow(&["ctr/no-such-container", "--for", "1s"]);
+    let output = follower.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn what_was_recorded_says_the_same_again() {
+    testkit::needs!(podman, bpf);
+    let owned = Owned::new();
+    let security = ["capabilities: {drop: [ALL]}"];
+    let scenario = Scenario::new(&security, &["chown", "5", "/tmp"]);
+    std::fs::write(scenario.file("web.yaml"), scenario.manifest()).expect("written");
+    let words = ["-f", "web.yaml", "-c", "web", "--json"];
+    let name = format!("ctr/{}", owned.name);
+    let follower =
+        scenario.follow(&[&[name.as_str(), "--record", "run.json"], &words[..]].concat());
+    let ran = scenario.podman(&scenario.manifest(), &owned.name).output().expect("podman");
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    let live = seen(follower);
+    let again = std::process::Command::new(testkit::dropcap())
+        .args(["why", "--replay", "run.json", "--runtime", crate::harness::RUNTIME])
+        .args(words)
+        .current_dir(scenario.file(""))
+        .output()
+        .expect("dropcap runs");
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    let again: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!(again, live.report);
+}
