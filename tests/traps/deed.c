@@ -1,4 +1,4 @@
-/* Does one thing to the file f, and says what came of it: the error, if any, and what f is afterwards. */
+/* DEED [FOLDER]: does one thing to the file f of the folder, and says what came of it: the error, if any, and what f is afterwards. */
 #include "trap.h"
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -93,6 +93,10 @@ static int does(const char *deed)
 int main(int argc, char **argv)
 {
 	struct stat now = { 0 };
+
+	if (argc > 2)
+		MUST(chdir(argv[2]));
+
 	int result = does(word(argc, argv, 1)), why = result < 0 ? errno : 0;
 
 	stat("f", &now);

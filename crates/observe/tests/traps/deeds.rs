@@ -6,6 +6,7 @@ use record::requirement::Verdict;
 use testkit::needs;
 
 use crate::files::{FOREIGN, OTHER, file};
+use crate::overlay::Overlay;
 use crate::support::{Trap, everything, set};
 
 const DEEDS: &[&str] = &[
@@ -67,6 +68,22 @@ fn what_is_needed_for_a_deed_is_what_changes_it() {
             let Some(proved) = judge_and_try(&trap, &name) else { return };
             needed = needed | proved;
         }
+    }
+    assert_eq!(needed, set("CHOWN DAC_OVERRIDE FOWNER FSETID LEASE SETFCAP SYS_ADMIN"));
+}
+
+/// The same on overlayfs, where what the mounter is asked for changes nothing.
+#[test]
+fn what_is_needed_for_a_deed_on_an_overlay_is_what_changes_it() {
+    needs!(root, bpf, program("cc"));
+    let mut needed = CapSet::EMPTY;
+    let (uid, gid, mode) = (OTHER, FOREIGN, 0o2755);
+    for deed in DEEDS {
+        let trap = Trap::new("deed", &[deed, "o"]).prepare(move |folder| {
+            Overlay::mount(folder, |lower| file(&lower.join("f"), uid, gid, mode))
+        });
+        let Some(proved) = judge_and_try(&trap, &format!("{deed} on overlayfs")) else { return };
+        needed = needed | proved;
     }
     assert_eq!(needed, set("CHOWN DAC_OVERRIDE FOWNER FSETID LEASE SETFCAP SYS_ADMIN"));
 }
