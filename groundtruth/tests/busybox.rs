@@ -20,7 +20,10 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("root/bin");
         fs::create_dir_all(&bin).unwrap();
-        fs::copy("/bin/busybox", bin.join("busybox")).unwrap();
+        // By another process: a file that this one has open for writing would be inherited by
+        // what other threads start, and could not be executed meanwhile.
+        let copied = Command::new("cp").arg("/bin/busybox").arg(bin.join("busybox")).status();
+        assert!(copied.unwrap().success());
         let installed = Command::new("chroot")
             .arg(folder.path().join("root"))
             .args(["/bin/busybox", "--install", "-s", "/bin"])

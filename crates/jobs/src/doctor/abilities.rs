@@ -95,7 +95,10 @@ fn trace(tracing: &Tracing) -> Ability {
     match tracing {
         Tracing::Works(backends) => {
             let by = backends.first().map(|b| format!(", by {b}")).unwrap_or_default();
-            ability(Status::Works, format!("sees which capabilities are used, for what, and which were missing{by}"))
+            ability(
+                Status::Works,
+                format!("sees which capabilities are used, for what, and which were missing{by}"),
+            )
         }
         Tracing::NoPrivilege(missing) => {
             ability(Status::Missing, format!("needs {}", join(*missing))).help("run as root")

@@ -11,7 +11,7 @@ use judge::Dismissal;
 use testkit::needs;
 
 use crate::build;
-use crate::support::Trap;
+use crate::support::{Trap, set};
 
 /// A user that is not root.
 const USER: u32 = 1000;
@@ -140,4 +140,16 @@ fn what_a_user_holds_is_a_need_like_root_s() {
     let Some(seen) = trap.trace() else { return };
     seen.is("NET_RAW", "");
     trap.proves("NET_RAW");
+}
+
+/// As user 1000 in effect and root in truth, a file with capabilities gives root's whole permitted set.
+#[test]
+fn what_the_real_user_root_gains_is_not_what_the_file_names() {
+    needs!(root, bpf, program("cc"), program("setcap"));
+    let trap = Trap::new("exec", &["seteuid", "./helper"]).prepare(|folder| {
+        installed("raw_socket", &folder.join("helper"), 0o755, "cap_net_raw+ep");
+    });
+    trap.proves("NET_RAW SETUID");
+    let Some(seen) = trap.trace_with(set("CHOWN NET_RAW SETUID")) else { return };
+    seen.is("NET_RAW SETUID", "");
 }

@@ -4,7 +4,7 @@
 use testkit::needs;
 
 use crate::gained::installed;
-use crate::support::{Trap, set};
+use crate::support::Trap;
 
 /// Whether the inheritable set is raised beyond the permitted one is in the call's data, which is not
 /// seen; the question is asked on every capset(2).
@@ -30,17 +30,4 @@ fn a_file_s_whole_permitted_set_is_a_need_of_root_s_too() {
     let Some(seen) = trap.trace() else { return };
     // NET_ADMIN is missing.
     seen.is("NET_RAW", "");
-}
-
-/// As user 1000 in effect and root in truth, a file with capabilities gives root's whole permitted set.
-#[test]
-fn what_the_real_user_root_gains_is_not_what_the_file_names() {
-    needs!(root, bpf, program("cc"), program("setcap"));
-    let trap = Trap::new("exec", &["seteuid", "./helper"]).prepare(|folder| {
-        installed("raw_socket", &folder.join("helper"), 0o755, "cap_net_raw+ep");
-    });
-    trap.proves("NET_RAW SETUID");
-    let Some(seen) = trap.trace_with(set("CHOWN NET_RAW SETUID")) else { return };
-    // CHOWN is too much: all that is held is.
-    seen.is("CHOWN NET_RAW SETUID", "");
 }

@@ -127,8 +127,10 @@ static __always_inline void identify(struct task_struct *task, struct linux_binp
 	u32 uid = BPF_CORE_READ(cred, euid.val);
 	u64 permitted = READ_CAPS(cred, cap_permitted);
 
-	/* In another user namespace root is another number: there this is not known. */
-	key->gained = uid && BPF_CORE_READ(cred, user_ns, ns.inum) == PROC_USER_INIT_INO ?
+	/* Root, also if it is the real user alone, gets everything, whatever the file names
+	 * (handle_privileged_root()). In another user namespace root is another number: there this is
+	 * not known. */
+	key->gained = uid && BPF_CORE_READ(cred, uid.val) && BPF_CORE_READ(cred, user_ns, ns.inum) == PROC_USER_INIT_INO ?
 		permitted & ~READ_CAPS(cred, cap_ambient) : 0;
 	key->no_new_privs = BPF_CORE_READ(task, atomic_flags) >> PFA_NO_NEW_PRIVS & 1;
 	key->unused = 0;

@@ -93,6 +93,7 @@ struct nsproxy {
 };
 
 struct cred {
+	kuid_t uid;
 	kuid_t euid;
 	kernel_cap_t cap_permitted;
 	kernel_cap_t cap_effective;
