@@ -1,104 +1,62 @@
-//! `cargo run --release -p bench -- [RUNS]`: how long whole commands take, each in turn with a peer
-//! (A B A B …), so that the ratio holds when the machine's speed drifts.
-//!
-//! Prints the median wall time of both in milliseconds, and the median of the ratios pair by pair.
+//! `cargo run --release -p bench [-- commands|trace|nginx|memory [RUNS]]`: what dropcap costs, each figure beside a
+//! peer of the same run. Nothing is asserted; docs/overhead.md says how it is measured.
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+mod commands;
+mod machine;
+mod memory;
+mod nginx;
+mod statistics;
+mod trace;
+mod tracers;
+
+use std::process::ExitCode;
 use std::time::Instant;
 
-/// A command of ours and the peer it is timed beside.
-struct Pair {
+/// A part of the bench.
+struct Part {
+    name: &'static str,
     what: &'static str,
-    ours: &'static [&'static str],
-    peer: &'static [&'static str],
+    runs: usize,
+    run: fn(usize) -> Result<(), String>,
 }
 
-const PAIRS: &[Pair] = &[
-    Pair {
-        what: "explain one capability",
-        ours: &["explain", "NET_RAW"],
-        peer: &["capsh", "--explain=cap_net_raw"],
-    },
-    Pair { what: "explain all", ours: &["explain"], peer: &["capsh", "--explain=cap_net_raw"] },
-    Pair {
-        what: "show one manifest",
-        ours: &["show", "bench/pod.yaml"],
-        peer: &["cat", "bench/pod.yaml"],
-    },
-    Pair {
-        what: "check one manifest",
-        ours: &["check", "bench/pod.yaml"],
-        peer: &["cat", "bench/pod.yaml"],
-    },
-    Pair {
-        what: "run /bin/true",
-        ours: &["run", "--cap-drop", "ALL", "--", "/bin/true"],
-        peer: &["capsh", "--drop=all", "--", "-c", "/bin/true"],
-    },
-    Pair { what: "trace /bin/true", ours: &["trace", "--", "/bin/true"], peer: &["/bin/true"] },
-    Pair {
-        what: "trace /bin/true",
-        ours: &["trace", "--", "/bin/true"],
-        peer: &["strace", "-f", "-o", "/dev/null", "/bin/true"],
-    },
+const PARTS: &[Part] = &[
+    Part { name: "commands", what: "whole commands", runs: 21, run: commands::run },
+    Part { name: "trace", what: "one system call under trace", runs: 9, run: trace::run },
+    Part { name: "nginx", what: "nginx under load and trace", runs: 30, run: nginx::run },
+    Part { name: "memory", what: "memory, and loading", runs: 9, run: memory::run },
 ];
 
 fn main() -> ExitCode {
-    let runs = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(21);
-    let dropcap = built();
-    println!("{:<26} {:>9} {:>9} {:>7}  beside", "", "ours ms", "peer ms", "ratio");
-    for pair in PAIRS {
-        let mut ours = Command::new(&dropcap);
-        ours.args(pair.ours);
-        let mut peer = Command::new(pair.peer[0]);
-        peer.args(&pair.peer[1..]);
-        match time(&mut ours, &mut peer, runs) {
-            Ok((a, b, ratio)) => println!(
-                "{:<26} {a:>9.2} {b:>9.2} {ratio:>7.2}  {}",
-                pair.what,
-                pair.peer.join(" ")
-            ),
-            Err(why) => println!("{:<26} not measured: {why}", pair.what),
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-/// The release binary beside this one.
-fn built() -> PathBuf {
-    let me = std::env::current_exe().unwrap_or_default();
-    me.with_file_name("dropcap")
-}
-
-/// Medians of both, and of the ratio; one run of each goes first and is not counted.
-fn time(ours: &mut Command, peer: &mut Command, runs: usize) -> Result<(f64, f64, f64), String> {
-    let mut pairs = Vec::new();
-    for run in 0..=runs {
-        let pair = (once(ours)?, once(peer)?);
-        if run > 0 {
-            pairs.push(pair);
-        }
-    }
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
+    let mut words = std::env::args().skip(1).peekable();
+    let name = words.next_if(|word| word.parse::<usize>().is_err());
+    let runs = match words.next().map(|word| word.parse::<usize>()) {
+        None => None,
+        Some(Ok(runs)) if runs > 0 => Some(runs),
+        Some(_) => return usage(),
     };
-    Ok((
-        median(pairs.iter().map(|p| p.0).collect()),
-        median(pairs.iter().map(|p| p.1).collect()),
-        median(pairs.iter().map(|p| p.0 / p.1).collect()),
-    ))
+    let parts: Vec<&Part> =
+        PARTS.iter().filter(|part| name.as_ref().is_none_or(|name| name == part.name)).collect();
+    if parts.is_empty() || words.next().is_some() {
+        return usage();
+    }
+    let mut failed = false;
+    machine::describe();
+    for part in parts {
+        println!("\n## {}: {}", part.name, part.what);
+        let start = Instant::now();
+        match (part.run)(runs.unwrap_or(part.runs)) {
+            Ok(()) => println!("({:.0} s)", start.elapsed().as_secs_f64()),
+            Err(why) => {
+                println!("not measured: {why}");
+                failed = true;
+            }
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Milliseconds from start to end. A status of 1 is an answer (`check` found something).
-fn once(command: &mut Command) -> Result<f64, String> {
-    let start = Instant::now();
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let took = start.elapsed().as_secs_f64() * 1e3;
-    match status {
-        Ok(status) if matches!(status.code(), Some(0 | 1)) => Ok(took),
-        Ok(status) => Err(format!("{command:?}: {status}")),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    }
+fn usage() -> ExitCode {
+    eprintln!("usage: bench [commands|trace|nginx|memory] [RUNS]");
+    ExitCode::from(2)
 }

@@ -104,6 +104,7 @@ mod tests {
             uid: None,
             in_bounding: None,
             no_audit,
+            task: record::observation::Task::Program,
             syscall: None,
             stack: stack.iter().map(|s| (*s).to_owned()).collect(),
             process: 1,

@@ -37,7 +37,6 @@ enum Command {
     /// Show, merge and compare profiles
     Profile(commands::profile::Args),
     /// Watch a program or a container and say which capabilities it uses, and for what
-    #[cfg(target_os = "linux")]
     Trace(commands::trace::Args),
     /// Say which missing capability made a program fail, who took it away, and the least that mends it
     #[cfg(target_os = "linux")]
@@ -76,7 +75,6 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(args, &ui),
         Command::Fix(args) => commands::fix::run(args, &ui),
         Command::Profile(args) => commands::profile::run(args, &ui),
-        #[cfg(target_os = "linux")]
         Command::Trace(args) => commands::trace::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Why(args) => commands::why::run(args, &ui),

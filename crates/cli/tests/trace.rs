@@ -82,3 +82,64 @@ fn a_recording_is_judged_again_without_a_kernel() {
     assert_eq!(again.status.code(), Some(0), "{again:?}");
     assert_eq!(String::from_utf8_lossy(&again.stdout), String::from_utf8_lossy(&first.stdout));
 }
+
+/// A recording with one check at this kernel function, as somebody may send it with a report.
+fn recorded(function: &str) -> serde_json::Value {
+    serde_json::json!({
+        "version": 1,
+        "machine": { "kernel": "6.99.0", "architecture": "x86_64", "backend": "tp_btf" },
+        "target": { "command": { "argv": ["/usr/bin/odd"] } },
+        "startSeen": true,
+        "durationNs": 1_000_000_000,
+        "exit": { "code": 0 },
+        "lost": { "checks": 0, "stacks": 0, "processes": 0, "evidence": 0 },
+        "processes": { "1": {
+            "pid": 100, "parent": 99, "comm": "odd", "exe": "/usr/bin/odd", "uid": 0,
+        } },
+        "observations": [{
+            "capability": "SYS_ADMIN", "granted": true, "ownCredentials": true, "namespace": "own",
+            "uid": 0, "inBounding": true, "noAudit": null,
+            "syscall": {
+                "number": 16, "name": "ioctl", "compat": false, "arguments": [3, 1, 0, 0, 0, 0],
+                "path": null, "address": null,
+            },
+            "stack": ["capable", function, "__x64_sys_ioctl", "do_syscall_64"],
+            "process": 1, "count": 2, "firstNs": 1000, "lastNs": 2000, "result": null,
+        }],
+    })
+}
+
+#[test]
+fn an_unknown_call_site_asks_for_a_report_that_can_be_replayed() {
+    let folder = folder();
+    let replay = |function: &str| {
+        let text = recorded(function).to_string();
+        fs::write(folder.path().join("run.json"), text).expect("the recording is written");
+        let output = trace(&folder, &["--replay", "run.json"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let unknown = replay("frobnicate.isra.0");
+    let site = "unknown call site: SYS_ADMIN at frobnicate < sys_ioctl in ioctl (2 times)\n  please report";
+    assert!(unknown.contains("0 needed, 1 doubtful") && unknown.contains(site), "{unknown}");
+    assert!(unknown.contains("/issues, with what --record FILE writes"), "{unknown}");
+    assert!(unknown.contains("- SYS_ADMIN # doubtful: try without"), "{unknown}");
+    let known = replay("tty_ioctl");
+    assert!(known.contains("1 needed, 0 doubtful") && !known.contains("report"), "{known}");
+}
+
+#[test]
+fn a_recording_says_all_that_a_report_needs() {
+    testkit::needs!(root, bpf);
+    let folder = folder();
+    trace(&folder, &["--record", "run.json", "--", "chown", "5", "pod.yaml"]);
+    let text = fs::read_to_string(folder.path().join("run.json")).expect("it is recorded");
+    let recording: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc");
+    assert_eq!(recording["machine"]["kernel"], release.trim());
+    let checks = recording["observations"].as_array().expect("a list");
+    let chown = checks.iter().find(|o| o["capability"] == "CHOWN").expect("it was asked for");
+    assert_eq!(chown["syscall"]["path"], "pod.yaml");
+    let stack = chown["stack"].as_array().expect("a list");
+    assert!(stack.iter().any(|f| f.as_str().is_some_and(|f| f.starts_with("setattr_prepare"))));
+}

@@ -14,7 +14,7 @@ use crate::remedy;
 use crate::role;
 use crate::settled;
 use crate::site::Site;
-use crate::table::{Credentials, Decision, Outcome, Row, SiteTable};
+use crate::table::{Credentials, Decision, Outcome, Row, SiteTable, Unasked};
 use crate::twins::Twins;
 use crate::words;
 
@@ -157,6 +157,17 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
     let mut unknown: BTreeMap<(Capability, Option<String>, Vec<String>), u64> = BTreeMap::new();
     for observation in &recording.observations {
         let site = Site::of(observation, &table.frames);
+        let gives_away = |u: &&Unasked| u.shows(observation, &table.frames, recording);
+        for unasked in table.unasked.iter().filter(gives_away) {
+            requirements.push(require(
+                recording,
+                observation,
+                &site,
+                vec![unasked.needs],
+                Some(&unasked.what),
+                unasked.judged(),
+            ));
+        }
         match weigh(observation, &site, table, bounding) {
             Weighed::Dismissed { reason, why } => {
                 let key = (observation.capability, reason, site.shown(2), why);
@@ -176,7 +187,7 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
                     observation,
                     &site,
                     any_of,
-                    row,
+                    row.and_then(|row| row.what.as_deref()),
                     (verdict, why),
                 ));
             }
@@ -286,7 +297,7 @@ fn require(
     observation: &Observation,
     site: &Site,
     any_of: Vec<Capability>,
-    row: Option<&Row>,
+    what: Option<&str>,
     (verdict, why): (Verdict, String),
 ) -> Requirement {
     let milliseconds = |ns: u64| ns / 1_000_000;
@@ -295,7 +306,7 @@ fn require(
         any_of,
         stated: None,
         uses: vec![Use {
-            what: printable(&words::describe(observation, row.and_then(|r| r.what.as_deref()))),
+            what: printable(&words::describe(observation, what)),
             by: printable(&role::of(recording, observation.process)),
             site: site.shown(2),
             verdict,

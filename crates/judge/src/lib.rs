@@ -6,6 +6,7 @@
 
 mod gained;
 mod judgement;
+mod observed;
 mod outside;
 mod profile;
 mod refusal;
@@ -19,6 +20,7 @@ pub mod why;
 mod words;
 
 pub use judgement::{Dismissal, Dismissed, Judgement, Need, UnknownSite, judge, judge_with};
+pub use observed::Observed;
 pub use profile::{ProfileOptions, to_profile};
 pub use record::requirement::{Place, Remedy, Requirement, Use, Verdict};
 pub use site::normalise;

@@ -11,6 +11,10 @@ const PERMISSION: [i64; 2] = [-1, -13];
 /// The last error number a system call returns, `include/linux/err.h`.
 const MAX_ERRNO: i64 = 4095;
 
+/// Calls that carry operations whose results are in a queue: io_uring_enter(2) returns how many it
+/// took, io_submit(2) likewise.
+const CARRIERS: [&str; 2] = ["io_uring_enter", "io_submit"];
+
 /// What became of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -35,6 +39,10 @@ pub(crate) fn of(observation: &Observation, outcome: Outcome, bounding: CapSet) 
     }
     if observation.in_bounding == Some(true) || bounding.contains(observation.capability) {
         return Refusal::GivenUp;
+    }
+    let name = observation.syscall.as_ref().and_then(|syscall| syscall.name.as_deref());
+    if name.is_some_and(|name| CARRIERS.contains(&name)) {
+        return Refusal::Unclear;
     }
     match (observation.result, outcome) {
         (Some(result), _) if PERMISSION.contains(&result) => Refusal::CallFailed,

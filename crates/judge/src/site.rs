@@ -67,6 +67,12 @@ impl Site {
         Self { frames }
     }
 
+    /// These functions, innermost first.
+    #[cfg(test)]
+    pub(crate) fn named(frames: &[&str]) -> Self {
+        Self { frames: frames.iter().map(|name| (*name).to_owned()).collect() }
+    }
+
     /// The function that asked; `None` when there was no stack.
     pub(crate) fn innermost(&self) -> Option<&str> {
         self.frames.first().map(String::as_str)
@@ -94,6 +100,8 @@ mod tests {
             ("chown_common.isra.0", "chown_common"),
             ("do_execveat_common.constprop.0.isra.0", "do_execveat_common"),
             ("generic_permission.part.0", "generic_permission"),
+            ("setattr_prepare.llvm.1234567890", "setattr_prepare"),
+            ("io_uring_setup.cold.isra.0", "io_uring_setup"),
             ("__pfx_generic_permission", "generic_permission"),
             ("sk_setsockopt.cold", "sk_setsockopt"),
             ("ovl_permission+0x44/0x120 [overlay]", "ovl_permission"),

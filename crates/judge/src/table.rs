@@ -6,7 +6,7 @@ use caps::Capability;
 use serde::Deserialize;
 
 use crate::site::Site;
-use record::observation::Syscall;
+use record::observation::{NamespaceRelation, Observation, Recording, Syscall};
 use record::requirement::Verdict;
 
 /// What a check at a site means.
@@ -237,6 +237,65 @@ impl Override {
     }
 }
 
+/// A need for which the kernel asks nobody: it looks at the set itself (`cap_raised`), so no check
+/// shows it. What is asked at the same place gives it away.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Unasked {
+    at: Vec<String>,
+    under: Vec<String>,
+    /// The capability of the check that is seen.
+    asked: Capability,
+    /// Whose namespace it is asked of.
+    namespace: NamespaceRelation,
+    /// Who asks.
+    uid: u32,
+    /// What is needed.
+    pub(crate) needs: Capability,
+    /// Where one of these was asked at the same place of the target's own namespace, by the same
+    /// process, the kernel did ask, and that answer counts.
+    unless: Vec<Capability>,
+    verdict: Verdict,
+    /// What the program did.
+    pub(crate) what: String,
+    why: String,
+    /// Kernels whose source was read or on which it was seen.
+    kernels: Vec<String>,
+}
+
+impl Unasked {
+    /// Whether this check gives it away.
+    pub(crate) fn shows(&self, seen: &Observation, known: &Frames, recording: &Recording) -> bool {
+        seen.capability == self.asked
+            && seen.granted
+            && seen.namespace == self.namespace
+            && seen.uid == Some(self.uid)
+            && self.is_at(seen, known)
+            && !recording.observations.iter().any(|other| {
+                other.process == seen.process
+                    && other.namespace == NamespaceRelation::Own
+                    && self.unless.contains(&other.capability)
+                    && self.is_under(other, known)
+            })
+    }
+
+    fn is_at(&self, observation: &Observation, known: &Frames) -> bool {
+        let site = Site::of(observation, known);
+        site.innermost().is_some_and(|f| self.at.iter().any(|p| matches(p, f)))
+            && self.is_under(observation, known)
+    }
+
+    fn is_under(&self, observation: &Observation, known: &Frames) -> bool {
+        let site = Site::of(observation, known);
+        site.frames().iter().skip(1).any(|f| self.under.iter().any(|p| matches(p, f)))
+    }
+
+    /// The verdict and its reason.
+    pub(crate) fn judged(&self) -> (Verdict, String) {
+        (self.verdict, self.why.clone())
+    }
+}
+
 /// The table of call sites.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -246,6 +305,8 @@ pub struct SiteTable {
     pub(crate) overrides: Vec<Override>,
     #[serde(rename = "pair")]
     pub(crate) pairs: Vec<Pair>,
+    #[serde(default)]
+    pub(crate) unasked: Vec<Unasked>,
     #[serde(rename = "site")]
     pub(crate) rows: Vec<Row>,
 }
@@ -342,6 +403,50 @@ mod tests {
             for error in &row.errors {
                 assert!(crate::words::is_error(error), "{error} in {name}");
             }
+        }
+    }
+
+    /// Nothing earlier in the table takes such a site for one of the task's own credentials.
+    #[test]
+    fn a_site_that_judges_a_file_or_a_tracer_is_found_as_one() {
+        let table = SiteTable::builtin();
+        let mut looked_at = 0;
+        for row in table.rows.iter().filter(|r| r.credentials == Credentials::Any) {
+            let syscall = row.syscall.first().map(|name| Syscall {
+                number: 0,
+                name: Some(name.clone()),
+                compat: false,
+                arguments: [0; 6],
+                path: None,
+                address: None,
+            });
+            let outer = row.under.first().cloned().unwrap_or_else(|| "vfs_write".to_owned());
+            for at in row.at.iter().filter(|at| !at.contains('*')) {
+                let site = Site::named(&[at, &outer]);
+                for capability in &row.capability {
+                    let found = table.find(&site, *capability, syscall.as_ref()).unwrap();
+                    let kept =
+                        found.credentials == Credentials::Any || found.verdict == Decision::Never;
+                    assert!(kept, "{capability} at {at}: {found:?}");
+                    looked_at += 1;
+                }
+            }
+        }
+        assert!(looked_at > 50, "{looked_at}");
+    }
+
+    #[test]
+    fn what_is_not_asked_is_told_by_what_is() {
+        let unasked = &SiteTable::builtin().unasked;
+        assert!(!unasked.is_empty());
+        for row in unasked {
+            assert!(!row.at.is_empty() && !row.under.is_empty(), "{row:?}");
+            assert!(
+                !row.what.is_empty() && !row.why.is_empty() && !row.kernels.is_empty(),
+                "{row:?}"
+            );
+            assert_ne!(row.asked, row.needs, "{row:?}");
+            assert!(!row.unless.contains(&row.asked), "{row:?}");
         }
     }
 

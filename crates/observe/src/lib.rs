@@ -8,31 +8,12 @@ mod target;
 
 pub use command::{Ended, command};
 pub use follow::{Followed, failing, follow};
+pub use judge::Observed;
 pub use starts::starts;
 pub use target::targets;
 
-use judge::Judgement;
 use launch::LaunchError;
-use record::observation::Recording;
 use trace::TraceError;
-
-/// What one run showed, and what it amounts to.
-#[derive(Debug, Clone)]
-pub struct Observed {
-    /// What was seen.
-    pub recording: Recording,
-    /// What it amounts to.
-    pub judgement: Judgement,
-}
-
-impl Observed {
-    /// Judges a recording.
-    #[must_use]
-    pub fn of(recording: Recording) -> Self {
-        let judgement = judge::judge(&recording);
-        Self { recording, judgement }
-    }
-}
 
 /// Why a run could not be observed.
 #[derive(Debug, thiserror::Error)]

@@ -70,6 +70,16 @@ impl Kernel {
         sum(&totals, KINDS + kind)
     }
 
+    /// Attaches the program that sees checks to another tracepoint.
+    pub fn also_on(&mut self, tracepoint: &str) -> Result<(), TraceError> {
+        let attach = |ebpf: &mut Ebpf| {
+            let program: &mut RawTracePoint = backend::program(ebpf, Backend::RawTp.program())?;
+            program.attach(tracepoint).map(drop)
+        };
+        attach(&mut self.ebpf)
+            .map_err(TraceError::bpf(format!("attach to the tracepoint {tracepoint}")))
+    }
+
     /// Looks at what system calls return, from now on.
     pub fn attach_returns(&mut self) -> Result<RawTracePointLinkId, TraceError> {
         let attach = |ebpf: &mut Ebpf| {

@@ -228,6 +228,16 @@ impl Tracer {
         self.snapshot()
     }
 
+    /// Attaches the program that sees checks to another tracepoint, too, where it sees nonsense: so
+    /// that a test can make it interrupt itself. The backend must be [`Backend::RawTp`].
+    ///
+    /// # Errors
+    /// What bpf(2) says.
+    #[doc(hidden)]
+    pub fn also_on(&mut self, tracepoint: &str) -> Result<(), TraceError> {
+        self.kernel.also_on(tracepoint)
+    }
+
     /// Attaches or detaches the hook on returning system calls.
     fn adjust(&mut self, watched: &mut Watched, state: &State) -> Result<(), TraceError> {
         if self.options.results != Results::WhileNew {

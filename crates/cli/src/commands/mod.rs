@@ -17,5 +17,9 @@ pub mod run;
 pub mod show;
 #[cfg(target_os = "linux")]
 pub mod trace;
+/// Elsewhere there is no kernel to watch, and recordings can be judged.
+#[cfg(not(target_os = "linux"))]
+#[path = "replay.rs"]
+pub mod trace;
 #[cfg(target_os = "linux")]
 pub mod why;

@@ -3,6 +3,8 @@
 
 mod containers;
 mod counts;
+mod losses;
+mod outside;
 mod processes;
 mod programs;
 mod remembered;

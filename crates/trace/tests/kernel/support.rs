@@ -96,3 +96,23 @@ pub fn capabilities<'a>(
 pub fn call(observation: &Observation) -> Option<&str> {
     observation.syscall.as_ref()?.name.as_deref()
 }
+
+/// A program made of C, in a folder that goes with it.
+pub struct Compiled {
+    pub path: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// Compiles a program.
+pub fn compile(source: &str) -> Compiled {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, path) = (folder.path().join("program.c"), folder.path().join("program"));
+    std::fs::write(&file, source).expect("the source is written");
+    let output = std::process::Command::new("cc")
+        .args(["-O2", "-static", "-o"])
+        .args([&path, &file])
+        .output()
+        .expect("cc runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Compiled { path, _folder: folder }
+}

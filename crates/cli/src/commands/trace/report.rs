@@ -4,8 +4,7 @@ use std::io::{self, Write};
 
 use caps::CapSet;
 use check::words;
-use judge::{Judgement, Need, Verdict};
-use observe::Observed;
+use judge::{Judgement, Need, Observed, Verdict};
 use record::observation::{Recording, Target};
 use serde::Serialize;
 
@@ -21,6 +20,7 @@ pub fn print(observed: &Observed, ui: &Ui) -> io::Result<()> {
     let mut out = ui.out();
     header(&mut out, recording, judgement)?;
     needs(judgement, ui)?;
+    ask_for_a_report(&mut out, judgement)?;
     writeln!(out)?;
     suggestion(&mut out, judgement)
 }
@@ -43,6 +43,19 @@ pub fn needs(judgement: &Judgement, ui: &Ui) -> io::Result<()> {
         writeln!(out, "  {RED}incomplete:{RED:#} {reason}")?;
     }
     Ok(())
+}
+
+/// What the table does not know, it can learn from a recording.
+fn ask_for_a_report(out: &mut impl Write, judgement: &Judgement) -> io::Result<()> {
+    if judgement.unknown_sites.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "  {DIM}please report an unknown call site at {}/issues, with what --record FILE writes (it holds \
+         command lines, paths and addresses: look it through){DIM:#}",
+        env!("CARGO_PKG_REPOSITORY")
+    )
 }
 
 /// `once`, `2 times`.

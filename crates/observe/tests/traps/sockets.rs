@@ -1,0 +1,46 @@
+//! Sockets: what takes a capability and what only would like one.
+
+use testkit::needs;
+
+use crate::support::{Trap, everything, set};
+
+/// su asks so by pam_systemd.
+#[test]
+fn a_larger_buffer_is_doubtful() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("buffer", &[]);
+    let Some(seen) = trap.trace() else { return };
+    // Doubtful: who is refused it mostly takes what the limit allows.
+    seen.is("", "NET_ADMIN");
+    trap.proves("");
+}
+
+#[test]
+fn marking_takes_either_of_two() {
+    needs!(root, bpf, program("cc"));
+    let trap = Trap::new("buffer", &["mark"]);
+    for held in [everything(), set("NET_RAW"), set("NET_ADMIN")] {
+        let Some(seen) = trap.trace_with(held) else { return };
+        seen.is("NET_RAW|NET_ADMIN", "");
+    }
+    trap.proves("NET_RAW");
+    trap.proves("NET_ADMIN");
+}
+
+#[test]
+fn the_network_takes_what_changes_it() {
+    needs!(root, bpf, program("cc"));
+    for (how, needed) in [
+        ("80", "NET_BIND_SERVICE SYS_ADMIN"),
+        ("8080", "SYS_ADMIN"),
+        ("0", "SYS_ADMIN"),
+        ("up", "NET_ADMIN SYS_ADMIN"),
+        ("netlink", "NET_ADMIN SYS_ADMIN"),
+        ("look", "SYS_ADMIN"),
+    ] {
+        let trap = Trap::new("network", &[how]);
+        let Some(seen) = trap.trace() else { return };
+        seen.is(needed, "");
+        trap.proves(needed);
+    }
+}

@@ -1,0 +1,273 @@
+//! A trap is traced, judged, and its answer proved.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use caps::{CapSet, CapState, Capability};
+use dropcap_observe::Observed;
+use judge::Dismissal;
+use launch::{LaunchError, Output, Spec};
+use record::observation::Exit;
+use trace::{Options, Results, Scope, TraceError, Tracer};
+
+use crate::build;
+
+/// What a program that cannot be tried here ends with, as `automake` has it.
+const CANNOT_TRY: i32 = 77;
+/// No trap takes nearly as long.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A program, and what it finds around it.
+pub struct Trap {
+    program: &'static str,
+    args: Vec<String>,
+    user: Option<u32>,
+    ambient: bool,
+    no_new_privs: bool,
+    prepare: Prepare,
+}
+
+/// Makes what is around a program, in the folder it runs in.
+type Prepare = Box<dyn Fn(&Path) -> Box<dyn Any>>;
+
+impl Trap {
+    /// `tests/traps/PROGRAM.c` with these words, as root.
+    pub fn new(program: &'static str, args: &[&str]) -> Self {
+        let args = args.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            program,
+            args,
+            user: None,
+            ambient: false,
+            no_new_privs: false,
+            prepare: Box::new(|_| Box::new(())),
+        }
+    }
+
+    /// As this user, who holds nothing; what can be gained is in the bounding set.
+    pub fn user(mut self, uid: u32) -> Self {
+        self.user = Some(uid);
+        self
+    }
+
+    /// The user holds it all, in the ambient set too.
+    pub fn ambient(mut self) -> Self {
+        self.ambient = true;
+        self
+    }
+
+    /// With no_new_privs from the start.
+    pub fn no_new_privs(mut self) -> Self {
+        self.no_new_privs = true;
+        self
+    }
+
+    /// Before each run, in the folder (of root, 0755, with nothing but the program) that it then runs
+    /// in. What is returned is dropped when the run is over.
+    pub fn prepare<T: 'static>(mut self, prepare: impl Fn(&Path) -> T + 'static) -> Self {
+        self.prepare = Box::new(move |folder| Box::new(prepare(folder)));
+        self
+    }
+
+    /// Traces it while it holds everything this process may hold.
+    pub fn trace(&self) -> Option<Seen> {
+        self.trace_with(everything())
+    }
+
+    /// Traces it while it holds exactly these, and judges; `None`, said aloud, where that cannot be.
+    pub fn trace_with(&self, held: CapSet) -> Option<Seen> {
+        let mut tracer = tracer()?;
+        let place = Place::make(self);
+        let process = launch::spawn_held(self.spec(&place, held)).expect("it can be started");
+        let argv = vec![self.name()];
+        tracer.watch(Scope::held(process.pid(), argv)).expect("it can be watched");
+        let output = process.release().expect("it runs").output(Some(LIMIT)).expect("it ends");
+        if output.exit == launch::Exit::Code(CANNOT_TRY) {
+            testkit::skip(&format!("this kernel cannot: {}", self.name()));
+            return None;
+        }
+        let observed = Observed::of(tracer.finish().expect("the maps can be read"));
+        Some(Seen::new(observed, said(&output), held))
+    }
+
+    /// Whether it works with exactly these; and what it said.
+    pub fn runs(&self, held: CapSet) -> (bool, String) {
+        let place = Place::make(self);
+        let output = match launch::output(self.spec(&place, held), Some(LIMIT)) {
+            Ok(output) => output,
+            // The kernel refuses to execute it with so little.
+            Err(error @ LaunchError::NotExecutable { .. }) => return (false, error.to_string()),
+            Err(error) => panic!("{}: {error}", self.name()),
+        };
+        assert!(!output.timed_out, "{} does not end: {}", self.name(), said(&output));
+        (output.exit == launch::Exit::Code(0), said(&output))
+    }
+
+    /// It works with exactly these, and without each of them it fails.
+    pub fn proves(&self, minimal: &str) {
+        let minimal = set(minimal);
+        let (works, said) = self.runs(minimal);
+        assert!(works, "{} fails with {minimal}: {said}", self.name());
+        for left_out in minimal {
+            let (works, _) = self.runs(minimal.without(left_out));
+            assert!(!works, "{} works without {left_out}", self.name());
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.program, self.args.join(" "))
+    }
+
+    fn spec(&self, place: &Place, held: CapSet) -> Spec {
+        let program = place.folder.path().join(self.program);
+        let own = if self.user.is_none() || self.ambient { held } else { CapSet::EMPTY };
+        let kept = if self.ambient { held } else { CapSet::EMPTY };
+        let state = CapState {
+            bounding: held,
+            permitted: own,
+            effective: own,
+            inheritable: kept,
+            ambient: kept,
+        };
+        let mut spec = Spec::new(program, state).args(self.args.iter().map(OsString::from));
+        spec = spec.no_new_privs(self.no_new_privs).captured();
+        spec.working_directory = Some(place.folder.path().to_owned());
+        match self.user {
+            Some(uid) => spec.user(uid, uid, Vec::new()),
+            None => spec.user(0, 0, vec![0]),
+        }
+    }
+}
+
+/// A fresh folder for a run, with what the trap has around it.
+struct Place {
+    // Dropped first: it may be mounted in the folder.
+    _around: Box<dyn Any>,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn make(trap: &Trap) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+        build::install(trap.program, &folder.path().join(trap.program));
+        Self { _around: (trap.prepare)(folder.path()), folder }
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+/// A loaded tracer; `None`, said aloud, where this kernel shows no capability checks.
+pub fn tracer() -> Option<Tracer> {
+    match Tracer::load(Options { results: Results::Always, ..Options::default() }) {
+        Ok(tracer) => Some(tracer),
+        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. })) => {
+            testkit::skip(&error.to_string());
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The set that a test writes as `CHOWN FOWNER`.
+pub fn set(members: &str) -> CapSet {
+    members
+        .split_whitespace()
+        .map(|name| name.parse::<Capability>().expect("a capability"))
+        .collect()
+}
+
+/// All that this process may pass on.
+pub fn everything() -> CapSet {
+    let own = sys::credentials::own_state().expect("/proc");
+    own.bounding & own.permitted
+}
+
+/// Whether all of these are there to be passed on; said aloud if not.
+pub fn may(capabilities: CapSet) -> bool {
+    let missing = capabilities - everything();
+    if !missing.is_empty() {
+        testkit::skip(&format!("needs {missing}"));
+    }
+    missing.is_empty()
+}
+
+/// What a trace showed.
+pub struct Seen {
+    pub observed: Observed,
+    said: String,
+    held: CapSet,
+}
+
+/// An answer, as a test writes it: `CHOWN DAC_OVERRIDE|DAC_READ_SEARCH`.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    needed: BTreeMap<Capability, CapSet>,
+    doubtful: BTreeMap<Capability, CapSet>,
+}
+
+impl Seen {
+    /// Of a program that said this and held these.
+    pub fn new(observed: Observed, said: String, held: CapSet) -> Self {
+        Self { observed, said, held }
+    }
+
+    /// The program worked; exactly these are needed and exactly those doubtful, each with exactly
+    /// the alternatives that stand behind its `|`; nothing was lost and no call site was unknown.
+    pub fn is(&self, needed: &str, doubtful: &str) -> &Self {
+        let exit = self.observed.recording.exit;
+        assert_eq!(exit, Some(Exit::Code(0)), "holding {}: {}", self.held, self.said);
+        self.is_whatever_the_end(needed, doubtful);
+        let judgement = &self.observed.judgement;
+        assert_eq!(judgement.incomplete, Vec::<String>::new());
+        assert!(judgement.complete);
+        self
+    }
+
+    /// As [`Seen::is`] for a program that is meant to fail.
+    pub fn is_whatever_the_end(&self, needed: &str, doubtful: &str) -> &Self {
+        let judgement = &self.observed.judgement;
+        let lines: Vec<String> =
+            judgement.unknown_sites.iter().map(judge::UnknownSite::line).collect();
+        assert_eq!(lines, Vec::<String>::new(), "unknown call sites");
+        assert_eq!(self.observed.recording.lost, record::observation::Lost::default());
+        let of = |verdict| {
+            let needs = judgement.needs.iter().filter(|need| need.verdict == verdict);
+            needs.map(|need| (need.capability, need.alternatives)).collect()
+        };
+        let answer = Answer {
+            needed: of(record::requirement::Verdict::Needed),
+            doubtful: of(record::requirement::Verdict::Doubtful),
+        };
+        let expected = Answer { needed: parse(needed), doubtful: parse(doubtful) };
+        assert_eq!(answer, expected, "holding {}: {:#?}", self.held, judgement);
+        self
+    }
+
+    /// Checks of this capability were seen and dismissed, for this reason: the trap did bite.
+    pub fn dismisses(&self, capability: Capability, reason: Dismissal) -> &Self {
+        let dismissed = &self.observed.judgement.dismissed;
+        assert!(
+            dismissed.iter().any(|d| d.capability == capability && d.reason == reason),
+            "{capability} {reason:?}: {dismissed:#?}"
+        );
+        self
+    }
+}
+
+fn parse(answer: &str) -> BTreeMap<Capability, CapSet> {
+    let capability = |name: &str| name.parse::<Capability>().expect("a capability");
+    let need = |word: &str| {
+        let mut any_of = word.split('|').map(capability);
+        let first = any_of.next().expect("a word");
+        (first, any_of.collect())
+    };
+    answer.split_whitespace().map(need).collect()
+}

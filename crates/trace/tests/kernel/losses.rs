@@ -1,0 +1,214 @@
+//! Everything that can be lost, provoked: it is counted, and what is left is true.
+
+use std::collections::BTreeSet;
+
+use caps::Capability;
+use dropcap_trace::{Backend, Options, Results, Rooms, Scope};
+use record::observation::{Lost, Recording};
+use testkit::needs;
+
+use crate::support::{compile, own, own_state, spec, state_without, trace_with, tracer};
+
+/// One program, several capabilities, several stacks.
+const SEVERAL: &str = "chown 1, 1, $ARGV[0]; chmod 02755, $ARGV[0]; chroot '/'; \
+     syscall(157, 24, 99); setpriority(0, 0, -1); system '/bin/true'; system '/bin/echo'";
+
+/// The recording with these rooms, beside the one with all the room there is.
+fn beside(rooms: Rooms) -> Option<(Recording, Recording)> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let argv = ["perl", "-e", SEVERAL, file.path().to_str().unwrap()];
+    let run = |rooms| {
+        let options = Options { rooms, ..Options::default() };
+        trace_with(options, spec(&argv, own_state())).map(|(recording, _)| recording)
+    };
+    let whole = run(Rooms::default())?;
+    assert_eq!(whole.lost, Lost::default());
+    Some((whole, run(rooms)?))
+}
+
+fn asked(recording: &Recording) -> BTreeSet<(Capability, bool)> {
+    recording.observations.iter().map(|o| (o.capability, o.granted)).collect()
+}
+
+fn stacks(recording: &Recording) -> BTreeSet<Vec<String>> {
+    recording.observations.iter().map(|o| o.stack.clone()).collect()
+}
+
+#[test]
+fn stacks_that_find_no_room_are_counted() {
+    needs!(root, bpf, program("perl"));
+    let Some((whole, short)) = beside(Rooms { stacks: Some(3), ..Rooms::default() }) else {
+        return;
+    };
+    let without: u64 =
+        short.observations.iter().filter(|o| o.stack.is_empty()).map(|o| o.count).sum();
+    assert!(short.lost.stacks > 0);
+    assert_eq!(short.lost, Lost { stacks: without, ..Lost::default() });
+    assert_eq!(asked(&short), asked(&whole));
+}
+
+#[test]
+fn stacks_that_collide_are_not_taken_for_one_another() {
+    needs!(root, bpf, program("perl"));
+    let rooms = Rooms { stack_bits: Some(1), ..Rooms::default() };
+    let Some((whole, short)) = beside(rooms) else { return };
+    assert!(short.lost.stacks > 0);
+    let mut kept = stacks(&short);
+    kept.remove(&Vec::new());
+    assert!(!kept.is_empty() && kept.is_subset(&stacks(&whole)), "{kept:?}");
+    assert_eq!(asked(&short), asked(&whole));
+}
+
+#[test]
+fn functions_whose_names_find_no_room_make_a_stack_lost() {
+    needs!(root, bpf, program("perl"));
+    let Some((whole, short)) = beside(Rooms { symbols: Some(12), ..Rooms::default() }) else {
+        return;
+    };
+    assert!(short.lost.stacks > 0);
+    assert_eq!(asked(&short), asked(&whole));
+}
+
+#[test]
+fn processes_that_find_no_room_are_counted() {
+    needs!(root, bpf, program("perl"));
+    // perl itself, and neither true nor echo.
+    let Some((_, short)) = beside(Rooms { processes: Some(1), ..Rooms::default() }) else { return };
+    assert_eq!(short.lost.processes, 2);
+    assert_eq!(short.processes.len(), 1);
+}
+
+#[test]
+fn programs_that_find_no_room_are_counted() {
+    needs!(root, bpf, program("perl"));
+    let Some((whole, short)) = beside(Rooms { images: Some(1), ..Rooms::default() }) else {
+        return;
+    };
+    assert_eq!(short.lost.processes, 2);
+    assert_eq!(asked(&short), asked(&whole));
+}
+
+#[test]
+fn returns_that_find_no_room_are_counted() {
+    needs!(root, bpf, program("perl"));
+    // Refused (may the last 3 % of memory be used?), and then 256 MiB are made: all four are in
+    // their call at the same time.
+    let script = "for (1..4) { fork || do { syscall(9, 0, 1 << 28, 3, 0x8022, -1, 0); exit } } \
+                  1 while wait != -1";
+    let rooms = Rooms { returns: Some(1), ..Rooms::default() };
+    let options = Options { results: Results::Always, rooms, ..Options::default() };
+    let state = state_without(&[Capability::SYS_ADMIN]);
+    let Some((recording, _)) = trace_with(options, spec(&["perl", "-e", script], state)) else {
+        return;
+    };
+    assert!(recording.lost.evidence > 0);
+    assert!(recording.lost.is_complete());
+}
+
+#[test]
+fn failures_that_find_no_room_are_counted() {
+    needs!(root, bpf, program("perl"));
+    let rooms = Rooms { failures: Some(8), ..Rooms::default() };
+    let options = Options { failures: true, results: Results::Always, rooms, ..Options::default() };
+    let script = "open F, '<', qq(/no-such-$_) for 1..100";
+    let Some((recording, _)) = trace_with(options, spec(&["perl", "-e", script], own_state()))
+    else {
+        return;
+    };
+    assert_eq!(recording.failures.len(), 8);
+    assert!(recording.lost.evidence >= 92);
+}
+
+/// A timer's signal is made in an interrupt, by an allocation: with the program on that tracepoint,
+/// too, an interrupt that comes while it looks at a check finds it running and is skipped.
+#[test]
+fn runs_that_the_kernel_skips_are_lost_checks() {
+    needs!(root, bpf, program("cc"));
+    let program = compile(
+        r#"
+        #include <signal.h>
+        #include <sys/prctl.h>
+        #include <sys/time.h>
+        static void tick(int signal) { (void)signal; }
+        int main(void) {
+            struct itimerval often = { { 0, 50 }, { 0, 50 } };
+            signal(SIGALRM, tick);
+            setitimer(ITIMER_REAL, &often, 0);
+            for (int i = 0; i < 1000000; i++) prctl(PR_CAPBSET_DROP, 99);
+            return 0;
+        }"#,
+    );
+    let argv = [program.path.to_str().unwrap()];
+    let options = Options { backend: Some(Backend::RawTp), remember: false, ..Options::default() };
+    let Some(mut tracer) = tracer(options) else { return };
+    tracer.also_on("kmem_cache_alloc").unwrap();
+    let held = launch::spawn_held(spec(&argv, own_state()).captured()).unwrap();
+    tracer.watch(Scope::held(held.pid(), vec![argv[0].to_owned()])).unwrap();
+    held.release().unwrap().output(None).unwrap();
+    let recording = tracer.finish().unwrap();
+    assert!(recording.lost.checks > 0 && !recording.lost.is_complete(), "{:?}", recording.lost);
+}
+
+#[test]
+fn fifty_thousand_processes_are_counted_exactly() {
+    needs!(root, bpf, program("cc"));
+    let program = compile(
+        r#"
+        #include <sys/prctl.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        int main(void) {
+            for (int i = 0; i < 50000; i++) {
+                if (!vfork()) { prctl(PR_CAPBSET_DROP, 99); _exit(0); }
+                while (i % 8 == 7 && wait(0) > 0);
+            }
+            while (wait(0) > 0);
+            return 0;
+        }"#,
+    );
+    let options = Options { results: Results::Never, ..Options::default() };
+    let argv = [program.path.to_str().unwrap()];
+    let Some((recording, _)) = trace_with(options, spec(&argv, own_state())) else { return };
+    let checks: u64 =
+        own(&recording).filter(|o| o.capability == Capability::SETPCAP).map(|o| o.count).sum();
+    assert_eq!(checks, 50_000);
+    assert_eq!((recording.lost, recording.still_running), (Lost::default(), 0));
+}
+
+/// What is settled is counted by each CPU for itself, and nothing of it is lost.
+#[test]
+fn settled_checks_of_eight_processes_are_counted_exactly() {
+    needs!(root, bpf, program("cc"));
+    let program = compile(
+        r#"
+        #include <stdlib.h>
+        #include <sys/prctl.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        int main(int count, char **words) {
+            for (int p = 0; p < 8; p++) {
+                if (fork()) continue;
+                for (long i = atol(words[count - 1]); i; i--) prctl(PR_CAPBSET_DROP, 99);
+                _exit(0);
+            }
+            while (wait(0) > 0);
+            return 0;
+        }"#,
+    );
+    let argv = [program.path.to_str().unwrap(), "1000000"];
+    let Some(mut tracer) = tracer(Options { results: Results::Never, ..Options::default() }) else {
+        return;
+    };
+    let held = launch::spawn_held(spec(&argv, own_state()).captured()).unwrap();
+    tracer.watch(Scope::held(held.pid(), argv.map(str::to_owned).to_vec())).unwrap();
+    tracer.settle(Capability::SETPCAP.into()).unwrap();
+    let start = std::time::Instant::now();
+    held.release().unwrap().output(None).unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    let recording = tracer.finish().unwrap();
+    let [settled] = recording.settled[..] else { panic!("{:?}", recording.settled) };
+    assert_eq!((settled.capability, settled.count), (Capability::SETPCAP, 8_000_000));
+    assert_eq!(own(&recording).filter(|o| o.capability == Capability::SETPCAP).count(), 0);
+    assert_eq!(recording.lost, Lost::default());
+    eprintln!("settled: {:.0} checks a second", settled.count as f64 / seconds);
+}
