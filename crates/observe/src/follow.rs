@@ -46,11 +46,12 @@ pub fn failing() -> Options {
 /// [`ObserveError`].
 pub fn follow(
     wanted: impl Fn(&Container) -> bool,
+    options: Options,
     limit: Option<Duration>,
     watching: impl FnOnce(&Tracer),
 ) -> Result<Vec<Followed>, ObserveError> {
     let enough = Blocked::new([INT, TERM]).map_err(ObserveError::Signal)?;
-    let mut tracer = Tracer::load(failing())?;
+    let mut tracer = Tracer::load(options)?;
     let mut known = Known::new(wanted);
     known.look();
     tracer.watch(Scope::containers()?)?;

@@ -112,3 +112,28 @@ fn what_was_recorded_says_the_same_again() {
     let again: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
     assert_eq!(again, live.report);
 }
+
+#[test]
+fn a_trace_too_can_wait_for_a_container_that_is_not_there() {
+    testkit::needs!(podman, bpf);
+    use std::io::{BufRead, BufReader};
+    let owned = Owned::new();
+    let scenario = Scenario::new(&[], &["chown", "5", "/tmp"]);
+    let mut trace = std::process::Command::new(testkit::dropcap())
+        .args(["trace", &format!("ctr/{}", owned.name), "--wait", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("dropcap runs");
+    let mut line = String::new();
+    let mut said = BufReader::new(trace.stderr.as_mut().expect("a pipe"));
+    said.read_line(&mut line).expect("it says something");
+    assert!(line.starts_with("note: watching "), "{line}");
+    assert!(scenario.podman(&scenario.manifest(), &owned.name).status().expect("podman").success());
+    let output = trace.wait_with_output().expect("it ends");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let target = &report["targets"][0];
+    assert_eq!(target["needed"], serde_json::json!(["CHOWN"]), "{target:#}");
+    assert_eq!(target["startSeen"], true);
+    assert_eq!(target["judgement"]["incomplete"], serde_json::json!([]));
+}
