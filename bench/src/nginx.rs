@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use record::observation::Recording;
 
 use crate::machine::{self, Cpus};
-use crate::statistics::{interval, median};
+use crate::statistics::{Interval, interval, median, median_interval};
 
 /// Requests of one measurement, and those before it that do not count.
 const REQUESTS: u32 = 30_000;
@@ -130,23 +130,28 @@ fn print(pairs: &[Pair]) {
         of(|pair| pair.traced) / 1e3
     );
     println!("{:.4} capability checks a request seen", of(|pair| pair.checks));
-    let middle = percent(median(logs.clone()));
-    let Some(found) = interval(&logs) else {
-        println!("difference {middle:+.2} % (median); one pair has no interval");
-        return;
-    };
-    let (low, high) = (percent(found.low), percent(found.high));
-    println!(
-        "difference {middle:+.2} % (median), {:+.2} % (mean of the pairs' log ratios), 95 % interval {low:+.2} to {high:+.2} % (Student's t)",
-        percent(found.mean)
-    );
-    if high < 1.0 {
-        println!("the upper end is under 1 %");
-    } else {
-        println!(
-            "1 % cannot be told from nothing here: the interval is ±{:.2} % wide",
-            (high - low) / 2.0
-        );
+    for (name, found) in [
+        ("median, 95 % interval by the binomial distribution", median_interval(&logs)),
+        ("mean, 95 % interval by Student's t", interval(&logs)),
+    ] {
+        match found {
+            Some(Interval { value, low, high }) => println!(
+                "difference {:+.2} % ({:+.2} to {:+.2} %): {name}",
+                percent(value),
+                percent(low),
+                percent(high)
+            ),
+            None => println!("too few pairs for the {name}"),
+        }
+    }
+    if let Some(found) = median_interval(&logs) {
+        let (low, high) = (percent(found.low), percent(found.high));
+        if high < 1.0 {
+            println!("the upper end of the median's interval is under 1 %");
+        } else {
+            let width = high - low;
+            println!("under 1 % is not shown: the median's interval is {width:.2} % wide");
+        }
     }
 }
 

@@ -11,10 +11,10 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// A mean with its 95 % interval.
+/// A value with its 95 % interval.
 #[derive(Debug, Clone, Copy)]
 pub struct Interval {
-    pub mean: f64,
+    pub value: f64,
     pub low: f64,
     pub high: f64,
 }
@@ -28,7 +28,27 @@ pub fn interval(values: &[f64]) -> Option<Interval> {
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0);
     let half = student(count - 1.0) * (variance / count).sqrt();
-    Some(Interval { mean, low: mean - half, high: mean + half })
+    Some(Interval { value: mean, low: mean - half, high: mean + half })
+}
+
+/// The median and its 95 % interval by the binomial distribution: how many of the values lie below the true median
+/// does not depend on how they are distributed, so that one odd value hardly matters. `None` for fewer than six.
+pub fn median_interval(values: &[f64]) -> Option<Interval> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let count = sorted.len();
+    // So many values, and no more, may lie beyond each end: P(at most so many below the median) <= 2.5 %.
+    let mut beyond = 0;
+    let mut chance = 0.5_f64.powi(i32::try_from(count).ok()?);
+    let mut sum = chance;
+    while sum <= 0.025 {
+        beyond += 1;
+        chance *= (count + 1 - beyond) as f64 / beyond as f64;
+        sum += chance;
+    }
+    let low = *sorted.get(beyond.checked_sub(1)?)?;
+    let high = sorted[count - beyond];
+    Some(Interval { value: median(sorted), low, high })
 }
 
 /// The 97.5 % quantile of Student's t by Cornish and Fisher's series (Abramowitz and Stegun, 26.7.5): 2.2621 for 9
@@ -65,9 +85,19 @@ mod tests {
         let Some(found) = interval(&[1.0, 2.0, 3.0, 4.0, 5.0]) else { panic!("two are enough") };
         let rounded = |value: f64| (value * 100.0).round() / 100.0;
         assert_eq!(
-            (rounded(found.mean), rounded(found.low), rounded(found.high)),
+            (rounded(found.value), rounded(found.low), rounded(found.high)),
             (3.0, 1.04, 4.96)
         );
         assert!(interval(&[1.0]).is_none());
+    }
+
+    #[test]
+    fn the_interval_of_a_median() {
+        let values = |count: u32| (1..=count).map(f64::from).collect::<Vec<_>>();
+        // Order statistics as tabulated: of 30 the 10th and the 21st, of 6 the first and the last.
+        let of = |count| median_interval(&values(count)).map(|i| (i.low, i.value, i.high));
+        assert_eq!(of(30), Some((10.0, 15.5, 21.0)));
+        assert_eq!(of(6), Some((1.0, 3.5, 6.0)));
+        assert_eq!(of(5), None);
     }
 }

@@ -15,7 +15,7 @@ use crate::truth::Truth;
 pub enum Group {
     /// The call-site table was developed against these.
     First,
-    /// Added after the table was frozen.
+    /// Chosen without a look at the call-site table, and never used to change it.
     Later,
 }
 

@@ -85,7 +85,9 @@ fn table(lines: &[Line], places: &[FileSystem]) -> String {
             }
             let name = match group {
                 Group::First => "The first programs",
-                Group::Later => "Programs added after the call-site table was frozen",
+                Group::Later => {
+                    "Later programs, chosen without a look at the call-site table and never used to change it"
+                }
             };
             let _ = writeln!(text, "## {name}, {place}\n");
             text += &scores(&here);

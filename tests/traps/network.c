@@ -1,5 +1,6 @@
 /* In a network of its own: binds PORT; `up` switches the loopback interface on, `netlink` asks for that over
- * netlink, `look` only looks at it. */
+ * netlink, `look` only looks at it, `absent` at one that is not
+ * there, `address` gives it one. */
 #include "trap.h"
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -42,6 +43,16 @@ int main(int argc, char **argv)
 		lo.ifr_flags |= IFF_UP;
 		if (is(how, "up"))
 			MUST(ioctl(any, SIOCSIFFLAGS, &lo));
+	} else if (is(how, "absent") || is(how, "address")) {
+		int any = MUST(socket(AF_INET, SOCK_DGRAM, 0));
+		struct sockaddr_in *address = (void *)&lo.ifr_addr;
+
+		address->sin_family = AF_INET;
+		address->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+		if (is(how, "address"))
+			MUST(ioctl(any, SIOCSIFADDR, &lo));
+		strcpy(lo.ifr_name, "absent");
+		HOLDS(ioctl(any, SIOCGIFADDR, &lo) == -1 && errno == ENODEV);
 	} else if (is(how, "netlink")) {
 		int netlink = MUST(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use caps::Capability;
-use record::observation::{Observation, Syscall};
+use record::observation::{Observation, Syscall, Task};
 use serde::Deserialize;
 
 /// Names of numbers, by the word for what is numbered.
@@ -31,9 +31,28 @@ static WORDS: LazyLock<Words> =
 
 /// What the program did; `special` is the sentence of a call site that says more than its call.
 pub(crate) fn describe(observation: &Observation, special: Option<&str>) -> String {
-    match &observation.syscall {
-        Some(syscall) => call(syscall, Some(observation.capability), special),
-        None => "outside of any system call".to_owned(),
+    let done = match (&observation.syscall, special) {
+        (Some(syscall), _) => call(syscall, Some(observation.capability), special),
+        // A sentence without a slot says it without the call.
+        (None, Some(special)) if !special.contains('{') => special.to_owned(),
+        (None, _) => "outside of any system call".to_owned(),
+    };
+    match mark(observation) {
+        Some(mark) => format!("{done} ({mark})"),
+        None => done,
+    }
+}
+
+/// What is not done by a thread of the program in a call of its own architecture.
+fn mark(observation: &Observation) -> Option<&'static str> {
+    match observation.task {
+        Task::Program if observation.syscall.as_ref().is_some_and(|s| s.compat) => {
+            Some("32-bit call")
+        }
+        Task::Program => None,
+        Task::IoWorker => Some("io_uring worker"),
+        Task::UserWorker => Some("kernel worker in its place"),
+        Task::KernelThread => Some("kernel thread"),
     }
 }
 

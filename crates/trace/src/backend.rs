@@ -176,7 +176,7 @@ pub(crate) fn recursion_misses(ebpf: &Ebpf, program: &str) -> u64 {
 
 fn attach_tp_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), ProgramError> {
     let program: &mut BtfTracePoint = program(ebpf, Backend::TpBtf.program())?;
-    program.load("cap_capable", btf)?;
+    load_again(|| program.load("cap_capable", btf))?;
     program.attach()?;
     Ok(())
 }
@@ -188,9 +188,34 @@ pub(crate) fn attach_raw_tp(
     tracepoint: &str,
 ) -> Result<(), ProgramError> {
     let program: &mut RawTracePoint = program(ebpf, name)?;
-    program.load()?;
+    load_again(|| program.load())?;
     program.attach(tracepoint)?;
     Ok(())
+}
+
+/// How often a load is tried, as libbpf does (`PROG_LOAD_ATTEMPTS`).
+const ATTEMPTS: usize = 5;
+
+/// Loads; again if the kernel says EAGAIN: its verifier gives up when a signal is pending
+/// (`do_check` of `kernel/bpf/verifier.c`).
+fn load_again(load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), ProgramError> {
+    again_while(load, |error| {
+        matches!(error, ProgramError::LoadError { io_error, .. }
+            if io_error.kind() == io::ErrorKind::WouldBlock)
+    })
+}
+
+fn again_while<E>(
+    mut attempt: impl FnMut() -> Result<(), E>,
+    passes: impl Fn(&E) -> bool,
+) -> Result<(), E> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if passes(&error) => {}
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 /// A program of the object by its name.
@@ -236,5 +261,26 @@ fn lockdown() -> String {
     match text.split(['[', ']']).nth(1) {
         None | Some("none") => String::new(),
         Some(mode) => format!("; the kernel is locked down ({mode}, {})", file.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_tried_again_and_not_for_ever() {
+        // It passes after two; it does not; it is of another kind.
+        for (kind, failures, calls, done) in
+            [("passes", 2, 3, true), ("passes", 99, ATTEMPTS, false), ("stays", 99, 1, false)]
+        {
+            let mut called = 0;
+            let attempt = || {
+                called += 1;
+                if called > failures { Ok(()) } else { Err(kind) }
+            };
+            let outcome = again_while(attempt, |kind| *kind == "passes");
+            assert_eq!((called, outcome.is_ok()), (calls, done), "{kind}");
+        }
     }
 }

@@ -108,6 +108,16 @@ fn what_proc_shows_of_another_user_s_process() {
         seen.is("SETGID SETUID", doubtful);
         trap.proves(&format!("SETGID SETUID {minimal}"));
     }
+    // Where SYS_PTRACE is refused, a newer kernel takes PERFMON or SYS_ADMIN instead.
+    let trap = Trap::new("proc", &["environ"]);
+    for instead in ["PERFMON", "SYS_ADMIN"] {
+        let held = set("SETGID SETUID") | set(instead);
+        if !trap.runs(held).0 {
+            return testkit::skip("needs a kernel that lets PERFMON look at a process's memory");
+        }
+        let Some(seen) = trap.trace_with(held) else { return };
+        seen.is("SETGID SETUID", "PERFMON|SYS_PTRACE|SYS_ADMIN");
+    }
 }
 
 #[test]

@@ -24,7 +24,9 @@ fn is_told_apart(trap: &Trap, specific: Capability) {
 #[test]
 fn bpf_is_told_apart_from_sys_admin() {
     needs!(root, bpf, program("cc"));
-    is_told_apart(&Trap::new("bpf_map", &[]), Capability::BPF);
+    is_told_apart(&Trap::new("bpf_map", &["hash"]), Capability::BPF);
+    let Some(seen) = Trap::new("bpf_map", &["array"]).trace() else { return };
+    seen.is("BPF|SYS_ADMIN", "");
 }
 
 #[test]

@@ -37,6 +37,8 @@ fn the_network_takes_what_changes_it() {
         ("up", "NET_ADMIN SYS_ADMIN"),
         ("netlink", "NET_ADMIN SYS_ADMIN"),
         ("look", "SYS_ADMIN"),
+        ("absent", "SYS_ADMIN"),
+        ("address", "NET_ADMIN SYS_ADMIN"),
     ] {
         let trap = Trap::new("network", &[how]);
         let Some(seen) = trap.trace() else { return };

@@ -59,6 +59,9 @@ struct words {
 	u32 places;
 	u32 reach;
 	u32 depth;
+	/* Those whose return address one word is. */
+	u32 frames;
+	u32 unused;
 	/* Frames that have a place. */
 	u64 covered;
 };
@@ -100,13 +103,44 @@ __noinline u32 holds(u32 set, u32 way)
 __noinline u32 frames_of(u64 word)
 {
 	struct scratch *room = scratch(FOR_CHECK);
-	u32 frames = 0;
+	struct words *words = words_of();
 
-	if (!room)
+	if (!room || !words)
 		return 0;
-	for (u32 i = 1; i < STACK_DEPTH; i++)
-		frames |= (u32)(i < room->stack.depth && word == room->stack.frames[i]) << i;
-	return frames;
+	volatile u32 *frames = &words->frames;
+
+	*frames = 0;
+	for (u32 i = 1; i < STACK_DEPTH; i++) {
+		if (i < room->stack.depth && word == room->stack.frames[i])
+			*frames |= 1 << i;
+	}
+	return *frames;
+}
+
+/* Remembers a word if it is a return address; 0 if there are more of them than places. */
+__noinline u32 take(u32 set, u32 way, u32 at)
+{
+	struct kind_of_stacks *kind = bpf_map_lookup_elem(&memory, &set);
+	struct words *words = words_of();
+
+	if (!kind || !words)
+		return 0;
+	barrier_var(way);
+	struct remembered *known = &kind->way[way & (WAYS - 1)];
+	u64 word = words->at[at & (WORDS - 1)];
+	u32 to = words->places, frames = frames_of(word);
+
+	if (!frames)
+		return 1;
+	if (to >= PLACES)
+		return 0;
+	known->place[to].word = word;
+	known->place[to].at = at;
+	known->place[to].frames = frames;
+	words->places = to + 1;
+	words->covered |= frames;
+	words->reach = at + 1;
+	return 1;
 }
 
 /* Finds all places of the stack in the scratch room among the words, or drops those that hold no
@@ -119,17 +153,21 @@ __noinline u32 learn(u32 set, u64 number)
 
 	if (!kind || !words || !room)
 		return 0;
-	struct remembered *known = 0;
+	u32 way = WAYS;
 
 	for (u32 i = 0; i < WAYS; i++) {
 		if (kind->way[i].number == number)
-			known = &kind->way[i];
+			way = i;
 	}
-	if (!known) {
-		u32 oldest = kind->next++ & (WAYS - 1);
+	bool fresh = way == WAYS;
 
-		barrier_var(oldest);
-		known = &kind->way[oldest & (WAYS - 1)];
+	if (fresh)
+		way = kind->next++;
+	barrier_var(way);
+	way &= WAYS - 1;
+	struct remembered *known = &kind->way[way];
+
+	if (fresh) {
 		known->number = number;
 		known->places = 0;
 	}
@@ -163,21 +201,10 @@ __noinline u32 learn(u32 set, u64 number)
 		for (u32 at = 0; at < WORDS; at++) {
 			if (at >= *count)
 				break;
-			u64 word = words->at[at];
-			u32 to = *places, frames = frames_of(word);
-
-			if (!frames)
-				continue;
-			if (to >= PLACES) {
+			if (!take(set, way, at)) {
 				known->places = 0;
 				return 0;
 			}
-			known->place[to].word = word;
-			known->place[to].at = at;
-			known->place[to].frames = frames;
-			*places = to + 1;
-			*covered |= frames;
-			words->reach = at + 1;
 		}
 	}
 	/* Every frame but the tracer's own and the outermost. */
