@@ -37,6 +37,24 @@ fn a_container_that_restarts_is_seen_start_by_start() {
 }
 
 #[test]
+fn what_fails_in_a_container_that_runs_is_told_while_it_runs() {
+    testkit::needs!(podman, bpf);
+    let owned = Owned::new();
+    let scenario =
+        Scenario::new(&["capabilities: {drop: [ALL]}"], &["sleep", "600"]).options(&["--detach"]);
+    let started = scenario.podman(&scenario.manifest(), &owned.name).output().expect("podman");
+    assert!(started.status.success(), "{started:?}");
+    let follower = scenario.follow(&[&format!("ctr/{}", owned.name), "--for", "4s", "--json"]);
+    let executed = testkit::podman().args(["exec", &owned.name, "chown", "5", "/tmp"]).output();
+    assert_eq!(executed.expect("podman").status.code(), Some(1));
+    let seen = seen(follower);
+    let target = seen.target();
+    assert_eq!((target["end"].as_str(), seen.status), (Some("running"), Some(1)), "{target:#}");
+    assert_eq!(seen.found().2, "chown /tmp to 5:0 by chown: EPERM");
+    assert_eq!(target["incomplete"].as_array().map(Vec::len), Some(1), "{target:#}");
+}
+
+#[test]
 fn all_containers_of_an_image_are_followed() {
     testkit::needs!(podman, bpf);
     let scenario = Scenario::new(&["capabilities: {drop: [ALL]}"], &["chown", "5", "/tmp"]);
