@@ -58,10 +58,8 @@ struct words {
 	u32 count;
 	u32 places;
 	u32 reach;
-	u32 depth;
-	/* Those whose return address one word is. */
+	/* The frames whose return address one word is. */
 	u32 frames;
-	u32 unused;
 	/* Frames that have a place. */
 	u64 covered;
 };
@@ -143,8 +141,56 @@ __noinline u32 take(u32 set, u32 way, u32 at)
 	return 1;
 }
 
-/* Finds all places of the stack in the scratch room among the words, or drops those that hold no
- * more. Counters live in a map: in registers the verifier would follow each of their values. */
+/* Finds all places of the stack in the scratch room among the words. */
+__noinline u32 find_places(u32 set, u32 way)
+{
+	struct words *words = words_of();
+
+	if (!words)
+		return 0;
+	volatile u32 *count = &words->count;
+
+	for (u32 at = 0; at < WORDS; at++) {
+		if (at >= *count)
+			break;
+		if (!take(set, way, at))
+			return 0;
+	}
+	return 1;
+}
+
+/* Drops the places that hold no more. */
+__noinline u32 drop_places(u32 set, u32 way)
+{
+	struct kind_of_stacks *kind = bpf_map_lookup_elem(&memory, &set);
+	struct words *words = words_of();
+
+	if (!kind || !words)
+		return 0;
+	barrier_var(way);
+	struct remembered *known = &kind->way[way & (WAYS - 1)];
+	volatile u32 *places = &words->places;
+
+	for (u32 i = 0; i < PLACES; i++) {
+		if (i >= *(volatile u32 *)&known->places)
+			break;
+		struct place place = known->place[i];
+		u32 to = *places;
+
+		if (place.at >= words->count || words->at[place.at & (WORDS - 1)] != place.word)
+			continue;
+		if (to >= PLACES)
+			break;
+		known->place[to] = place;
+		*places = to + 1;
+		words->reach = place.at + 1;
+		words->covered |= place.frames;
+	}
+	return 1;
+}
+
+/* Learns where the return addresses of the stack in the scratch room lie, or learns it better.
+ * Counters live in a map: in registers the verifier would follow each of their values. */
 __noinline u32 learn(u32 set, u64 number)
 {
 	struct kind_of_stacks *kind = bpf_map_lookup_elem(&memory, &set);
@@ -171,51 +217,20 @@ __noinline u32 learn(u32 set, u64 number)
 		known->number = number;
 		known->places = 0;
 	}
-	volatile u32 *places = &words->places, *count = &words->count, *depth = &words->depth;
-	volatile u64 *covered = &words->covered;
-	u32 before = known->places;
-
-	*covered = 0;
-
-	*places = 0;
-	*depth = room->stack.depth;
+	words->places = 0;
 	words->reach = 0;
-	if (before) {
-		for (u32 i = 0; i < PLACES; i++) {
-			if (i >= *(volatile u32 *)&known->places)
-				break;
-			struct place place = known->place[i];
-
-			if (place.at >= *count || words->at[place.at & (WORDS - 1)] != place.word)
-				continue;
-			u32 to = *places;
-
-			if (to >= PLACES)
-				break;
-			known->place[to] = place;
-			*places = to + 1;
-			words->reach = place.at + 1;
-			*covered |= place.frames;
-		}
-	} else {
-		for (u32 at = 0; at < WORDS; at++) {
-			if (at >= *count)
-				break;
-			if (!take(set, way, at)) {
-				known->places = 0;
-				return 0;
-			}
-		}
-	}
+	words->covered = 0;
+	u32 found = known->places ? drop_places(set, way) : find_places(set, way);
+	u32 depth = room->stack.depth;
 	/* Every frame but the tracer's own and the outermost. */
-	u64 wanted = ((1ULL << ((*depth - 1) & 63)) - 1) & ~((1ULL << OWN_FRAMES) - 1);
+	u64 wanted = ((1ULL << ((depth - 1) & 63)) - 1) & ~((1ULL << OWN_FRAMES) - 1);
 
-	if (*depth < OWN_FRAMES + 2 || (*covered & wanted) != wanted) {
+	if (!found || depth < OWN_FRAMES + 2 || (words->covered & wanted) != wanted) {
 		known->places = 0;
 		return 0;
 	}
 	known->reach = words->reach;
-	known->places = *places;
+	known->places = words->places;
 	if (kind->reach < words->reach)
 		kind->reach = words->reach;
 	return 1;
