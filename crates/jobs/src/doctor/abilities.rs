@@ -91,11 +91,11 @@ fn run(privilege: &Privilege) -> Ability {
 }
 
 fn trace(tracing: &Tracing) -> Ability {
-    let ability = |status, says: String| Ability::new(&["trace"], status, says);
+    let ability = |status, says: String| Ability::new(&["trace", "why"], status, says);
     match tracing {
         Tracing::Works(backends) => {
             let by = backends.first().map(|b| format!(", by {b}")).unwrap_or_default();
-            ability(Status::Works, format!("sees which capabilities are used, and for what{by}"))
+            ability(Status::Works, format!("sees which capabilities are used, for what, and which were missing{by}"))
         }
         Tracing::NoPrivilege(missing) => {
             ability(Status::Missing, format!("needs {}", join(*missing))).help("run as root")

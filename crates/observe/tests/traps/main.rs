@@ -7,6 +7,7 @@
 mod build;
 mod containers;
 mod credentials;
+mod deeds;
 mod files;
 mod gained;
 mod habits;

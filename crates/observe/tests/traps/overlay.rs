@@ -14,11 +14,11 @@ use crate::support::{Trap, everything, set};
 
 /// An overlay, mounted at a folder's `o` by this process: by root of the node, as an engine does.
 /// Unmounted when dropped.
-struct Overlay(PathBuf);
+pub struct Overlay(PathBuf);
 
 impl Overlay {
     /// `below` fills the lower layer.
-    fn mount(folder: &Path, below: impl Fn(&Path)) -> Self {
+    pub fn mount(folder: &Path, below: impl Fn(&Path)) -> Self {
         let layer = |name: &str| {
             let path = folder.join(name);
             fs::create_dir(&path).unwrap();

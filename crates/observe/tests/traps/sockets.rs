@@ -1,5 +1,6 @@
 //! Sockets: what takes a capability and what only would like one.
 
+use caps::CapSet;
 use testkit::needs;
 
 use crate::support::{Trap, everything, set};
@@ -45,4 +46,22 @@ fn the_network_takes_what_changes_it() {
         seen.is(needed, "");
         trap.proves(needed);
     }
+}
+
+/// Thousands of calls; without each capability in turn, some answer changes if and only if it is said
+/// to be needed. The doubtful may be either.
+#[test]
+fn a_sweep_of_the_network_changes_by_exactly_what_is_needed() {
+    needs!(root, bpf, program("cc"));
+    let sweep = Trap::new("sweep", &[]);
+    let Some(seen) = sweep.trace() else { return };
+    seen.is("NET_ADMIN NET_BROADCAST NET_RAW SYS_ADMIN", "");
+    let (_, all) = sweep.runs(everything());
+    assert!(all.lines().count() > 10_000, "{}", all.lines().count());
+    assert_eq!(sweep.runs(everything()).1, all, "the same answers each time");
+    let changes = everything().iter().filter(|left_out| {
+        let (_, said) = sweep.runs(everything().without(*left_out));
+        said != all
+    });
+    assert_eq!(changes.collect::<CapSet>(), seen.observed.judgement.solution().needed);
 }

@@ -1,0 +1,112 @@
+//! Every deed on every kind of file, with the truth found by leaving out each capability in turn: the
+//! answer's alternatives together change what comes of it, and nothing else does.
+
+use caps::{CapSet, Capability};
+use record::requirement::Verdict;
+use testkit::needs;
+
+use crate::files::{FOREIGN, OTHER, file};
+use crate::overlay::Overlay;
+use crate::support::{Trap, everything, set};
+
+const DEEDS: &[&str] = &[
+    "read",
+    "append",
+    "both",
+    "empty",
+    "truncate",
+    "noatime",
+    "may read",
+    "may write",
+    "may execute",
+    "chmod 600",
+    "chmod 2755",
+    "chmod 4755",
+    "chown",
+    "chgrp",
+    "chgrp own",
+    "chown same",
+    "times now",
+    "times then",
+    "unlink",
+    "rename",
+    "link",
+    "list",
+    "user attribute",
+    "trusted attribute",
+    "see trusted",
+    "file capability",
+    "no file capability",
+    "same flags",
+    "another flag",
+    "lease",
+];
+
+/// Owner, group and mode: root's, root's with bits to lose, another's and closed, another's and open.
+const FILES: &[(u32, u32, u32)] = &[
+    (0, 0, 0o644),
+    (0, FOREIGN, 0o6755),
+    (OTHER, OTHER, 0o600),
+    (OTHER, 0, 0o666),
+    (OTHER, FOREIGN, 0o2755),
+];
+
+/// What may matter to a file; everything else is left out and put in together.
+const OF_FILES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID LINUX_IMMUTABLE LEASE \
+                        SETFCAP SYS_ADMIN";
+
+#[test]
+fn what_is_needed_for_a_deed_is_what_changes_it() {
+    needs!(root, bpf, program("cc"));
+    let mut needed = CapSet::EMPTY;
+    for deed in DEEDS {
+        for (uid, gid, mode) in FILES {
+            let (uid, gid, mode) = (*uid, *gid, *mode);
+            let trap = Trap::new("deed", &[deed])
+                .prepare(move |folder| file(&folder.join("f"), uid, gid, mode));
+            let name = format!("{deed} {uid}:{gid} {mode:o}");
+            let Some(proved) = judge_and_try(&trap, &name) else { return };
+            needed = needed | proved;
+        }
+    }
+    assert_eq!(needed, set("CHOWN DAC_OVERRIDE FOWNER FSETID LEASE SETFCAP SYS_ADMIN"));
+}
+
+/// The same on overlayfs, where what the mounter is asked for changes nothing.
+#[test]
+fn what_is_needed_for_a_deed_on_an_overlay_is_what_changes_it() {
+    needs!(root, bpf, program("cc"));
+    let mut needed = CapSet::EMPTY;
+    let (uid, gid, mode) = (OTHER, FOREIGN, 0o2755);
+    for deed in DEEDS {
+        let trap = Trap::new("deed", &[deed, "o"]).prepare(move |folder| {
+            Overlay::mount(folder, |lower| file(&lower.join("f"), uid, gid, mode))
+        });
+        let Some(proved) = judge_and_try(&trap, &format!("{deed} on overlayfs")) else { return };
+        needed = needed | proved;
+    }
+    assert_eq!(needed, set("CHOWN DAC_OVERRIDE FOWNER FSETID LEASE SETFCAP SYS_ADMIN"));
+}
+
+/// What is needed, proved; `None` where nothing can be traced.
+fn judge_and_try(trap: &Trap, name: &str) -> Option<CapSet> {
+    let seen = trap.trace()?;
+    let judgement = &seen.observed.judgement;
+    assert_eq!(judgement.unknown_sites, [], "{name}");
+    let (_, whole) = trap.runs(everything());
+    let changes = |left_out: CapSet| trap.runs(everything() - left_out).1 != whole;
+    let rest = everything() - set(OF_FILES);
+    assert!(!changes(rest), "{name}: something else than {OF_FILES} matters");
+    let mut named = CapSet::EMPTY;
+    for need in &judgement.needs {
+        let any_of = need.alternatives.with(need.capability);
+        named = named | any_of;
+        if need.verdict == Verdict::Needed {
+            assert!(changes(any_of), "{name}: {any_of} changes nothing: {:#?}", need.uses);
+        }
+    }
+    let matter = |left_out: &Capability| changes(CapSet::from(*left_out));
+    let matters: CapSet = set(OF_FILES).iter().filter(matter).collect();
+    assert!(matters.is_subset(named), "{name}: {matters} matter, {named} is said");
+    Some(judgement.solution().needed)
+}
