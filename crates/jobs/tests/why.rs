@@ -265,12 +265,14 @@ fn starts_are_joined_and_counted() {
     };
     let mut last = diagnosis(vec![chown()]);
     last.went_on = vec![other(5)];
+    // What was seen once comes after what is seen each time, though it came later.
+    last.findings.insert(0, failed(lacks(&[C::SYS_NICE], Lack::Missing), "nice", ""));
     let starts = [diagnosis(vec![other(2), chown()]), diagnosis(vec![chown()]), last];
     let Answer { starts, causes, went_on, end, ended, wants_capability, .. } =
         answer(target("web"), &starts, None);
     assert_eq!((starts, end, ended.as_str()), (3, Ended::Badly, "ended with status 1"));
     let seen: Vec<_> =
         causes.iter().map(|c| (c.capabilities[0], c.seen, c.calls[0].count)).collect();
-    assert_eq!(seen, [(C::CHOWN, 3, 3), (C::KILL, 1, 2)]);
+    assert_eq!(seen, [(C::CHOWN, 3, 3), (C::SYS_NICE, 1, 1), (C::KILL, 1, 2)]);
     assert_eq!((went_on.len(), wants_capability), (0, true));
 }

@@ -321,6 +321,18 @@ fn a_call_that_the_default_seccomp_profile_opens_with_a_capability_lacks_that() 
 }
 
 #[test]
+fn a_call_that_programs_do_without_is_named_only_where_nothing_better_is() {
+    for name in ["unshare", "mbind", "io_uring_setup"] {
+        let mut run = failed(vec![], vec![failure(name, "", EPERM)]);
+        let alone = why(&run);
+        assert_eq!((alone.findings.len(), alone.findings[0].likelihood), (1, Likelihood::Possible));
+        run.failures.push(failure("openat", "/x", EROFS));
+        let found = why(&run);
+        assert_eq!((kinds(&found.findings), found.went_on.len()), (vec![Kind::ReadOnly], 1));
+    }
+}
+
+#[test]
 fn what_fails_without_a_check_says_where_to_look() {
     for (name, path, result, kind, likelihood) in [
         ("openat", "/data/x", EROFS, Kind::ReadOnly, Likelihood::Sure),
@@ -355,6 +367,7 @@ fn what_programs_meet_every_day_is_no_cause() {
         ("read", "", -11),
         ("ioctl", "", -25),
         ("setsid", "", EPERM),
+        ("epoll_ctl", "", EPERM),
         ("newfstatat", "/nowhere", -20),
     ] {
         let found = why(&failed(vec![], vec![failure(name, path, result)]));

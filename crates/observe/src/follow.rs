@@ -46,11 +46,12 @@ pub fn failing() -> Options {
 /// [`ObserveError`].
 pub fn follow(
     wanted: impl Fn(&Container) -> bool,
+    options: Options,
     limit: Option<Duration>,
     watching: impl FnOnce(&Tracer),
 ) -> Result<Vec<Followed>, ObserveError> {
     let enough = Blocked::new([INT, TERM]).map_err(ObserveError::Signal)?;
-    let mut tracer = Tracer::load(failing())?;
+    let mut tracer = Tracer::load(options)?;
     let mut known = Known::new(wanted);
     known.look();
     tracer.watch(Scope::containers()?)?;
@@ -96,13 +97,11 @@ impl Followed {
 struct Known<F> {
     wanted: F,
     registry: Registry,
-    /// The node's user ID of root, by cgroup.
-    roots: BTreeMap<String, u32>,
 }
 
 impl<F: Fn(&Container) -> bool> Known<F> {
     fn new(wanted: F) -> Self {
-        Self { wanted, registry: Registry::new(), roots: BTreeMap::new() }
+        Self { wanted, registry: Registry::new() }
     }
 
     /// Looks what is written down of containers, and which run.
@@ -127,10 +126,6 @@ impl<F: Fn(&Container) -> bool> Known<F> {
             if !(self.wanted)(&container) {
                 continue;
             }
-            let map = Procfs::new().uid_map(process.pid).ok().flatten();
-            if let Some(root) = map.and_then(|map| map.to_outside(0)) {
-                self.roots.entry(container.id.clone()).or_insert(root);
-            }
             let id = container.id.clone();
             containers.entry(id).or_insert((container, Vec::new())).1.push(*number);
         }
@@ -139,7 +134,7 @@ impl<F: Fn(&Container) -> bool> Known<F> {
             recording.target = Target::Container(trace::describe(&container));
             goes_on(&mut recording);
             recording.still_running = living(&recording);
-            let root = self.roots.get(&container.id).copied().unwrap_or(0);
+            let root = container.root.unwrap_or(0);
             Followed { starts: starts(&recording), recording, root }
         };
         containers.into_values().map(followed).collect()

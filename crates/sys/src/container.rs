@@ -78,6 +78,9 @@ pub struct Container {
     pub cgroups: Cgroups,
     /// The OCI bundle, as its engine names the folder.
     pub bundle: Option<PathBuf>,
+    /// The user ID of its root outside of the user namespace that its bundle gives it; `None`
+    /// without one.
+    pub root: Option<u32>,
 }
 
 impl Container {
@@ -96,6 +99,7 @@ impl Container {
             init: None,
             cgroups: Cgroups::default(),
             bundle: None,
+            root: None,
         }
     }
 

@@ -117,6 +117,20 @@ fn every_engine_s_folders_are_looked_in() {
 }
 
 #[test]
+fn a_user_namespace_of_its_own_is_read_from_the_bundle() {
+    let disk = Disk::new();
+    disk.podman("/var/lib/containers/storage", A, "web");
+    let cgroup = format!("/libpod_parent/libpod-{A}");
+    let root = |disk: &Disk| disk.registry().of_cgroup(&cgroup).and_then(|c| c.root);
+    assert_eq!(root(&disk), None);
+    disk.file(
+        &format!("/var/lib/containers/storage/overlay-containers/{A}/userdata/config.json"),
+        r#"{"linux":{"uidMappings":[{"containerID":1,"hostID":5,"size":1},{"containerID":0,"hostID":100000,"size":1}]}}"#,
+    );
+    assert_eq!(root(&disk), Some(100_000));
+}
+
+#[test]
 fn docker_s_data_may_lie_elsewhere() {
     let disk = Disk::new();
     disk.file("/etc/docker/daemon.json", r#"{"data-root": "/data/docker"}"#);

@@ -24,9 +24,10 @@ use crate::ui::Ui;
 #[command(
     override_usage = "dropcap trace [OPTIONS] -- CMD [ARGS]…\n       dropcap trace [OPTIONS] TARGET",
     after_help = "\
-TARGET is pid/4711, ctr/ID or ctr/NAME, pod/NAMESPACE/NAME, or cgroup/PATH. A container that its engine \
+TARGET is pid/4711, ctr/ID or ctr/NAME, pod/NAMESPACE/NAME, image/NAME, or cgroup/PATH. A container that its engine \
 has created but not started (podman init) is watched from its entrypoint on; one that runs already is \
-watched from now on, and the result says that its start was not seen.
+watched from now on, and the result says that its start was not seen. One that is not there yet is waited \
+for with --wait, and watched from its entrypoint on.
 
 A command is run with the capabilities of this shell, or with those a runtime would give (--runtime).
 
@@ -40,13 +41,17 @@ Examples:
   dropcap trace ctr/web --for 30s --patch web.yaml -c web"
 )]
 pub struct Args {
-    /// What to watch: pid/4711, ctr/NAME, pod/NAMESPACE/NAME, cgroup/PATH
+    /// What to watch: pid/4711, ctr/NAME, pod/NAMESPACE/NAME, image/NAME, cgroup/PATH
     #[arg(value_name = "TARGET", conflicts_with_all = ["command", "replay", "pid"])]
     target: Option<TargetName>,
 
     /// Watch this process and its descendants (the same as pid/PID)
     #[arg(long, value_name = "PID", conflicts_with_all = ["command", "replay"])]
     pid: Option<u32>,
+
+    /// Wait for a container that is not there yet
+    #[arg(long, requires = "target")]
+    wait: bool,
 
     /// Stop after so long: 30s, 5m; a command then gets SIGTERM
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
@@ -136,15 +141,39 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
                 .help("name a target (ctr/NAME) or give a command: dropcap trace -- CMD"));
         }
     };
-    let scopes = name.find().map_err(|error| match error {
-        FindError::Trace(error) => cannot_trace(error),
-        error => Failure::new(error).help("`dropcap ps` lists what runs"),
-    })?;
     let until = if args.limit.is_some() { "" } else { ", until it ends or Ctrl-C" };
     let watching = |tracer: &trace::Tracer| {
         ui.note(&format!("watching {name} by {}{until}", tracer.backend().name()))
     };
+    let scopes = match name.find() {
+        Ok(scopes) => scopes,
+        Err(FindError::NotFound { .. }) if args.wait => return wait_for(args, &name, watching),
+        Err(FindError::Trace(error)) => return Err(cannot_trace(error)),
+        Err(error @ FindError::NotFound { .. }) => {
+            return Err(
+                Failure::new(error).help("--wait waits for it; `dropcap ps` lists what runs")
+            );
+        }
+        Err(error) => return Err(Failure::new(error).help("`dropcap ps` lists what runs")),
+    };
     observe::targets(scopes, Options::default(), args.limit, watching).map_err(cannot_observe)
+}
+
+/// A container that is not there yet, from its entrypoint on; all its starts together.
+fn wait_for(
+    args: &Args,
+    name: &TargetName,
+    watching: impl FnOnce(&trace::Tracer),
+) -> Result<Vec<Observed>, Failure> {
+    let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
+    // Nobody judges while it is watched, so nothing is settled.
+    let options = Options { settle: false, ..Options::default() };
+    let followed =
+        observe::follow(wanted, options, args.limit, watching).map_err(cannot_observe)?;
+    if followed.is_empty() {
+        return Err(Failure::new(format_args!("nothing ran in {name} while it was watched")));
+    }
+    Ok(followed.into_iter().map(|followed| Observed::of(followed.recording)).collect())
 }
 
 fn command(args: &Args, ui: &Ui) -> Result<Observed, Failure> {

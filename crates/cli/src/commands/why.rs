@@ -158,7 +158,8 @@ fn see(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Vec<Seen>, F
         return Ok(observed.into_iter().map(|o| Seen::once(o.recording)).collect());
     }
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
-    let followed = observe::follow(wanted, args.limit, watching).map_err(cannot_observe)?;
+    let followed = observe::follow(wanted, observe::failing(), args.limit, watching)
+        .map_err(cannot_observe)?;
     if followed.is_empty() {
         return Err(Failure::new(format_args!("nothing ran in {name} while it was watched"))
             .help("`dropcap ps` lists the containers that run; --for waits longer for one that is to come"));

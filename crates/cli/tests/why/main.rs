@@ -6,4 +6,5 @@ mod elsewhere;
 mod follow;
 mod harness;
 mod missing;
+mod process;
 mod said;

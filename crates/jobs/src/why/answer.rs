@@ -1,6 +1,6 @@
 //! From the diagnoses of a target's starts to one answer.
 
-use judge::why::{Cause as Reason, Diagnosis, Finding};
+use judge::why::{Cause as Reason, Diagnosis, Finding, Likelihood};
 use record::observation::Target;
 
 use super::{Answer, Call, Cause, Tie, words};
@@ -35,8 +35,8 @@ pub fn answer(target: Target, starts: &[Diagnosis], tie: Option<&Tie<'_>>) -> An
     }
 }
 
-/// The findings of all starts with the number of starts in which each was seen: those of the latest
-/// start first, in its order.
+/// The findings of all starts with the number of starts in which each was seen, those seen in most
+/// first; among equals those of the latest start, in its order.
 fn gather(starts: &[Diagnosis], of: impl Fn(&Diagnosis) -> &Vec<Finding>) -> Vec<(Finding, usize)> {
     let mut all: Vec<(Finding, usize)> = Vec::new();
     for finding in starts.iter().rev().flat_map(&of) {
@@ -59,6 +59,10 @@ fn gather(starts: &[Diagnosis], of: impl Fn(&Diagnosis) -> &Vec<Finding>) -> Vec
             None => all.push((finding.clone(), 1)),
         }
     }
+    // What keeps a container from starting does so each time.
+    all.sort_by_key(|(finding, seen)| {
+        (finding.likelihood == Likelihood::Possible, std::cmp::Reverse(*seen))
+    });
     all
 }
 

@@ -86,6 +86,28 @@ pub struct Bundle {
     pub hostname: Option<String>,
     /// `mounts`.
     pub mounts: Vec<BundleMount>,
+    /// `linux`.
+    pub linux: BundleLinux,
+}
+
+/// Part of [`Bundle`] (runtime-spec `config-linux.md`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct BundleLinux {
+    /// `uidMappings`; empty without a user namespace of its own.
+    pub uid_mappings: Vec<BundleIdMapping>,
+}
+
+/// An entry of `uidMappings`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BundleIdMapping {
+    /// The first user ID inside.
+    #[serde(rename = "containerID")]
+    pub container_id: u32,
+    /// The first user ID outside.
+    #[serde(rename = "hostID")]
+    pub host_id: u32,
 }
 
 /// An entry of `mounts`.
