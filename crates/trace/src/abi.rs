@@ -125,6 +125,9 @@ plain! {
         pub state: u32,
         pub file: u64,
         pub user_namespace: u32,
+        pub forked: u32,
+        pub cgroup: u64,
+        pub mount_namespace: u32,
         pub unused: u32,
     }
 
@@ -166,7 +169,7 @@ plain! {
     pub struct Exit {
         pub ended_ns: u64,
         pub code: u32,
-        pub unused: u32,
+        pub forked: u32,
     }
 
     /// What makes checks one observation.

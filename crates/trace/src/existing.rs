@@ -8,6 +8,7 @@ use std::path::Path;
 
 use caps::CapSet;
 use rustix::fs::{AtFlags, CWD, StatxFlags};
+use sys::cgroup::{Cgroups, Layout};
 use sys::procfs::Procfs;
 
 use crate::error::TraceError;
@@ -84,6 +85,11 @@ pub(crate) fn runs_own_image(pid: u32) -> Option<bool> {
     Some(mounts.lines().any(|line| line.split(' ').next() == Some(&id)))
 }
 
+fn cgroup_id(cgroups: &Cgroups) -> u64 {
+    let folder = Layout::read().ok().and_then(|layout| layout.unified_folder(cgroups));
+    folder.and_then(|folder| sys::cgroup::id(&folder).ok()).unwrap_or(0)
+}
+
 /// A process's `comm`; `None` if it is gone.
 pub(crate) fn comm(pid: u32) -> Option<String> {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
@@ -100,6 +106,8 @@ pub(crate) struct Image {
     pub uid: Option<u32>,
     pub no_new_privs: bool,
     pub cgroup: Option<String>,
+    /// The cgroup's number; 0 if it cannot be told.
+    pub cgroup_id: u64,
     pub bounding: CapSet,
     /// The file's mode, owner and group.
     pub mode: u32,
@@ -128,6 +136,7 @@ pub(crate) fn image(pid: u32) -> Option<Image> {
         uid: Some(process.uids.effective),
         no_new_privs: process.no_new_privs,
         bounding: process.caps.bounding,
+        cgroup_id: cgroup_id(&process.cgroups),
         cgroup: process.cgroups.unified().map(str::to_owned),
         mode: metadata.as_ref().map_or(0, MetadataExt::mode),
         owner: metadata.as_ref().map_or(0, MetadataExt::uid),

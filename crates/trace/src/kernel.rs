@@ -119,6 +119,7 @@ impl Kernel {
                 .map(|(_, image)| image)
                 .collect(),
             exits: self.entries("exits")?.into_iter().collect(),
+            runtimes: self.entries::<u32, u32>("runtimes")?.into_iter().map(|(id, _)| id).collect(),
             stacks: self.entries("stacks")?.into_iter().collect(),
             symbols: self.entries("symbols")?.into_iter().collect(),
             totals: Vec::new(),
@@ -130,6 +131,7 @@ impl Kernel {
             living: u32::try_from(self.living()?.len()).unwrap_or(u32::MAX),
             state: self.state()?,
         };
+        maps.leave_out_runtimes();
         if maps.state.lost_checks > 0 {
             let totals = self.per_cpu("totals")?;
             maps.totals = (0..KINDS).map(|kind| sum(&totals, kind)).collect::<Result<_, _>>()?;

@@ -1,6 +1,6 @@
 //! From the kernel side's maps to a [`Recording`]: names for numbers, and what is the same once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use caps::{CapSet, Capability};
 use record::observation::{
@@ -24,6 +24,8 @@ pub(crate) struct Maps {
     pub images: Vec<abi::Image>,
     /// By the image's number.
     pub exits: HashMap<u32, abi::Exit>,
+    /// Images that turned out to be a container runtime's.
+    pub runtimes: HashSet<u32>,
     pub stacks: HashMap<u64, abi::Stack>,
     pub symbols: HashMap<u64, abi::Symbol>,
     /// By the index of `kind_of()` in `bpf/check.h`; read only if something was lost.
@@ -32,6 +34,17 @@ pub(crate) struct Maps {
     pub missed: Missed,
     /// How many of the target's processes run.
     pub living: u32,
+}
+
+impl Maps {
+    /// Forgets what a container's runtime did before the entrypoint, where that was seen.
+    pub(crate) fn leave_out_runtimes(&mut self) {
+        let Self { runtimes, .. } = self;
+        self.images.retain(|image| !runtimes.contains(&image.id));
+        self.tallies.retain(|(key, _)| !runtimes.contains(&key.image));
+        self.failures.retain(|(key, _)| !runtimes.contains(&key.image));
+        self.helpers.retain(|(key, _)| !runtimes.contains(&key.image));
+    }
 }
 
 /// What is known without the kernel side.

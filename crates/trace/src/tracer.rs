@@ -16,7 +16,7 @@ use crate::existing;
 use crate::kernel::Kernel;
 use crate::options::{Options, Results};
 use crate::recording::{self, Frame};
-use crate::scope::{Place, Scope};
+use crate::scope::{self, Place, Scope};
 
 /// How long no new kind of refused check must have been seen before the returns of system calls
 /// are no longer looked at.
@@ -122,6 +122,9 @@ impl Tracer {
                     state: abi::AWAITS_EXEC,
                     file: 0,
                     user_namespace: watched.config.user_namespace,
+                    forked: 0,
+                    cgroup: 0,
+                    mount_namespace: 0,
                     unused: 0,
                 };
                 self.kernel.follow(pid, &process)?;
@@ -302,6 +305,9 @@ impl Tracer {
                         0 => own.unwrap_or(0),
                         target => target,
                     },
+                    forked: 0,
+                    cgroup: image.cgroup_id,
+                    mount_namespace: scope::mount_namespace(pid).unwrap_or(0),
                     unused: 0,
                 };
                 // It may have executed meanwhile: then the kernel side knows it better.

@@ -14,6 +14,30 @@ fn a_program_that_shrugs_a_refusal_off_is_no_alarm() {
     assert_eq!(target["wentOn"][0]["capabilities"], serde_json::json!(["CHOWN"]), "{target:#}");
 }
 
+/// A shell whose commands are part of it: the fork that fails is not the program that fails.
+#[test]
+fn a_fork_that_fails_is_not_the_program_s_end() {
+    testkit::needs!(podman, bpf);
+    let security = ["capabilities: {drop: [ALL]}"];
+    let script = "chown 5 /tmp 2>/dev/null || true";
+    let seen = Scenario::new(&security, &["sh", "-c", script]).why();
+    let target = seen.target();
+    assert_eq!((target["end"].as_str(), seen.status), (Some("well"), Some(0)), "{target:#}");
+    assert_eq!(target["causes"], serde_json::json!([]));
+}
+
+/// podman runs runc in a mount namespace of its own then, where it looks like a container's program.
+#[test]
+fn a_container_in_a_user_namespace_is_judged_by_its_own() {
+    testkit::needs!(podman, bpf);
+    let security = ["capabilities: {drop: [ALL]}"];
+    let seen = Scenario::new(&security, &["chown", "5", "/tmp"])
+        .options(&["--uidmap", "0:100000:1000", "--gidmap", "0:100000:1000"])
+        .why();
+    assert_eq!(seen.status, Some(1), "{:#}", seen.report);
+    assert_eq!(seen.found().1, ["CHOWN"]);
+}
+
 #[test]
 fn a_container_that_restarts_is_seen_start_by_start() {
     testkit::needs!(podman, bpf);

@@ -67,6 +67,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0; /* a thread */
 	struct process process = *known;
 
+	process.forked = 1;
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
 		lose(&state.lost_processes);
 	return 0;
@@ -82,12 +83,21 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		return 0;
 	struct process process = { .state = COUNTS };
 
-	process.user_namespace = known && known->state == COUNTS ?
-		known->user_namespace : config.user_namespace;
+	/* What waited for this execve was the launcher's, not the target's. */
+	bool goes_on = known && known->state == COUNTS;
+
+	if (goes_on && enters_anew(task, known)) {
+		u32 image = known->image;
+
+		bpf_map_update_elem(&runtimes, &image, &tgid, BPF_ANY);
+		goes_on = false;
+	}
+	process.user_namespace = goes_on ? known->user_namespace : config.user_namespace;
 	if (!process.user_namespace)
 		process.user_namespace = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
-	/* What waited for this execve was the launcher's, not the target's. */
-	identify(task, binprm, known && known->state == COUNTS ? known->file : 0, &process);
+	process.cgroup = goes_on ? known->cgroup : bpf_get_current_cgroup_id();
+	process.mount_namespace = goes_on ? known->mount_namespace : mount_namespace_of(task);
+	identify(task, binprm, goes_on ? known->file : 0, &process);
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY)) {
 		lose(&state.lost_processes);
 		return 0;
@@ -123,11 +133,13 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ?
 			BPF_CORE_READ(signal, group_exit_code) :
 			BPF_CORE_READ(task, group_leader, exit_code),
+		.forked = known->forked,
 	};
 	u32 image = known->image;
 	struct exit *earlier = bpf_map_lookup_elem(&exits, &image);
 
-	if (!earlier || exit.code || !earlier->code)
+	if (!earlier || exit.forked < earlier->forked ||
+	    (exit.forked == earlier->forked && (exit.code || !earlier->code)))
 		bpf_map_update_elem(&exits, &image, &exit, BPF_ANY);
 	bpf_map_delete_elem(&processes, &tgid);
 	bpf_map_update_elem(&ended, &tgid, &tid, BPF_ANY);

@@ -102,6 +102,11 @@ struct process {
 	u64 file;
 	/* The user namespace that its container, or the target, was started in. */
 	u32 user_namespace;
+	/* Forked by a process of this image, and has executed nothing itself. */
+	u32 forked;
+	/* Where it, or who it comes from, became the target's. */
+	u64 cgroup;
+	u32 mount_namespace;
 	u32 unused;
 };
 
@@ -145,11 +150,12 @@ struct image {
 	char cgroup[CGROUP_SIZE];
 };
 
-/* How a process of an image ended, by the image's number: one that failed, if one did. */
+/* How a process of an image ended, by the image's number: one that executed it itself rather than
+ * one that was only forked, and of these one that failed, if one did. */
 struct exit {
 	u64 ended_ns;
 	u32 code;
-	u32 unused;
+	u32 forked;
 };
 
 struct key {

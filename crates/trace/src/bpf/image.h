@@ -7,6 +7,23 @@ static __always_inline struct mount *mount_of(struct vfsmount *mnt)
 	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
+static __always_inline u32 mount_namespace_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+}
+
+/* Whether a process that was followed starts a container by this execve.
+ *
+ * An engine may run its runtime in a mount namespace of its own making (podman does, for a container
+ * with a user namespace), and then the runtime looks like a container's program. The entrypoint is
+ * executed in another mount namespace and another cgroup than the runtime was. */
+static __always_inline bool enters_anew(struct task_struct *task, const struct process *known)
+{
+	return config.mode == MODE_CGROUP && config.entry == ENTRY_OWN_IMAGE &&
+	       bpf_get_current_cgroup_id() != known->cgroup &&
+	       mount_namespace_of(task) != known->mount_namespace;
+}
+
 /* Whether a process that was not followed is the target's from this execve on.
  *
  * A runtime's own init runs in the container's cgroup before it executes the entrypoint, and it
@@ -20,7 +37,7 @@ static __always_inline bool enters(struct task_struct *task, struct linux_binprm
 	if (config.entry == ENTRY_ANY)
 		return true;
 	struct mnt_namespace *ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
-	u32 number = BPF_CORE_READ(ns, ns.inum);
+	u32 number = mount_namespace_of(task);
 
 	if (config.entry == ENTRY_MOUNT_NAMESPACE)
 		return number == config.mount_namespace;

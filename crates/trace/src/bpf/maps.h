@@ -21,6 +21,8 @@ MAP(HASH, 4096, struct image_key, struct image) images SEC(".maps");
 /* Processes that were the target's and have ended. */
 MAP(LRU_HASH, 8192, u32, u32) ended SEC(".maps");
 MAP(HASH, 4096, u32, struct exit) exits SEC(".maps");
+/* Images that turned out to be a runtime's, by their number. */
+MAP(HASH, 4096, u32, u32) runtimes SEC(".maps");
 /* By kind; each CPU counts for itself, and no count is lost. First what is tallied too, then what
  * is settled. */
 MAP(PERCPU_ARRAY, 2 * KINDS, u32, u64) totals SEC(".maps");
