@@ -42,13 +42,24 @@ macro_rules! needs {
     };
 }
 
+/// All of them with `DROPCAP_NO_SKIP=1`, else every third from the second on: for tests that go through
+/// so much that nobody would wait for it at every change.
+pub fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    let (first, step) = if strict() { (0, 1) } else { (1, 3) };
+    all.iter().skip(first).step_by(step)
+}
+
+/// Whether nothing may be left out (`DROPCAP_NO_SKIP`).
+fn strict() -> bool {
+    std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0")
+}
+
 /// Says on standard error that the running test is skipped and why; panics with `DROPCAP_NO_SKIP=1`.
 ///
 /// # Panics
 /// With `DROPCAP_NO_SKIP` set to anything but `0` or nothing.
 pub fn skip(why: &str) {
-    let strict = std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0");
-    assert!(!strict, "skipped although DROPCAP_NO_SKIP is set: {why}");
+    assert!(!strict(), "skipped although DROPCAP_NO_SKIP is set: {why}");
     let thread = std::thread::current();
     // Not `eprintln!`: the test harness swallows that of a test that passes.
     let _ = writeln!(
