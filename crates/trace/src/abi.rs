@@ -11,7 +11,7 @@ pub const TEXT_SIZE: usize = 128;
 /// `PATH_SIZE`.
 pub const PATH_SIZE: usize = 512;
 /// `CGROUP_SIZE`.
-pub const CGROUP_SIZE: usize = 384;
+pub const CGROUP_SIZE: usize = 1024;
 /// `KINDS`: capability, relation and the two low flags.
 pub const KINDS: usize = 64 * 12;
 /// `KINDS_ROOM`.
@@ -128,7 +128,7 @@ plain! {
         pub forked: u32,
         pub cgroup: u64,
         pub mount_namespace: u32,
-        pub unused: u32,
+        pub level: u32,
     }
 
     /// What makes processes one image.
@@ -139,7 +139,7 @@ plain! {
         pub comm: [u8; COMM_SIZE],
         pub gained: u64,
         pub no_new_privs: u32,
-        pub unused: u32,
+        pub uid: u32,
     }
 
     /// A program image.

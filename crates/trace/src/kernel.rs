@@ -131,11 +131,11 @@ impl Kernel {
             living: u32::try_from(self.living()?.len()).unwrap_or(u32::MAX),
             state: self.state()?,
         };
-        maps.leave_out_runtimes();
         if maps.state.lost_checks > 0 {
             let totals = self.per_cpu("totals")?;
             maps.totals = (0..KINDS).map(|kind| sum(&totals, kind)).collect::<Result<_, _>>()?;
         }
+        maps.leave_out_runtimes();
         Ok(maps)
     }
 

@@ -39,12 +39,24 @@ pub(crate) struct Maps {
 impl Maps {
     /// Forgets what a container's runtime did before the entrypoint, where that was seen.
     pub(crate) fn leave_out_runtimes(&mut self) {
-        let Self { runtimes, .. } = self;
+        let Self { runtimes, totals, .. } = self;
+        for (key, tally) in self.tallies.iter().filter(|(key, _)| runtimes.contains(&key.image)) {
+            if let Some(total) = totals.get_mut(kind(key)) {
+                *total = total.saturating_sub(tally.count);
+            }
+        }
         self.images.retain(|image| !runtimes.contains(&image.id));
         self.tallies.retain(|(key, _)| !runtimes.contains(&key.image));
         self.failures.retain(|(key, _)| !runtimes.contains(&key.image));
         self.helpers.retain(|(key, _)| !runtimes.contains(&key.image));
     }
+}
+
+/// Which counter a check belongs to: `kind_of()` of `bpf/check.h`.
+fn kind(key: &abi::Key) -> usize {
+    usize::from(key.capability & 63) * 12
+        + usize::from(key.relation) * 4
+        + usize::from(key.flags & (abi::GRANTED | abi::OWN_CREDENTIALS))
 }
 
 /// What is known without the kernel side.
@@ -401,10 +413,7 @@ fn unattributed(maps: &Maps, frame: &Frame<'_>) -> Vec<Observation> {
     }
     let mut left = maps.totals.clone();
     for (key, tally) in &maps.tallies {
-        let index = usize::from(key.capability & 63) * 12
-            + usize::from(key.relation) * 4
-            + usize::from(key.flags & (abi::GRANTED | abi::OWN_CREDENTIALS));
-        if let Some(count) = left.get_mut(index) {
+        if let Some(count) = left.get_mut(kind(key)) {
             *count = count.saturating_sub(tally.count);
         }
     }

@@ -125,7 +125,7 @@ impl Tracer {
                     forked: 0,
                     cgroup: 0,
                     mount_namespace: 0,
-                    unused: 0,
+                    level: 0,
                 };
                 self.kernel.follow(pid, &process)?;
             }
@@ -308,7 +308,8 @@ impl Tracer {
                     forked: 0,
                     cgroup: image.cgroup_id,
                     mount_namespace: scope::mount_namespace(pid).unwrap_or(0),
-                    unused: 0,
+                    // Whoever runs already has come through its runtime.
+                    level: 1,
                 };
                 // It may have executed meanwhile: then the kernel side knows it better.
                 if self.kernel.follow(pid, &process)? {

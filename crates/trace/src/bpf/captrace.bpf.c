@@ -58,8 +58,10 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (!known) {
 		/* Should an exit ever have been missed, its number is nobody's of ours any more. */
 		tgid = BPF_CORE_READ(child, tgid);
-		if (tgid == BPF_CORE_READ(child, pid))
+		if (tgid == BPF_CORE_READ(child, pid)) {
 			bpf_map_delete_elem(&processes, &tgid);
+			bpf_map_delete_elem(&ended, &tgid);
+		}
 		return 0;
 	}
 	tgid = BPF_CORE_READ(child, tgid);
@@ -97,6 +99,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		process.user_namespace = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
 	process.cgroup = goes_on ? known->cgroup : bpf_get_current_cgroup_id();
 	process.mount_namespace = goes_on ? known->mount_namespace : mount_namespace_of(task);
+	process.level = goes_on ? known->level : level_of(task);
 	identify(task, binprm, goes_on ? known->file : 0, &process);
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY)) {
 		lose(&state.lost_processes);

@@ -6,7 +6,7 @@
 #define STACK_DEPTH 28
 #define TEXT_SIZE 128
 #define PATH_SIZE 512
-#define CGROUP_SIZE 384
+#define CGROUP_SIZE 1024
 #define COMM_SIZE 16
 #define NAME_SIZE 64
 /* Of each table: the native one, then the 32-bit one. */
@@ -107,7 +107,8 @@ struct process {
 	/* Where it, or who it comes from, became the target's. */
 	u64 cgroup;
 	u32 mount_namespace;
-	u32 unused;
+	/* How deep its PID namespace was then; 0 is the node's. */
+	u32 level;
 };
 
 /* Processes that run the same program in the same cgroup, started by the same program, are one
@@ -120,7 +121,7 @@ struct image_key {
 	/* What they can gain, and have gained from the file, is part of what they are. */
 	u64 gained;
 	u32 no_new_privs;
-	u32 unused;
+	u32 uid;
 };
 
 struct image {

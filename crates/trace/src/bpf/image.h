@@ -16,11 +16,18 @@ static __always_inline u32 mount_namespace_of(struct task_struct *task)
  *
  * An engine may run its runtime in a mount namespace of its own making (podman does, for a container
  * with a user namespace), and then the runtime looks like a container's program. The entrypoint is
- * executed in another mount namespace and another cgroup than the runtime was. */
+ * executed in another mount namespace and another cgroup than the runtime was, and below the node's
+ * PID namespace; what starts containers or services within a container is below it from the start,
+ * and is the container's. */
+static __always_inline u32 level_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_pid, level);
+}
+
 static __always_inline bool enters_anew(struct task_struct *task, const struct process *known)
 {
 	return config.mode == MODE_CGROUP && config.entry == ENTRY_OWN_IMAGE &&
-	       bpf_get_current_cgroup_id() != known->cgroup &&
+	       !known->level && level_of(task) && bpf_get_current_cgroup_id() != known->cgroup &&
 	       mount_namespace_of(task) != known->mount_namespace;
 }
 
@@ -113,6 +120,7 @@ static __always_inline void walk_cgroup(struct task_struct *task, struct image *
 		node = parent;
 	}
 	*size = CGROUP_SIZE + 1; /* too long to be told whole */
+	lose(&state.lost_processes);
 }
 
 /* A capability set. Two 32-bit halves before 6.3, one number after: the same bits on a little-endian
@@ -150,7 +158,7 @@ static __always_inline void identify(struct task_struct *task, struct linux_binp
 	key->gained = uid && BPF_CORE_READ(cred, uid.val) && BPF_CORE_READ(cred, user_ns, ns.inum) == PROC_USER_INIT_INO ?
 		permitted & ~READ_CAPS(cred, cap_ambient) : 0;
 	key->no_new_privs = BPF_CORE_READ(task, atomic_flags) >> PFA_NO_NEW_PRIVS & 1;
-	key->unused = 0;
+	key->uid = uid;
 	bpf_get_current_comm(key->comm, sizeof(key->comm));
 	struct image *image = bpf_map_lookup_elem(&images, key);
 
@@ -158,7 +166,11 @@ static __always_inline void identify(struct task_struct *task, struct linux_binp
 		struct image *fresh = &room->image;
 		struct path path;
 
-		__builtin_memset(fresh, 0, sizeof(*fresh));
+		/* Names end where their size says; what is behind it does not matter. */
+		fresh->count = 0;
+		fresh->path_size = 0;
+		fresh->cgroup_size = 0;
+		fresh->unused = 0;
 		bpf_core_read(&path, sizeof(path), &file->f_path);
 		fresh->first_ns = bpf_ktime_get_ns();
 		/* Unique without an atomic counter, which would need 5.12: a CPU runs one execve program

@@ -43,7 +43,9 @@ enum {
 /* include/linux/sched/signal.h */
 #define SIGNAL_GROUP_EXIT 0x00000004
 /* include/uapi/asm-generic/errno-base.h */
+#define EPERM 1
 #define EAGAIN 11
+#define EACCES 13
 #define EEXIST 17
 #define MAX_ERRNO 4095
 /* include/linux/errno.h */
@@ -159,6 +161,7 @@ struct upid {
 };
 
 struct pid {
+	unsigned int level;
 	struct upid numbers[1];
 };
 
@@ -217,6 +220,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	const struct cred *real_cred;
 	struct fs_struct *fs;
+	struct pid *thread_pid;
 	struct files_struct *files;
 	struct css_set *cgroups;
 	struct nsproxy *nsproxy;

@@ -22,7 +22,7 @@
 #define barrier_var(var) asm volatile("" : "+r"(var))
 #endif
 
-#define WORDS 256
+#define WORDS 512
 #define SETS 64
 #define WAYS 8
 #define PLACES 24
@@ -225,7 +225,8 @@ __noinline u32 learn(u32 set, u64 number)
 	/* Every frame but the tracer's own and the outermost. */
 	u64 wanted = ((1ULL << ((depth - 1) & 63)) - 1) & ~((1ULL << OWN_FRAMES) - 1);
 
-	if (!found || depth < OWN_FRAMES + 2 || (words->covered & wanted) != wanted) {
+	/* A stack that was cut has more frames than are known here. */
+	if (!found || depth >= STACK_DEPTH || depth < OWN_FRAMES + 2 || (words->covered & wanted) != wanted) {
 		known->places = 0;
 		return 0;
 	}

@@ -3,16 +3,21 @@
  * process outside of the target. */
 #pragma once
 
+/* What a call answers that fails for want of a capability. */
+static __always_inline bool is_permission(long result)
+{
+	return result == -EPERM || result == -EACCES;
+}
+
 /* Remembers to look at what the call returns. */
 static __always_inline void await_return(struct scratch *room, struct tally *tally)
 {
-	if (!config.results || tally->returns >= RETURNS || (tally->returns && tally->result < 0))
+	if (!config.results || tally->returns >= RETURNS || is_permission(tally->result))
 		return;
 	u32 tid = bpf_get_current_pid_tgid();
 
 	if (tally->waits == tid)
 		return; /* an earlier check of the same call */
-	tally->waits = tid;
 	struct pending *known = bpf_map_lookup_elem(&pendings, &tid);
 
 	if (!known) {
@@ -20,8 +25,10 @@ static __always_inline void await_return(struct scratch *room, struct tally *tal
 		room->pending.keys[0] = room->key;
 		if (bpf_map_update_elem(&pendings, &tid, &room->pending, BPF_NOEXIST))
 			lose(&state.lost_evidence);
-		else
+		else {
 			__sync_fetch_and_add(&state.pending, 1);
+			tally->waits = tid;
+		}
 		return;
 	}
 	u32 at = known->count;
@@ -32,6 +39,7 @@ static __always_inline void await_return(struct scratch *room, struct tally *tal
 	}
 	known->keys[at] = room->key;
 	known->count = at + 1;
+	tally->waits = tid;
 }
 
 /* A signal interrupted it: the call is made again. */
@@ -58,8 +66,10 @@ static __always_inline void answer(long result)
 		tally->waits = 0;
 		if (is_restart(result))
 			continue;
-		/* The first return; and the first failure, if it is among the first returns. */
-		if (!tally->returns || (result < 0 && tally->result >= 0))
+		/* The first return; a failure rather than none, and rather than any other one that
+		 * tells of permission, if they are among the first returns. */
+		if (!tally->returns || (result < 0 && tally->result >= 0) ||
+		    (is_permission(result) && !is_permission(tally->result)))
 			tally->result = result;
 		__sync_fetch_and_add(&tally->returns, 1);
 	}

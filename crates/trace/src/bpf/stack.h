@@ -101,10 +101,9 @@ static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct 
 	u32 set = hint >> 58;
 	struct kind_of_stacks *kind = bpf_map_lookup_elem(&memory, &set);
 
-	if (!above || !words || !kind || !config.remember)
+	/* All of it is looked at, or none: a frame may lie anywhere. */
+	if (!above || above > WORDS || !words || !kind || !config.remember)
 		return unwind(ctx, room);
-	if (above > WORDS)
-		above = WORDS;
 	if (kind->hint == hint && kind->reach) {
 		copy_words(words, ctx, kind->reach < above ? kind->reach : above);
 		for (u32 way = 0; way < WAYS; way++) {
