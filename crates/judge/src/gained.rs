@@ -4,6 +4,7 @@ use record::observation::Recording;
 use record::requirement::{Requirement, Use, Verdict};
 
 use crate::role;
+use crate::words::printable;
 
 /// A need for each capability of a file whose effective bit is set: the kernel executes it only if
 /// all that it names is in the bounding set, whatever the program then uses
@@ -12,7 +13,7 @@ pub(crate) fn requirements(recording: &Recording) -> Vec<Requirement> {
     let mut found = Vec::new();
     for (number, process) in &recording.processes {
         let Some(gained) = process.gained.filter(|gained| gained.effective) else { continue };
-        let file = process.exe.as_deref().unwrap_or(&process.comm);
+        let file = printable(process.exe.as_deref().unwrap_or(&process.comm));
         found.extend(gained.permitted.iter().map(|capability| Requirement {
             any_of: vec![capability],
             stated: None,

@@ -8,6 +8,7 @@ use record::requirement::{self, Remedy, Requirement, Solution, Use, Verdict};
 use serde::Serialize;
 
 use crate::gained;
+use crate::given;
 use crate::outside;
 use crate::refusal::{self, Refusal};
 use crate::remedy;
@@ -16,7 +17,7 @@ use crate::settled;
 use crate::site::Site;
 use crate::table::{Credentials, Decision, Outcome, Row, SiteTable, Unasked};
 use crate::twins::Twins;
-use crate::words;
+use crate::words::{self, printable};
 
 /// What a recording amounts to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -129,7 +130,7 @@ impl UnknownSite {
         let at = if self.stack.is_empty() {
             "an unknown place (no kernel stack)".to_owned()
         } else {
-            self.stack[..self.stack.len().min(4)].join(" < ")
+            printable(&self.stack[..self.stack.len().min(4)].join(" < "))
         };
         match &self.syscall {
             Some(syscall) => format!("{} at {at} in {syscall}", self.capability),
@@ -148,9 +149,6 @@ pub fn judge(recording: &Recording) -> Judgement {
 #[must_use]
 pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
     let twins = Twins::of(recording, table);
-    // The most that the target can ever use: what its first process was given.
-    let bounding =
-        recording.processes.values().find_map(|first| first.bounding).unwrap_or(CapSet::EMPTY);
     let mut requirements = Vec::new();
     let mut dismissed: BTreeMap<(Capability, Dismissal, String, String), (u64, u64)> =
         BTreeMap::new();
@@ -168,6 +166,7 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
                 unasked.judged(),
             ));
         }
+        let bounding = given::bounding(recording, observation.process);
         match weigh(observation, &site, table, bounding) {
             Weighed::Dismissed { reason, why } => {
                 let key = (observation.capability, reason, site.shown(2), why);
@@ -321,14 +320,6 @@ fn require(
         }],
         remedies: remedy::of(recording, observation),
     }
-}
-
-/// Paths and names are the traced program's own text: what a terminal would obey, or what would break
-/// a line, is written as an escape.
-pub(crate) fn printable(text: &str) -> String {
-    let shown =
-        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(shown).collect()
 }
 
 /// One need for each capability that was chosen.

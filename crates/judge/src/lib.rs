@@ -5,6 +5,7 @@
 //! `data/sites.toml`, in the order it is tried.
 
 mod gained;
+mod given;
 mod judgement;
 mod observed;
 mod outside;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::role;
 use crate::table::matches;
+use crate::words::printable;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +65,8 @@ fn sentence(recording: &Recording, helper: &Helper) -> String {
         Some(address) => address.to_owned(),
     };
     let by = role::of(recording, helper.process);
+    let over = printable(&over);
+    let who = printable(&who);
     format!("{by} asked {who} over {over}: what that did for it is not in this trace")
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::role;
 use crate::table::is_call;
+use crate::words::printable;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,7 +157,7 @@ impl Facts {
             ("{uid}", self.uid.map(|id| id.to_string())),
             ("{gid}", self.gid.map(|id| id.to_string())),
             ("{port}", self.port.map(|port| port.to_string())),
-            ("{high}", self.port.map(|port| (8000 + port).to_string())),
+            ("{high}", self.port.map(|port| (8000 + u32::from(port)).to_string())),
             ("{path}", self.path.clone()),
             ("{folder}", folder),
         ] {
@@ -164,7 +165,7 @@ impl Facts {
                 text = text.replace(word, &fact?);
             }
         }
-        Some(text)
+        Some(printable(&text))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use record::observation::{Observation, Recording};
 
+use crate::words::printable;
+
 /// The longest time after its first `execve` in which a program is still starting.
 const START_NS: u64 = 10_000_000_000;
 
@@ -21,7 +23,8 @@ pub(crate) fn of(recording: &Recording, process: u32) -> String {
         known.comm.as_str()
     };
     let first = recording.processes.values().next().map(|p| p.pid);
-    if first == Some(known.pid) { format!("{name} (main)") } else { name.to_owned() }
+    let name = printable(name);
+    if first == Some(known.pid) { format!("{name} (main)") } else { name }
 }
 
 /// Whether this was seen only while the target was starting, and the target went on for at least

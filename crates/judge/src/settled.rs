@@ -6,6 +6,7 @@ use record::observation::{Recording, Settled};
 use record::requirement::{Requirement, Use, Verdict};
 
 use crate::judgement::Judgement;
+use crate::table::SiteTable;
 
 impl Judgement {
     /// The needs that no further check can change, of which at least so many checks were made: a
@@ -15,12 +16,17 @@ impl Judgement {
     /// alone. The number keeps the evidence of what is rare, which costs nothing to keep.
     #[must_use]
     pub fn settled(&self, checks: u64) -> CapSet {
+        let seconds = SiteTable::builtin().pairs.iter().map(|pair| pair.second);
+        let seconds: CapSet = seconds.collect();
         let is_settled = |requirement: &&Requirement| {
             let needed = requirement.uses.iter().filter(|u| u.verdict == Verdict::Needed);
             let granted: u64 = needed.map(|u| u.count - u.refused).sum();
             requirement.any_of.len() == 1 && granted >= checks.max(1)
         };
-        self.requirements.iter().filter(is_settled).flat_map(|r| r.any_of.iter().copied()).collect()
+        let settled = self.requirements.iter().filter(is_settled);
+        // Whether the second question of a pair was asked alone is told by comparing two numbers,
+        // which a target that goes on changes while they are read. Such a need stays open.
+        settled.flat_map(|r| r.any_of.iter().copied()).collect::<CapSet>() - seconds
     }
 }
 

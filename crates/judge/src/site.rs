@@ -4,6 +4,7 @@
 use record::observation::Observation;
 
 use crate::table::Frames;
+use crate::words::printable;
 
 /// A kernel symbol as the source has it: compiler suffixes (`.isra.0`, `.constprop.0`, `.part.0`,
 /// `.cold`, `.llvm.123`), the padding prefix `__pfx_`, offset and module left off, and the many
@@ -85,7 +86,7 @@ impl Site {
 
     /// The innermost `n`, in the notation of this project: `inner < outer`.
     pub(crate) fn shown(&self, n: usize) -> String {
-        self.frames[..self.frames.len().min(n)].join(" < ")
+        printable(&self.frames[..self.frames.len().min(n)].join(" < "))
     }
 }
 

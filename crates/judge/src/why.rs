@@ -78,11 +78,6 @@ pub fn main(recording: &Recording) -> Option<&Process> {
     recording.processes.values().rev().find(|process| process.pid == first.pid)
 }
 
-/// The most that the target can ever have, as far as is known: the bounding set of its first process.
-fn given(recording: &Recording) -> CapSet {
-    recording.processes.values().next().and_then(|first| first.bounding).unwrap_or_default()
-}
-
 /// What is known of the target beside its recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Known {

@@ -29,6 +29,14 @@ static WORDS: LazyLock<Words> =
         Err(error) => unreachable!("a test reads the built-in words: {error}"),
     });
 
+/// Paths and names are the traced program's own text: what a terminal would obey, or what would break
+/// a line, is written as an escape.
+pub(crate) fn printable(text: &str) -> String {
+    let shown =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
 /// What the program did; `special` is the sentence of a call site that says more than its call.
 pub(crate) fn describe(observation: &Observation, special: Option<&str>) -> String {
     let done = match (&observation.syscall, special) {

@@ -116,7 +116,13 @@ fn what_a_process_drops_from_its_own_bounding_set_it_gave_up() {
     let refused = check(C::CHOWN, "chown", CHOWN).refused(Some(-1)).by(3);
     let mut recording = recording(vec![refused]);
     assert_eq!(judge(&recording).add(), C::CHOWN.into());
-    recording.processes.get_mut(&1).unwrap().bounding = Some(C::CHOWN.into());
+    let first = recording.processes.get_mut(&1).unwrap();
+    first.bounding = Some(C::CHOWN.into());
+    first.cgroup = Some("/a".to_owned());
+    // In another cgroup it may be another container, which was given something else.
+    recording.processes.get_mut(&3).unwrap().cgroup = Some("/b".to_owned());
+    assert_eq!(judge(&recording).add(), C::CHOWN.into());
+    recording.processes.get_mut(&3).unwrap().cgroup = Some("/a".to_owned());
     let judgement = judge(&recording);
     assert_eq!(judgement.add(), CapSet::EMPTY);
     assert_eq!(judgement.dismissed[0].reason, Dismissal::GivenUp);

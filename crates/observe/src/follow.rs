@@ -135,6 +135,7 @@ impl<F: Fn(&Container) -> bool> Known<F> {
             goes_on(&mut recording);
             recording.still_running = living(&recording);
             let root = container.root.unwrap_or(0);
+            recording.root = root;
             Followed { starts: starts(&recording), recording, root }
         };
         containers.into_values().map(followed).collect()

@@ -105,6 +105,7 @@ mod tests {
             start_seen: true,
             duration_ns: 1000,
             exit: None,
+            root: 0,
             still_running: 0,
             lost: Lost::default(),
             processes: (1..).zip(processes).collect::<BTreeMap<u32, Process>>(),

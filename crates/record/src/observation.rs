@@ -28,6 +28,9 @@ pub struct Recording {
     pub duration_ns: u64,
     /// How the target's first process ended, if it did while watched.
     pub exit: Option<Exit>,
+    /// The node's user ID of root in the target's user namespace: 0 unless it has one of its own.
+    #[serde(default, skip_serializing_if = "is_root")]
+    pub root: u32,
     /// How many processes of the target still ran when the watch ended.
     #[serde(default)]
     pub still_running: u32,
@@ -47,6 +50,11 @@ pub struct Recording {
     /// here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<Helper>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_root(uid: &u32) -> bool {
+    *uid == 0
 }
 
 impl Recording {

@@ -72,6 +72,8 @@ pub(crate) struct Frame<'a> {
     /// Processes that were there before, by image number.
     pub existing: &'a HashMap<u32, existing::Image>,
     pub settled: &'a BTreeMap<Capability, Settled>,
+    /// The node's user ID of the target's root.
+    pub root: u32,
 }
 
 /// The process of what could not be attributed.
@@ -87,6 +89,7 @@ pub(crate) fn build(maps: &Maps, frame: &Frame<'_>) -> Recording {
         start_seen: frame.start_seen,
         duration_ns: frame.until.saturating_sub(frame.since),
         exit: exit(&maps.state),
+        root: frame.root,
         still_running: maps.living,
         lost: Lost {
             checks: maps.state.lost_checks + maps.missed.checks,

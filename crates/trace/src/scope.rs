@@ -126,6 +126,18 @@ impl Scope {
         Ok(scope)
     }
 
+    /// The node's user ID of root in the target's user namespace; 0 if it is not known yet.
+    pub(crate) fn root(&self) -> u32 {
+        let pid = match &self.place {
+            Place::Tree { pid, .. } => Some(*pid),
+            Place::Cgroup { folder, first, .. } => first.or_else(|| {
+                crate::existing::in_cgroup(folder).ok().and_then(|all| all.first().copied())
+            }),
+        };
+        let map = pid.and_then(|pid| Procfs::new().uid_map(pid).ok().flatten());
+        map.and_then(|map| map.to_outside(0)).unwrap_or(0)
+    }
+
     /// What the kernel side is told.
     ///
     /// # Errors

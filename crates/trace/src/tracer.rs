@@ -59,6 +59,7 @@ struct Watched {
     refused: u32,
     changed: Instant,
     settled: BTreeMap<Capability, Settled>,
+    root: u32,
 }
 
 impl Tracer {
@@ -108,6 +109,7 @@ impl Tracer {
             refused: 0,
             changed: Instant::now(),
             settled: BTreeMap::new(),
+            root: scope.root(),
             scope,
         };
         if self.options.results != Results::Never {
@@ -219,6 +221,7 @@ impl Tracer {
                 until: now(),
                 existing: &watched.existing,
                 settled: &watched.settled,
+                root: watched.root,
             },
         ))
     }

@@ -96,7 +96,8 @@ struct Seen {
 
 impl Seen {
     fn once(recording: Recording) -> Self {
-        Self { starts: vec![recording.clone()], recording, known: Known::default() }
+        let known = Known { root: recording.root, end: None };
+        Self { starts: vec![recording.clone()], recording, known }
     }
 }
 
@@ -178,7 +179,8 @@ fn replay(file: &Path) -> Result<Seen, Failure> {
     if !matches!(recording.target, Target::Container(_)) {
         return Ok(Seen::once(recording));
     }
-    Ok(Seen { starts: observe::starts(&recording), recording, known: Known::default() })
+    let known = Known { root: recording.root, end: None };
+    Ok(Seen { starts: observe::starts(&recording), recording, known })
 }
 
 /// Runs the command as it is, as a runtime would start a container's root, or as the container of the

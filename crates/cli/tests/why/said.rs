@@ -58,6 +58,7 @@ fn recording(processes: Vec<Process>) -> Recording {
         start_seen: true,
         duration_ns: 1_000_000_000,
         exit: None,
+        root: 0,
         still_running: 0,
         lost: Lost::default(),
         processes: (1..).zip(processes).collect::<BTreeMap<u32, Process>>(),

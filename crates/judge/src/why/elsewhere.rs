@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use caps::{Capability, knowledge};
+use caps::{CapSet, Capability, knowledge};
 use record::observation::{Exit, Observation, Process, Recording, Syscall};
 use record::requirement::{Place, Remedy};
 use serde::Deserialize;
 
 use super::{Call, Cause, End, Finding, Kind, Lack, Likelihood, error};
-use crate::judgement::printable;
 use crate::remedy::{self, Equals};
 use crate::table::is_call;
-use crate::{role, words};
+use crate::words::printable;
+use crate::{given, role, words};
 
 /// `SIGKILL` and `SIGSYS`, signal(7); a shell and a runtime write 128 before a signal's number.
 const KILLED: [Exit; 2] = [Exit::Signal(9), Exit::Code(137)];
@@ -222,7 +222,8 @@ fn openers(recording: &Recording, call: &Syscall) -> Vec<Capability> {
         knowledge(*capability).is_some_and(|known| known.seccomp.iter().any(|call| call == name))
     };
     let openers: Vec<Capability> = Capability::known().filter(opens).collect();
-    let given = super::given(recording);
+    let given = recording.processes.keys().map(|process| given::bounding(recording, *process));
+    let given = given.fold(CapSet::EMPTY, |all, one| all | one);
     let granted =
         |o: &Observation| o.granted && o.own_credentials && openers.contains(&o.capability);
     let held = openers.iter().any(|opener| given.contains(*opener))

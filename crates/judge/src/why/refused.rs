@@ -11,7 +11,7 @@ use super::{Call, Cause, Finding, Lack, Likelihood, error};
 use crate::site::Site;
 use crate::table::{Credentials, Decision, Outcome, Row, SiteTable};
 use crate::twins::Twins;
-use crate::{remedy, role, words};
+use crate::{given, judgement, remedy, role, words};
 
 /// What a call returns for want of a capability, where the table names nothing else.
 const PERMISSION: [&str; 2] = ["EPERM", "EACCES"];
@@ -158,8 +158,8 @@ impl Fatal<'_> {
         let o = self.observation;
         let special = self.row.and_then(|row| row.what.as_deref());
         let call = |what: String, path: &Option<String>, count, first_ns, last_ns| Call {
-            what: crate::judgement::printable(&what),
-            by: crate::judgement::printable(&role::of(recording, o.process)),
+            what: words::printable(&what),
+            by: words::printable(&role::of(recording, o.process)),
             returned: self.returned.clone(),
             uid: o.uid,
             path: path.clone(),
@@ -208,12 +208,9 @@ fn not_gained(process: &Process) -> Option<String> {
     if process.no_new_privs != Some(true) {
         return None;
     }
-    match (process.set_uid, process.set_gid) {
-        (Some(0), _) if process.uid != Some(0) => Some("set-uid root".to_owned()),
-        (Some(owner), _) if process.uid != Some(owner) => Some(format!("set-uid {owner}")),
-        (_, Some(group)) => Some(format!("set-gid {group}")),
-        _ => None,
-    }
+    // Another user or group brings no capability: what it would have opened are files.
+    let root_s = process.set_uid == Some(0) && process.uid != Some(0);
+    root_s.then(|| "set-uid root".to_owned())
 }
 
 /// What makes two refused checks one finding.
@@ -240,12 +237,11 @@ fn group(
     explained: &[(usize, Vec<usize>)],
     root: u32,
 ) -> Vec<Finding> {
-    let given = super::given(recording);
     let mut groups: BTreeMap<Key, Growing> = BTreeMap::new();
     for (one, (_, failures)) in fatal.iter().zip(explained) {
         let o = one.observation;
         let process = recording.processes.get(&o.process);
-        let lack = one.lack(process, given, root);
+        let lack = one.lack(process, given::bounding(recording, o.process), root);
         let name = || role::of(recording, o.process);
         let never_root = match lack {
             Lack::NonRoot { uid, .. } | Lack::GivenUp { uid } if uid != root => Some(uid),
@@ -285,7 +281,9 @@ fn group(
 /// Programs that gave up before they asked the kernel for anything: `sudo` looks at its user first.
 fn quiet_set_ids(recording: &Recording, groups: &mut BTreeMap<Key, Growing>) {
     for (number, process) in &recording.processes {
-        if let Some(set_id) = not_gained(process) {
+        // One that ended well did without.
+        let failed = process.exit.is_none_or(|exit| judgement::failed(Some(exit)).is_some());
+        if let Some(set_id) = not_gained(process).filter(|_| failed) {
             let key = Key::NoNewPrivileges(role::of(recording, *number), set_id);
             groups.entry(key).or_default();
         }

@@ -121,6 +121,7 @@ pub fn recording(observations: Vec<Observation>) -> Recording {
         target: Target::Command { argv: vec!["/usr/sbin/nginx".to_owned()] },
         start_seen: true,
         duration_ns: 60_000_000_000,
+        root: 0,
         still_running: 0,
         exit: None,
         lost: Lost::default(),

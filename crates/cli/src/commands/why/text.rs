@@ -57,6 +57,10 @@ fn one(out: &mut impl Write, answer: &Answer, ui: &Ui) -> io::Result<()> {
 /// The answer where there is no cause.
 fn nothing(answer: &Answer) -> String {
     let name = name(&answer.target);
+    if answer.unseen > 0 || (answer.end != Ended::Running && !answer.incomplete.is_empty()) {
+        let ended = &answer.ended;
+        return format!("no call was seen to fail for want of a capability: {name} {ended}");
+    }
     match answer.end {
         Ended::Well => format!("nothing is missing: {name} {}", answer.ended),
         Ended::Running => {
