@@ -175,40 +175,60 @@ fn fifty_thousand_processes_are_counted_exactly() {
     assert_eq!((recording.lost, recording.still_running), (Lost::default(), 0));
 }
 
+/// Eight processes, each with so many checks of SETPCAP.
+const EIGHT: &str = r#"
+    #include <stdlib.h>
+    #include <sys/prctl.h>
+    #include <sys/wait.h>
+    #include <unistd.h>
+    int main(int count, char **words) {
+        for (int p = 0; p < 8; p++) {
+            if (fork()) continue;
+            for (long i = atol(words[count - 1]); i; i--) prctl(PR_CAPBSET_DROP, 99);
+            _exit(0);
+        }
+        while (wait(0) > 0);
+        return 0;
+    }"#;
+
+/// What eight processes with so many checks each showed, and how many that was a second.
+fn eight(each: u64, settled: bool) -> Option<(Recording, f64)> {
+    let program = compile(EIGHT);
+    let argv = [program.path.to_str().unwrap().to_owned(), each.to_string()];
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    let mut tracer = tracer(Options { results: Results::Never, ..Options::default() })?;
+    let held = launch::spawn_held(spec(&words, own_state()).captured()).unwrap();
+    tracer.watch(Scope::held(held.pid(), argv.to_vec())).unwrap();
+    if settled {
+        tracer.settle(Capability::SETPCAP.into()).unwrap();
+    }
+    let start = std::time::Instant::now();
+    held.release().unwrap().output(None).unwrap();
+    let rate = 8.0 * each as f64 / start.elapsed().as_secs_f64();
+    Some((tracer.finish().unwrap(), rate))
+}
+
 /// What is settled is counted by each CPU for itself, and nothing of it is lost.
 #[test]
 fn settled_checks_of_eight_processes_are_counted_exactly() {
     needs!(root, bpf, program("cc"));
-    let program = compile(
-        r#"
-        #include <stdlib.h>
-        #include <sys/prctl.h>
-        #include <sys/wait.h>
-        #include <unistd.h>
-        int main(int count, char **words) {
-            for (int p = 0; p < 8; p++) {
-                if (fork()) continue;
-                for (long i = atol(words[count - 1]); i; i--) prctl(PR_CAPBSET_DROP, 99);
-                _exit(0);
-            }
-            while (wait(0) > 0);
-            return 0;
-        }"#,
-    );
-    let argv = [program.path.to_str().unwrap(), "1000000"];
-    let Some(mut tracer) = tracer(Options { results: Results::Never, ..Options::default() }) else {
-        return;
-    };
-    let held = launch::spawn_held(spec(&argv, own_state()).captured()).unwrap();
-    tracer.watch(Scope::held(held.pid(), argv.map(str::to_owned).to_vec())).unwrap();
-    tracer.settle(Capability::SETPCAP.into()).unwrap();
-    let start = std::time::Instant::now();
-    held.release().unwrap().output(None).unwrap();
-    let seconds = start.elapsed().as_secs_f64();
-    let recording = tracer.finish().unwrap();
+    let Some((recording, rate)) = eight(1_000_000, true) else { return };
     let [settled] = recording.settled[..] else { panic!("{:?}", recording.settled) };
     assert_eq!((settled.capability, settled.count), (Capability::SETPCAP, 8_000_000));
     assert_eq!(own(&recording).filter(|o| o.capability == Capability::SETPCAP).count(), 0);
     assert_eq!(recording.lost, Lost::default());
-    eprintln!("settled: {:.0} checks a second", settled.count as f64 / seconds);
+    eprintln!("settled: {rate:.0} checks a second");
+}
+
+/// As fast as the machine goes, and each check with its call site.
+#[test]
+fn unsettled_checks_of_eight_processes_keep_their_call_site() {
+    needs!(root, bpf, program("cc"));
+    let Some((recording, rate)) = eight(250_000, false) else { return };
+    let checks: Vec<_> = own(&recording).filter(|o| o.capability == Capability::SETPCAP).collect();
+    let [check] = checks[..] else { panic!("{checks:?}") };
+    assert_eq!(check.count, 2_000_000);
+    assert!(check.stack.iter().any(|f| f.starts_with("cap_task_prctl")), "{:?}", check.stack);
+    assert_eq!(recording.lost, Lost::default());
+    eprintln!("unsettled: {rate:.0} checks a second");
 }
