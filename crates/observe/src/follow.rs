@@ -25,8 +25,6 @@ pub struct Followed {
     pub recording: Recording,
     /// The same, start by start, the latest last.
     pub starts: Vec<Recording>,
-    /// The node's user ID of its root: 0 unless it has a user namespace of its own.
-    pub root: u32,
 }
 
 /// How to trace for a diagnosis: what every refused call returned, and every call that failed.
@@ -134,9 +132,8 @@ impl<F: Fn(&Container) -> bool> Known<F> {
             recording.target = Target::Container(trace::describe(&container));
             goes_on(&mut recording);
             recording.still_running = living(&recording);
-            let root = container.root.unwrap_or(0);
-            recording.root = root;
-            Followed { starts: starts(&recording), recording, root }
+            recording.root = container.root.unwrap_or(0);
+            Followed { starts: starts(&recording), recording }
         };
         containers.into_values().map(followed).collect()
     }

@@ -95,9 +95,14 @@ struct Seen {
 }
 
 impl Seen {
-    fn once(recording: Recording) -> Self {
+    fn new(recording: Recording, starts: Vec<Recording>) -> Self {
         let known = Known { root: recording.root, end: None };
-        Self { starts: vec![recording.clone()], recording, known }
+        Self { recording, starts, known }
+    }
+
+    fn once(recording: Recording) -> Self {
+        let starts = vec![recording.clone()];
+        Self::new(recording, starts)
     }
 }
 
@@ -165,11 +170,7 @@ fn see(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Vec<Seen>, F
         return Err(Failure::new(format_args!("nothing ran in {name} while it was watched"))
             .help("`dropcap ps` lists the containers that run; --for waits longer for one that is to come"));
     }
-    let seen = |followed: observe::Followed| Seen {
-        recording: followed.recording,
-        starts: followed.starts,
-        known: Known { root: followed.root, end: None },
-    };
+    let seen = |followed: observe::Followed| Seen::new(followed.recording, followed.starts);
     Ok(followed.into_iter().map(seen).collect())
 }
 
@@ -179,8 +180,8 @@ fn replay(file: &Path) -> Result<Seen, Failure> {
     if !matches!(recording.target, Target::Container(_)) {
         return Ok(Seen::once(recording));
     }
-    let known = Known { root: recording.root, end: None };
-    Ok(Seen { starts: observe::starts(&recording), recording, known })
+    let starts = observe::starts(&recording);
+    Ok(Seen::new(recording, starts))
 }
 
 /// Runs the command as it is, as a runtime would start a container's root, or as the container of the
