@@ -99,7 +99,7 @@ plain! {
         pub failures: u32,
         pub stack_mask: u64,
         pub remember: u32,
-        pub unused: u32,
+        pub mmap_min_addr: u32,
     }
 
     /// What the programs tell user space, beside their maps.

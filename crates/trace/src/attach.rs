@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-use aya::programs::{BtfTracePoint, FExit, KProbe, ProgramError, RawTracePoint};
+use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError, RawTracePoint};
 use aya::{Btf, Ebpf};
 
 /// The function of the kernel that answers every capability check (`security/commoncap.c`).
@@ -36,12 +36,42 @@ pub(crate) fn raw_tp(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<()
 /// (`add_new_kprobe` of `kernel/kprobes.c`), and the entry has to be seen before the return address on
 /// the stack is another.
 pub(crate) fn kprobes(ebpf: &mut Ebpf) -> Result<(), ProgramError> {
-    for name in ["check_kretprobe", "check_kprobe"] {
-        let program: &mut KProbe = program(ebpf, name)?;
-        load_again(|| program.load())?;
-        program.attach(CHECK, 0)?;
-    }
+    kprobe(ebpf, "check_kretprobe", CHECK)?;
+    kprobe(ebpf, "check_kprobe", CHECK)
+}
+
+/// Loads a kprobe's or kretprobe's program and attaches it to a function.
+pub(crate) fn kprobe(ebpf: &mut Ebpf, name: &str, function: &str) -> Result<(), ProgramError> {
+    let program: &mut KProbe = program(ebpf, name)?;
+    load_again(|| program.load())?;
+    program.attach(function, 0)?;
     Ok(())
+}
+
+/// Loads a program for the entry into a function and attaches it.
+pub(crate) fn fentry(
+    ebpf: &mut Ebpf,
+    name: &str,
+    function: &str,
+    btf: &Btf,
+) -> Result<(), ProgramError> {
+    let program: &mut FEntry = program(ebpf, name)?;
+    load_again(|| program.load(function, btf))?;
+    program.attach()?;
+    Ok(())
+}
+
+/// Detaches and unloads a program, if it is loaded.
+pub(crate) fn unload(ebpf: &mut Ebpf, name: &str) {
+    // What was not loaded says so: that is as well.
+    let _ = match ebpf.program_mut(name) {
+        Some(Program::BtfTracePoint(program)) => program.unload(),
+        Some(Program::FEntry(program)) => program.unload(),
+        Some(Program::FExit(program)) => program.unload(),
+        Some(Program::KProbe(program)) => program.unload(),
+        Some(Program::RawTracePoint(program)) => program.unload(),
+        _ => Ok(()),
+    };
 }
 
 /// How often the kernel skipped a program because it ran on that CPU already; 0 if it is not

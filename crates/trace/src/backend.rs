@@ -12,6 +12,7 @@ use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use caps::{CapSet, Capability};
 
 use crate::attach;
+use crate::direct;
 use crate::error::TraceError;
 use crate::memlock;
 use crate::options::Rooms;
@@ -118,6 +119,10 @@ pub enum Unavailable {
     /// The kernel has no kprobes.
     #[error("the kernel has no kprobes (CONFIG_KPROBES, CONFIG_KPROBE_EVENTS)")]
     NoKprobes,
+    /// Whether this kernel shows all checks by it cannot be tried: that takes a check of this process's
+    /// own, and the kernel side knows this process by another number.
+    #[error("dropcap runs in a PID namespace of its own, and must not for this")]
+    PidNamespace,
     /// perf_event_open(2) is for others.
     #[error(
         "perf_event_open is refused: kernel.perf_event_paranoid is {paranoid}, and with that \
@@ -152,7 +157,12 @@ pub fn probe() -> Result<Vec<Attempt>, TraceError> {
     let btf = read_btf()?;
     Ok(Backend::ALL
         .into_iter()
-        .map(|backend| Attempt { backend, outcome: attach(backend, &mut ebpf, &btf) })
+        .map(|backend| {
+            let outcome = attach(backend, &mut ebpf, &btf);
+            // Two at once would count for one another.
+            detach(backend, &mut ebpf);
+            Attempt { backend, outcome }
+        })
         .collect())
 }
 
@@ -207,7 +217,7 @@ pub(crate) fn load_object(rooms: &Rooms) -> Result<Ebpf, TraceError> {
     })
 }
 
-/// Loads and attaches the programs of a backend.
+/// Loads and attaches the programs of a backend; none stays if one cannot.
 pub(crate) fn attach(backend: Backend, ebpf: &mut Ebpf, btf: &Btf) -> Result<(), Unavailable> {
     let _raised = memlock::raise();
     let outcome = match backend {
@@ -216,7 +226,21 @@ pub(crate) fn attach(backend: Backend, ebpf: &mut Ebpf, btf: &Btf) -> Result<(),
         Backend::RawTp => attach::raw_tp(ebpf, "check_raw_tp", "cap_capable"),
         Backend::Kprobe => attach::kprobes(ebpf),
     };
-    outcome.map_err(|error| explain(backend, &error))
+    let outcome = outcome.map_err(|error| explain(backend, &error)).and_then(|()| {
+        if backend.sees_options() { direct::attach(backend, ebpf, btf) } else { Ok(()) }
+    });
+    if outcome.is_err() {
+        detach(backend, ebpf);
+    }
+    outcome
+}
+
+/// Detaches and unloads what [`attach`] did.
+fn detach(backend: Backend, ebpf: &mut Ebpf) {
+    let own = backend.programs().iter().map(|name| (*name).to_owned());
+    for name in own.chain(direct::programs(backend)) {
+        attach::unload(ebpf, &name);
+    }
 }
 
 fn explain(backend: Backend, error: &ProgramError) -> Unavailable {

@@ -13,6 +13,7 @@ use crate::abi::{self, Config, KINDS, KINDS_ROOM, State};
 use crate::attach;
 use crate::backend::Backend;
 use crate::btf;
+use crate::direct;
 use crate::error::TraceError;
 use crate::memlock;
 use crate::recording::Maps;
@@ -60,7 +61,11 @@ impl Kernel {
     }
 
     pub fn configure(&mut self, config: Config) -> Result<(), TraceError> {
-        let config = Config { opts_known: self.opts_known.into(), ..config };
+        let config = Config {
+            opts_known: self.opts_known.into(),
+            mmap_min_addr: direct::mmap_min_addr(),
+            ..config
+        };
         let mut map: Array<&mut MapData, Config> = self.array(".data.config")?;
         map.set(0, config, 0).map_err(TraceError::bpf("write the map .data.config"))
     }

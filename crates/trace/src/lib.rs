@@ -20,6 +20,7 @@ mod address;
 mod attach;
 pub mod backend;
 mod btf;
+mod direct;
 mod error;
 mod existing;
 mod kernel;

@@ -155,7 +155,7 @@ impl Scope {
             failures: options.failures.into(),
             stack_mask: options.rooms.stack_mask(),
             remember: options.remember.into(),
-            unused: 0,
+            mmap_min_addr: 0,
         };
         match &self.place {
             Place::Tree { pid, .. } => {

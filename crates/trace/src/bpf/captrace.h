@@ -72,7 +72,8 @@ struct config {
 	u64 stack_mask;
 	/* Whether stacks that were unwound once are known again by their words. */
 	u32 remember;
-	u32 unused;
+	/* Below it, mapping asks for SYS_RAWIO (vm.mmap_min_addr). */
+	u32 mmap_min_addr;
 };
 
 /* Written by the programs, read by user space. */

@@ -111,6 +111,7 @@ struct cred {
 	kernel_cap_t cap_effective;
 	kernel_cap_t cap_bset;
 	kernel_cap_t cap_ambient;
+	unsigned int securebits;
 	struct user_namespace *user_ns;
 };
 
@@ -236,6 +237,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
 	const struct cred *real_cred;
+	const struct cred *cred;
 	struct fs_struct *fs;
 	struct pid *thread_pid;
 	struct files_struct *files;
