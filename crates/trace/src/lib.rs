@@ -21,6 +21,7 @@ pub mod backend;
 mod error;
 mod existing;
 mod kernel;
+mod look;
 mod options;
 mod recording;
 mod scope;

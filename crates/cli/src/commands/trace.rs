@@ -147,7 +147,12 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
     };
     let scopes = match name.find() {
         Ok(scopes) => scopes,
-        Err(FindError::NotFound { .. }) if args.wait => return wait_for(args, &name, watching),
+        Err(FindError::NotFound { .. }) if args.wait => {
+            return wait_for(args, &name, |tracer, unread| {
+                warn_of_unread(unread, ui);
+                watching(tracer);
+            });
+        }
         Err(FindError::Trace(error)) => return Err(cannot_trace(error)),
         Err(error @ FindError::NotFound { .. }) => {
             return Err(
@@ -163,7 +168,7 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
 fn wait_for(
     args: &Args,
     name: &TargetName,
-    watching: impl FnOnce(&trace::Tracer),
+    watching: impl FnOnce(&trace::Tracer, &[String]),
 ) -> Result<Vec<Observed>, Failure> {
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
     // Nobody judges while it is watched, so nothing is settled.
@@ -199,6 +204,18 @@ fn cut_short(ended: Ended) -> Option<String> {
     let status = ended.exit.status();
     (status != 0 && !ended.time_up)
         .then(|| format!("the command ended with status {status}: what it would have done after that was not seen"))
+}
+
+/// A container is told by its name, which is in files that not everybody may read.
+pub(super) fn warn_of_unread(unread: &[String], ui: &Ui) {
+    if let Some(first) = unread.first() {
+        let count = unread.len();
+        let (files, them) = if count == 1 { ("file", "it") } else { ("files", "one of them") };
+        ui.warning(&format!(
+            "{count} {files} that may name containers could not be read, so a container that only \
+             {them} names is not found; the first: {first}"
+        ));
+    }
 }
 
 pub(super) fn cannot_observe(error: ObserveError) -> Failure {

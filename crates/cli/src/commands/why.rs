@@ -17,7 +17,7 @@ use record::observation::{Recording, Target};
 use runtime::{Engine, Request, Runtime};
 use trace::{FindError, TargetName};
 
-use super::trace::{cannot_observe, cannot_trace, duration};
+use super::trace::{cannot_observe, cannot_trace, duration, warn_of_unread};
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
 
@@ -164,7 +164,11 @@ fn see(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Vec<Seen>, F
         return Ok(observed.into_iter().map(|o| Seen::once(o.recording)).collect());
     }
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
-    let followed = observe::follow(wanted, observe::failing(), args.limit, watching)
+    let following = |tracer: &trace::Tracer, unread: &[String]| {
+        warn_of_unread(unread, ui);
+        watching(tracer);
+    };
+    let followed = observe::follow(wanted, observe::failing(), args.limit, following)
         .map_err(cannot_observe)?;
     if followed.is_empty() {
         return Err(Failure::new(format_args!("nothing ran in {name} while it was watched"))
