@@ -21,7 +21,7 @@ pub enum IsolateError {
     #[error("cannot make a user namespace: {0}")]
     User(io::Error),
     /// The identity maps could not be written, user_namespaces(7).
-    #[error("cannot write {file}: {error}")]
+    #[error("cannot write {file}: {error}{}", map_hint())]
     Map {
         /// The file.
         file: &'static str,
@@ -63,6 +63,11 @@ pub fn own_user_namespace() -> Result<(), IsolateError> {
         fs::write(file, text).map_err(|error| IsolateError::Map { file, error })?;
     }
     Ok(())
+}
+
+/// `verify_root_map` of `kernel/user_namespace.c`, Linux 5.12 and newer.
+fn map_hint() -> &'static str {
+    if getuid().is_root() { " (to map user 0 takes SETFCAP)" } else { "" }
 }
 
 fn unshare(flags: UnshareFlags) -> io::Result<()> {

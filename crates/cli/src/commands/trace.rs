@@ -193,15 +193,28 @@ fn command(args: &Args, ui: &Ui) -> Result<Observed, Failure> {
     spec.die_with_parent = true;
     let (observed, ended) =
         observe::command(spec, Options::default(), args.limit).map_err(cannot_observe)?;
-    if let Some(warning) = cut_short(ended) {
+    if let Some(warning) = cut_short(&ended) {
         ui.warning(&warning);
     }
+    warn_of_left(&ended, ui);
     Ok(observed)
 }
 
+/// What was to be ended and could not be.
+pub(super) fn warn_of_left(ended: &Ended, ui: &Ui) {
+    let left: Vec<String> = ended.run_on.iter().map(u32::to_string).collect();
+    if !left.is_empty() {
+        ui.warning(&format!(
+            "still running: {}, of another user now; to end it when its time is up, this process \
+             would need KILL",
+            left.join(" ")
+        ));
+    }
+}
+
 /// A command that failed may not have come to what it needs.
-fn cut_short(ended: Ended) -> Option<String> {
-    let status = ended.exit.status();
+fn cut_short(ended: &Ended) -> Option<String> {
+    let status = ended.exit?.status();
     (status != 0 && !ended.time_up)
         .then(|| format!("the command ended with status {status}: what it would have done after that was not seen"))
 }

@@ -17,7 +17,7 @@ use record::observation::{Recording, Target};
 use runtime::{Engine, Request, Runtime};
 use trace::{FindError, TargetName};
 
-use super::trace::{cannot_observe, cannot_trace, duration, warn_of_unread};
+use super::trace::{cannot_observe, cannot_trace, duration, warn_of_left, warn_of_unread};
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
 
@@ -208,6 +208,7 @@ fn command(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Seen, Fa
     spec.die_with_parent = true;
     let (observed, ended) =
         observe::command(spec, observe::failing(), args.limit).map_err(cannot_observe)?;
+    warn_of_left(&ended, ui);
     let mut seen = Seen::once(observed.recording);
     // What was ended because its time was up did not fail.
     seen.known.end = ended.time_up.then_some(End::Running);
