@@ -17,8 +17,10 @@ use aya::programs::iter::IterLink;
 use aya::{Ebpf, EbpfLoader};
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 
+use crate::attach;
 use crate::backend;
 use crate::error::TraceError;
+use crate::memlock;
 
 #[cfg(target_arch = "x86_64")]
 static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/tasks.x86_64.bpf.o"));
@@ -102,7 +104,7 @@ impl Looker {
             Some(loaded) => loaded,
             none => none.insert(load()?),
         };
-        let program: &mut Iter = backend::program(ebpf, PROGRAM)?;
+        let program: &mut Iter = attach::program(ebpf, PROGRAM)?;
         let id = program.attach()?;
         let link: IterLink = program.take_link(id)?;
         let mut text = String::new();
@@ -115,9 +117,10 @@ impl Looker {
 /// The iterator, loaded.
 fn load() -> Result<Ebpf, Box<dyn std::error::Error + Send + Sync>> {
     let object = OBJECT.ok_or("tracing is not built for this architecture")?;
+    let _raised = memlock::raise();
     let mut ebpf = EbpfLoader::new().load(object)?;
     let btf = backend::read_btf()?;
-    let program: &mut Iter = backend::program(&mut ebpf, PROGRAM)?;
+    let program: &mut Iter = attach::program(&mut ebpf, PROGRAM)?;
     program.load("task", &btf)?;
     Ok(ebpf)
 }
