@@ -181,17 +181,24 @@ pub fn of_backend(backend: Backend) -> Option<&'static BackendNeeds> {
 /// Those of these wants that are wanted on a machine and not met by what is held there.
 #[must_use]
 pub fn lacking(wants: &[&Want], machine: &Machine) -> CapSet {
-    wants
-        .iter()
-        .filter(|want| !want.is_met(machine.held))
-        .filter_map(|want| want.on(machine))
-        .collect()
+    // What the kernel takes in its place may be wanted anyway.
+    taken(wants, machine)
+        & wants
+            .iter()
+            .filter(|want| !want.is_met(machine.held))
+            .filter_map(|want| want.on(machine))
+            .collect()
 }
 
 /// What these wants come to on a machine.
 #[must_use]
 pub fn taken(wants: &[&Want], machine: &Machine) -> CapSet {
-    wants.iter().filter_map(|want| want.on(machine)).collect()
+    let of = |wants: &mut dyn Iterator<Item = &&Want>| -> CapSet {
+        wants.filter_map(|want| want.on(machine)).collect()
+    };
+    let plain = of(&mut wants.iter().filter(|want| want.instead.is_none()));
+    let open = |want: &&&Want| want.instead.is_some_and(|other| !plain.contains(other));
+    plain | of(&mut wants.iter().filter(open))
 }
 
 #[cfg(test)]

@@ -92,6 +92,8 @@ impl Looker {
             }
         }
         let Some(pid) = refused.first().copied() else { return Ok(looks) };
+        // Whoever may not trace need not hear of the lesser trouble.
+        backend::check_privilege()?;
         let by_kernel = self.tasks().map_err(|source| TraceError::MayNotLook { pid, source })?;
         // One that the kernel does not list has ended.
         looks.extend(refused.into_iter().filter_map(|pid| Some((pid, *by_kernel.get(&pid)?))));
