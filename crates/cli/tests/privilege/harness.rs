@@ -204,7 +204,8 @@ impl Cgroup {
     }
 
     pub fn target(&self) -> String {
-        format!("cgroup{}", self.0.display())
+        let name = self.0.file_name().expect("a name").to_string_lossy();
+        format!("cgroup/{name}")
     }
 }
 

@@ -7,7 +7,7 @@ mod harness;
 mod said;
 
 use caps::{CapSet, Capability};
-use harness::{backend, Cgroup, Place, Who, found, traces};
+use harness::{Cgroup, Place, Who, backend, found, traces};
 use jobs::needs::{self, Machine, Mode};
 use testkit::needs;
 use trace::Backend;
