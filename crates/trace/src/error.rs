@@ -81,6 +81,18 @@ pub enum TraceError {
         /// Its number.
         pid: u32,
     },
+    /// What a process runs and where cannot be told, and without that its checks could be taken for
+    /// somebody else's.
+    #[error(
+        "cannot tell what process {pid} runs, nor in which namespaces: /proc shows it to SYS_PTRACE \
+         only, and the kernel's list of tasks cannot be read: {source}"
+    )]
+    MayNotLook {
+        /// Its number.
+        pid: u32,
+        /// Why the kernel does not say it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The cgroup's number cannot be told from here.
     #[error("cannot watch cgroup {path}: {why}")]
     Cgroup {

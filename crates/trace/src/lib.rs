@@ -24,6 +24,7 @@ mod direct;
 mod error;
 mod existing;
 mod kernel;
+mod look;
 mod memlock;
 mod options;
 mod recording;

@@ -155,7 +155,12 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
     };
     let scopes = match name.find() {
         Ok(scopes) => scopes,
-        Err(FindError::NotFound { .. }) if args.wait => return wait_for(args, &name, watching),
+        Err(FindError::NotFound { .. }) if args.wait => {
+            return wait_for(args, &name, |tracer, unread| {
+                warn_of_unread(unread, ui);
+                watching(tracer);
+            });
+        }
         Err(FindError::Trace(error)) => return Err(cannot_trace(error)),
         Err(error @ FindError::NotFound { .. }) => {
             return Err(
@@ -171,7 +176,7 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
 fn wait_for(
     args: &Args,
     name: &TargetName,
-    watching: impl FnOnce(&trace::Tracer),
+    watching: impl FnOnce(&trace::Tracer, &[String]),
 ) -> Result<Vec<Observed>, Failure> {
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
     // Nobody judges while it is watched, so nothing is settled.
@@ -196,17 +201,42 @@ fn command(args: &Args, ui: &Ui) -> Result<Observed, Failure> {
     spec.die_with_parent = true;
     let (observed, ended) =
         observe::command(spec, args.options(), args.limit).map_err(cannot_observe)?;
-    if let Some(warning) = cut_short(ended) {
+    if let Some(warning) = cut_short(&ended) {
         ui.warning(&warning);
     }
+    warn_of_left(&ended, ui);
     Ok(observed)
 }
 
+/// What was to be ended and could not be.
+pub(super) fn warn_of_left(ended: &Ended, ui: &Ui) {
+    let left: Vec<String> = ended.run_on.iter().map(u32::to_string).collect();
+    if !left.is_empty() {
+        ui.warning(&format!(
+            "still running: {}, of another user now; to end it when its time is up, this process \
+             would need KILL",
+            left.join(" ")
+        ));
+    }
+}
+
 /// A command that failed may not have come to what it needs.
-fn cut_short(ended: Ended) -> Option<String> {
-    let status = ended.exit.status();
+fn cut_short(ended: &Ended) -> Option<String> {
+    let status = ended.exit?.status();
     (status != 0 && !ended.time_up)
         .then(|| format!("the command ended with status {status}: what it would have done after that was not seen"))
+}
+
+/// A container is told by its name, which is in files that not everybody may read.
+pub(super) fn warn_of_unread(unread: &[String], ui: &Ui) {
+    if let Some(first) = unread.first() {
+        let count = unread.len();
+        let (files, them) = if count == 1 { ("file", "it") } else { ("files", "one of them") };
+        ui.warning(&format!(
+            "{count} {files} that may name containers could not be read, so a container that only \
+             {them} names is not found; the first: {first}"
+        ));
+    }
 }
 
 pub(super) fn cannot_observe(error: ObserveError) -> Failure {

@@ -17,7 +17,7 @@ use record::observation::{Recording, Target};
 use runtime::{Engine, Request, Runtime};
 use trace::{Backend, FindError, Options, TargetName};
 
-use super::trace::{cannot_observe, cannot_trace, duration};
+use super::trace::{cannot_observe, cannot_trace, duration, warn_of_left, warn_of_unread};
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
 
@@ -174,8 +174,12 @@ fn see(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Vec<Seen>, F
         return Ok(observed.into_iter().map(|o| Seen::once(o.recording)).collect());
     }
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
+    let following = |tracer: &trace::Tracer, unread: &[String]| {
+        warn_of_unread(unread, ui);
+        watching(tracer);
+    };
     let followed =
-        observe::follow(wanted, args.options(), args.limit, watching).map_err(cannot_observe)?;
+        observe::follow(wanted, args.options(), args.limit, following).map_err(cannot_observe)?;
     if followed.is_empty() {
         return Err(Failure::new(format_args!("nothing ran in {name} while it was watched"))
             .help("`dropcap ps` lists the containers that run; --for waits longer for one that is to come"));
@@ -214,6 +218,7 @@ fn command(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Seen, Fa
     spec.die_with_parent = true;
     let (observed, ended) =
         observe::command(spec, args.options(), args.limit).map_err(cannot_observe)?;
+    warn_of_left(&ended, ui);
     let mut seen = Seen::once(observed.recording);
     // What was ended because its time was up did not fail.
     seen.known.end = ended.time_up.then_some(End::Running);
