@@ -89,10 +89,13 @@ static __always_inline u64 unwind(void *ctx, struct scratch *room)
  * call saved at its top; 0 if the context is not on that stack. */
 static __always_inline u32 words_above(struct task_struct *task, void *ctx, struct scratch *room)
 {
-	/* Written and read again, it is a number to the verifier, which before 5.15 is strict about
-	 * what is done with a pointer to the context. */
+	/* Written and read again, they are numbers to the verifier, which is strict about what is done with
+	 * a pointer to a kernel object, and before 5.15 with one to the context. */
+	*(void *volatile *)&room->context = registers_of(task);
+	u64 length = *(volatile u64 *)&room->context;
+
 	*(void *volatile *)&room->context = ctx;
-	u64 length = (u64)registers_of(task) - *(volatile u64 *)&room->context;
+	length -= *(volatile u64 *)&room->context;
 
 	return length > MAX_STACK ? 0 : length / 8;
 }
