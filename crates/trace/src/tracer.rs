@@ -297,7 +297,8 @@ impl Tracer {
             }
             for pid in new {
                 looked_at.insert(pid);
-                let Some(image) = existing::image(pid).filter(|_| belongs(pid)) else { continue };
+                let Some(started) = existing::start_time(pid)? else { continue };
+                let Some(image) = existing::image(pid)?.filter(|_| belongs(pid)) else { continue };
                 let id = EXISTING | watched.existing.len() as u32;
                 let own = procfs.namespaces(pid).user.and_then(|n| u32::try_from(n).ok());
                 let process = abi::Process {
@@ -316,6 +317,12 @@ impl Tracer {
                 };
                 // It may have executed meanwhile: then the kernel side knows it better.
                 if self.kernel.follow(pid, &process)? {
+                    // Or ended before it was followed, unseen: its number is somebody else's soon. An
+                    // end that was seen has taken it out already.
+                    if existing::start_time(pid)? != Some(started) && self.kernel.forget(pid)? {
+                        looked_at.remove(&pid);
+                        continue;
+                    }
                     watched.existing.insert(id, image);
                 }
             }
