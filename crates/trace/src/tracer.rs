@@ -112,6 +112,16 @@ impl Tracer {
             root: scope.root(),
             scope,
         };
+        if let Err(error) = self.begin(&mut watched) {
+            self.stop(&mut watched);
+            return Err(error);
+        }
+        self.watched = Some(watched);
+        Ok(())
+    }
+
+    /// Tells the kernel side what to watch.
+    fn begin(&mut self, watched: &mut Watched) -> Result<(), TraceError> {
         if self.options.results != Results::Never {
             watched.returns = Some(self.kernel.attach_returns()?);
             watched.config.results = 1;
@@ -133,19 +143,30 @@ impl Tracer {
             }
             Place::Tree { pid, held: false } => {
                 watched.start_seen = false;
-                self.follow(&mut watched, || existing::tree(pid), |_| true)?;
+                self.follow(watched, || existing::tree(pid), |_| true)?;
             }
             Place::Cgroup { folder, entry, .. } => {
                 let seen = self.follow(
-                    &mut watched,
+                    watched,
                     || existing::in_cgroup(&folder),
                     |p| entry.has_entered(p),
                 )?;
                 watched.start_seen = seen == 0;
             }
         }
-        self.watched = Some(watched);
         Ok(())
+    }
+
+    /// As if nothing had been watched, as far as that can be done: another target may be.
+    fn stop(&mut self, watched: &mut Watched) {
+        if let Some(link) = watched.returns.take() {
+            let _ = self.kernel.detach_returns(link);
+        }
+        (watched.config.mode, watched.config.results) = (abi::MODE_OFF, 0);
+        let _ = self.kernel.configure(watched.config);
+        for pid in self.kernel.living().unwrap_or_default() {
+            let _ = self.kernel.forget(pid);
+        }
     }
 
     /// To be called now and then, about every 100 ms: decides whether the returns of refused calls

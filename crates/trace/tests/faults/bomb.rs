@@ -14,7 +14,7 @@ use crate::support::{Cgroup, counts, options, own_state, spec, tracer, until};
 /// So many processes at once.
 const LIMIT: usize = 30;
 /// After so many seconds the bomb is over by itself, whatever happens here.
-const SECONDS: &str = "20";
+const SECONDS: &str = "60";
 const KILL: i32 = 9;
 
 /// The cgroup of a bomb. Dropped, whatever is in it is killed.

@@ -13,8 +13,8 @@ use dropcap_trace::{Backend, Options, Progress, Scope, TraceError, Tracer, Unava
 use launch::Spec;
 use record::observation::{NamespaceRelation, Observation, Recording};
 
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take, in an emulated machine, too.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The options of a test run: the backend that it is about.
 pub fn options() -> Options {
