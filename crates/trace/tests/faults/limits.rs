@@ -40,6 +40,8 @@ fn with_descriptors(more: usize, pid: u32) -> Result<usize, TraceError> {
 /// the target is looked at.
 pub fn play_few_descriptors(pid: u32) {
     const STEP: usize = 8;
+    // The loader finds out once for each process what the kernel can do, and must be able to.
+    drop(Tracer::load(options()).unwrap());
     let enough = (0..200).step_by(STEP).find(|more| match with_descriptors(*more, pid) {
         Ok(_) => true,
         Err(error) => {
@@ -69,7 +71,7 @@ fn a_tracer_without_descriptors_says_so_and_keeps_none() {
         assert!(!works.is_empty() && works.iter().all(|line| *line == "works 2"), "{works:?}");
         assert!(errors.len() > 4, "{errors:#?}");
         for error in errors {
-            assert!(error.contains("Too many open files"), "{error}");
+            assert!(error.contains("(os error 24)"), "{error}");
         }
         sys::signal::send_to(child, 9).unwrap();
         target.ask('w');

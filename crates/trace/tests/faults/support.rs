@@ -252,7 +252,8 @@ pub fn play_to_the_end(words: &[&str], state: CapState) -> Vec<String> {
 
 /// What a player says. The harness has not ended its line.
 pub fn say(what: &str) {
-    writeln!(std::io::stdout(), "\n{MARK}{what}").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "\n{MARK}{what}").unwrap();
 }
 
 /// Where a player waits until it is told to go on, or killed.
