@@ -393,6 +393,33 @@ fn what_programs_shrug_off_or_not_is_left_to_a_trial() {
     );
 }
 
+/// `syslog_action_restricted`: to read all of it (3) or ask for its size (10) takes nothing unless
+/// kernel.dmesg_restrict is set.
+#[test]
+fn the_kernel_s_log_takes_syslog_for_all_but_reading_it() {
+    for (site, action, expected) in [
+        ("check_syslog_permissions do_syslog", 9, Verdict::Needed),
+        ("do_syslog __x64_sys_syslog", 5, Verdict::Needed),
+        ("check_syslog_permissions do_syslog", 3, Verdict::Doubtful),
+        ("do_syslog __x64_sys_syslog", 10, Verdict::Doubtful),
+    ] {
+        let asked = check(C::SYSLOG, "syslog", &format!("capable {site}")).arguments(&[action]);
+        assert_eq!(alone(asked), Ok(expected), "{site} {action}");
+    }
+}
+
+/// `check_prlimit_permission` may be within the entry of the call.
+#[test]
+fn limits_of_another_s_process_are_needed_and_a_hard_limit_of_one_s_own_may_be() {
+    for (site, expected) in [
+        ("ns_capable check_prlimit_permission __do_sys_prlimit64", Verdict::Needed),
+        ("ns_capable __do_sys_prlimit64 __x64_sys_prlimit64", Verdict::Needed),
+        ("capable do_prlimit __do_sys_prlimit64", Verdict::Doubtful),
+    ] {
+        assert_eq!(alone(check(C::SYS_RESOURCE, "prlimit64", site)), Ok(expected), "{site}");
+    }
+}
+
 #[test]
 fn the_narrow_one_of_a_pair_is_preferred() {
     let ioprio = "capable ioprio_check_cap __do_sys_ioprio_set";
@@ -421,6 +448,21 @@ fn the_narrow_one_of_a_pair_is_preferred() {
             judged(vec![check(specific, syscall, stack), check(C::SYS_ADMIN, "mount", mount)]);
         assert_eq!(judgement.solution().needed, only(C::SYS_ADMIN), "{specific}");
     }
+}
+
+/// Before 6.12 `check_syslog_permissions` goes on to ask SYS_ADMIN.
+#[test]
+fn a_refused_first_question_has_the_second_as_its_alternative_where_that_was_asked() {
+    let asked = |capability| {
+        check(capability, "syslog", "capable check_syslog_permissions __do_sys_syslog")
+            .arguments(&[9])
+            .refused(Some(-1))
+    };
+    let judgement = judged(vec![asked(C::SYSLOG)]);
+    assert_eq!((judgement.add(), judgement.needs[0].alternatives), (only(C::SYSLOG), NONE));
+    let judgement = judged(vec![asked(C::SYSLOG), asked(C::SYS_ADMIN)]);
+    assert_eq!(judgement.add(), only(C::SYSLOG));
+    assert_eq!(judgement.needs[0].alternatives, only(C::SYS_ADMIN));
 }
 
 #[test]
@@ -548,12 +590,15 @@ fn the_principal_sites_of_every_capability_are_known() {
         (C::SETFCAP, "setxattr", "cap_convert_nscap"),
         (C::MAC_OVERRIDE, "write", "smack_privileged_cred"),
         (C::MAC_ADMIN, "write", "policy_ns_capable"),
+        (C::MAC_ADMIN, "write", "aa_policy_admin_capable"),
         (C::SYSLOG, "syslog", "check_syslog_permissions"),
         (C::WAKE_ALARM, "timerfd_create", "__do_sys_timerfd_create"),
         (C::BLOCK_SUSPEND, "epoll_ctl", "do_epoll_ctl"),
+        (C::BLOCK_SUSPEND, "epoll_ctl", "do_epoll_ctl_file"),
         (C::AUDIT_READ, "bind", "audit_multicast_bind"),
         (C::PERFMON, "perf_event_open", "perf_allow_kernel"),
         (C::BPF, "bpf", "__sys_bpf"),
+        (C::BPF, "bpf", "queue_stack_map_alloc_check"),
         (C::CHECKPOINT_RESTORE, "clone3", "alloc_pid"),
     ];
     let covered: CapSet = sites.iter().map(|s| s.0).collect();
