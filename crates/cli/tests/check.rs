@@ -107,15 +107,15 @@ fn rules_can_be_selected() {
         findings.iter().map(|f| f["rule"].as_str().expect("a rule").to_owned()).collect::<Vec<_>>()
     };
     let all = rules(&[]);
-    assert_eq!(all.len(), 6, "{all:?}");
+    assert_eq!(all.len(), 7, "{all:?}");
     assert_eq!(rules(&["--select", "drop-all-missing"]), ["drop-all-missing"]);
     assert_eq!(
         rules(&["--ignore", "capability-spelling,ineffective-add"]),
-        ["drop-all-missing", "unknown-capability"]
+        ["drop-all-missing", "sys-admin-without-escalation", "unknown-capability"]
     );
     let output = place.run(&["check", "--select", "drop-al", "web.yaml"]);
     assert_eq!(output.status.code(), Some(2));
-    let message = "error: unknown rule \"drop-al\"; expected one of capability-spelling, ";
+    let message = "error: unknown rule \"drop-al\"; expected one of add-all, ";
     assert!(text(&output.stderr).starts_with(message), "{}", said(&output));
 }
 

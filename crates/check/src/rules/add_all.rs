@@ -15,9 +15,8 @@ rule! {
     ///
     /// ## What it does
     /// It looks for `ALL` under `add`, in any case: no runtime cares about case. How bad it is
-    /// depends on what the container then holds. `drop: [ALL]` beside it helps on containerd and
-    /// CRI-O, where `drop` has the last word, and not on Docker and nerdctl; Podman refuses the
-    /// container.
+    /// depends on what the container then holds. Who wins where `drop` has `ALL` too is told by
+    /// `added-and-dropped`.
     ///
     /// ## Why is this bad?
     /// Every capability includes SYS_ADMIN, SYS_MODULE, DAC_READ_SEARCH and SYS_RAWIO, each of
@@ -49,7 +48,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [SYS_TIME]
+    ///           add: [SETUID]
     /// ```
     /// Which ones to add is a question to the program: `dropcap trace` answers it.
     ///
@@ -74,6 +73,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .iter()
         .filter(|c| matches!(sets.fate(*c).bounding_reason, Reason::AddedByAll { .. }))
         .collect();
+    let drops_all = subject.words(List::Drop).any(|(word, _)| word.is_all());
+    if granted.is_empty() && drops_all {
+        // added-and-dropped tells who wins.
+        return;
+    }
     let (name, text) = (subject.container_name(), &word.text);
     let message = if granted.is_empty() {
         format!("{name} adds `{text}`, which {} does not grant here", subject.engine())
@@ -81,16 +85,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         format!("{name} adds `{text}`: {}", words::capabilities(granted.len()))
     };
     let severity = subject.severity_of_set(granted).unwrap_or(Severity::Note);
-    let mut finding = Finding::new(&RULE, subject, severity, span, message);
+    let mut finding = Finding::new(&RULE, subject, severity, span, message).about(granted);
     if granted.is_empty() {
         finding = finding.label("grants every capability on other runtimes");
-        if let Some((drop, span)) = subject.words(List::Drop).find(|(word, _)| word.is_all()) {
-            finding = finding.related(span, format!("`{}` has the last word here", drop.text));
-        }
-        finding = finding.note(
-            "With ALL in both lists Docker and nerdctl grant everything, containerd and CRI-O \
-             nothing, and Podman refuses the container.",
-        );
     } else {
         finding = finding.label("every capability");
         finding = subject.explain_danger(finding, granted);

@@ -3,6 +3,7 @@
 use caps::CapSet;
 use runtime::{List, Meaning, Oddity, Word};
 
+use crate::danger;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::reading::{self, Reading, Readings};
@@ -37,7 +38,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [CAP_NET_BIND_SERVICE]
+    ///           add: [CAP_SETUID]
     /// ```
     ///
     /// ## Use instead
@@ -52,7 +53,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [NET_BIND_SERVICE]
+    ///           add: [SETUID]
     /// ```
     ///
     /// ## Fix
@@ -66,6 +67,9 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_windows() {
+        return;
+    }
     for list in [List::Drop, List::Add] {
         for (word, span) in subject.words(list) {
             let (Some(oddity), Some(meant)) = (word.oddity(), word.meant()) else { continue };
@@ -87,6 +91,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     message,
                 )
                 .label(match list {
+                    List::Add if !readings.is_read_everywhere() && is_dangerous(subject, meant) => {
+                        format!("remove it, or decide for {right}")
+                    }
                     List::Add if !readings.is_read_everywhere() => {
                         format!("spell it {right}, or remove it")
                     }
@@ -96,6 +103,17 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 .note(format!("{}.", readings.sentence()))
                 .fix(subject, &change),
             );
+        }
+    }
+}
+
+/// Whether the right spelling would be the matter of another rule.
+fn is_dangerous(subject: &Subject<'_>, meant: Meaning) -> bool {
+    match meant {
+        Meaning::All => true,
+        Meaning::One(capability) => {
+            let held = subject.held.reach() | capability.into();
+            danger::of(capability, held, &subject.exposure).severity > Severity::Note
         }
     }
 }

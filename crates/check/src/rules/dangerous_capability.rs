@@ -82,7 +82,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let (name, mark) = (subject.container_name(), danger.mark());
         let message = format!("{name} adds {capability}{mark}, {}", danger.what);
         let change = Change::Remove { list: List::Add, word: word.text.clone() };
-        let mut finding = Finding::new(&RULE, subject, severity, span, message).note(danger.why);
+        let mut finding = Finding::new(&RULE, subject, severity, span, message)
+            .about(capability)
+            .note(danger.why);
         // Somebody declared this need; an edit that leaves the default in its place mends nothing.
         let without = runtime::resolve(&subject.options.runtime, &change.apply(subject.request()));
         finding = if without.is_ok_and(|left| left.most().process.bounding.contains(capability)) {

@@ -51,7 +51,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [NET_BIND_SERVICE]
+    ///           add: [SETUID, SETGID]
     /// ```
     /// Which ones to add back is a question to the program: `dropcap trace` answers it.
     ///
@@ -107,7 +107,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     };
     let severity = subject.severity_of_set(kept).unwrap_or(Severity::Note);
     let (span, label) = place(subject);
-    let mut finding = Finding::new(&RULE, subject, severity, span, message).label(label);
+    let mut finding =
+        Finding::new(&RULE, subject, severity, span, message).label(label).about(kept);
     if !kept.is_empty() {
         finding = finding.note(format!("{engine}'s default: {}.", subject.by_danger(kept)));
         finding = subject.explain_danger(finding, kept);
@@ -119,7 +120,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// The narrowest place that is wrong: the list without `ALL`, else the container.
-fn place(subject: &Subject<'_>) -> (manifest::Span, &'static str) {
+pub(super) fn place(subject: &Subject<'_>) -> (manifest::Span, &'static str) {
     let security = &subject.container.security;
     match security.capabilities.as_ref().and_then(|c| c.drop.as_ref()) {
         Some(list) => (list.span, "has no `ALL`"),

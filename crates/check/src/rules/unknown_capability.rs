@@ -27,30 +27,30 @@ rule! {
     /// ```yaml
     /// apiVersion: v1
     /// kind: Pod
-    /// metadata: { name: clock }
+    /// metadata: { name: web }
     /// spec:
     ///   containers:
-    ///     - name: clock
-    ///       image: chrony
+    ///     - name: web
+    ///       image: web
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [SYS_TIMES]
+    ///           add: [SETUIDS]
     /// ```
     ///
     /// ## Use instead
     /// ```yaml
     /// apiVersion: v1
     /// kind: Pod
-    /// metadata: { name: clock }
+    /// metadata: { name: web }
     /// spec:
     ///   containers:
-    ///     - name: clock
-    ///       image: chrony
+    ///     - name: web
+    ///       image: web
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [SYS_TIME]
+    ///           add: [SETUID]
     /// ```
     ///
     /// ## Fix
@@ -63,6 +63,9 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_windows() {
+        return;
+    }
     for list in [List::Drop, List::Add] {
         for (word, span) in subject.words(list).filter(|(word, _)| word.meant().is_none()) {
             let suggestion = suggestion(&word);

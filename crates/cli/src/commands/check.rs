@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use caps::{FileCaps, LibcapText};
 use check::render::{json, text};
 use check::{Entrypoint, Options, Report, Selection, Severity};
+use resolve::Policy;
 use runtime::Runtime;
 
 use crate::failure::{ERROR, FOUND, Failure};
@@ -45,6 +47,13 @@ pub struct RuleArgs {
     /// You have looked: no image's entrypoint carries file capabilities (getcap prints nothing)
     #[arg(long)]
     no_file_caps: bool,
+    /// What the entrypoint of every image carries, as getcap prints it: cap_net_bind_service=ep
+    #[arg(long, value_name = "CAPS", conflicts_with = "no_file_caps", value_parser = file_caps)]
+    file_caps: Option<FileCaps>,
+    /// Report what this Pod Security level refuses, in the API server's words: restricted@1.30,
+    /// baseline (the newest rules)
+    #[arg(long, value_name = "LEVEL[@VERSION]")]
+    pod_security: Option<Policy>,
 }
 
 impl RuleArgs {
@@ -56,12 +65,23 @@ impl RuleArgs {
         };
         if let Some(runtime) = &self.runtime {
             options.runtime = runtime.clone();
+            options.assumed = false;
         }
         if self.no_file_caps {
             options.entrypoint = Entrypoint::Plain;
         }
+        if let Some(carried) = self.file_caps {
+            options.entrypoint = Entrypoint::Carries(carried);
+        }
+        options.pod_security = self.pod_security;
         Ok((options, self.runtime.is_none()))
     }
+}
+
+/// Reads what getcap(8) prints behind the file's name.
+fn file_caps(text: &str) -> Result<FileCaps, String> {
+    let text = text.parse::<LibcapText>().map_err(|error| error.to_string())?;
+    text.to_file_caps().map_err(|error| error.to_string())
 }
 
 /// How to print.
@@ -103,6 +123,7 @@ Examples:
   dropcap check web.yaml                        what is wrong with it
   dropcap check k8s/ --fail-on error            gate a repository on ways out of a container
   dropcap check --runtime crio web.yaml         as CRI-O would run it
+  dropcap check --pod-security restricted k8s/  what a restricted namespace would refuse, too
   helm template chart | dropcap check -         what a chart comes to
   dropcap check --format json k8s/ > found.json
 

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use manifest::ContainerList;
 use dropcap_resolve::{Policy, PolicyLevel, PolicyVersion};
+use manifest::ContainerList;
 use serde_json::{Value, json};
 
 /// How they were recorded is told on the first line.
@@ -16,7 +16,7 @@ fn versions() -> impl Iterator<Item = PolicyVersion> {
     (0..=37).map(PolicyVersion::Minor).chain([PolicyVersion::Latest])
 }
 
-fn expected<'a>(recorded: &'a Value, version: PolicyVersion) -> Option<&'a str> {
+fn expected(recorded: &Value, version: PolicyVersion) -> Option<&str> {
     let runs = recorded.as_array().unwrap().iter().map(|run| {
         let from = run[0].as_str().unwrap().strip_prefix("v1.").unwrap();
         (PolicyVersion::Minor(from.parse().unwrap()), &run[1])
