@@ -220,6 +220,12 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Whether a word under `add` means `meant`, in whatever spelling.
+    #[must_use]
+    pub fn adds(&self, meant: Meaning) -> bool {
+        self.words(List::Add).any(|(word, _)| word.meant() == Some(meant))
+    }
+
     /// The names of `set`, the most dangerous first.
     #[must_use]
     pub fn by_danger(&self, set: CapSet) -> String {

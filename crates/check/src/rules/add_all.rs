@@ -53,9 +53,9 @@ rule! {
     /// Which ones to add is a question to the program: `dropcap trace` answers it.
     ///
     /// ## Fix
-    /// `ALL` is removed from `add`. That takes away what the program may need, so it is unsafe.
+    /// `ALL` is removed from `add` and put into `drop`. That takes away what the program may need, so it is unsafe.
     "add-all",
-    Fixes::Offered("remove ALL from add; unsafe, the program may need some of them"),
+    Fixes::Offered("drop ALL instead of adding it; unsafe, the program may need some of them"),
     check
 }
 
@@ -67,12 +67,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let Some(sets) = subject.most() else { return };
-    let granted: CapSet = sets
-        .process
-        .bounding
-        .iter()
-        .filter(|c| matches!(sets.fate(*c).bounding_reason, Reason::AddedByAll { .. }))
-        .collect();
+    let bounding = sets.process.bounding;
+    let by_all = |c| matches!(sets.fate(c).bounding_reason, Reason::AddedByAll { .. });
+    // What is named beside it is granted by it, too.
+    let granted = if bounding.iter().any(by_all) { bounding } else { CapSet::EMPTY };
     let drops_all = subject.words(List::Drop).any(|(word, _)| word.is_all());
     if granted.is_empty() && drops_all {
         // added-and-dropped tells who wins.
@@ -92,6 +90,21 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         finding = finding.label("every capability");
         finding = subject.explain_danger(finding, granted);
     }
-    findings
-        .push(finding.fix(subject, &Change::Remove { list: List::Add, word: word.text.clone() }));
+    let change = if drops_all {
+        Change::Remove { list: List::Add, word: word.text.clone() }
+    } else {
+        instead(subject)
+    };
+    findings.push(finding.fix(subject, &change));
+}
+
+/// `ALL` out of `add`, in every spelling of it, and into `drop`.
+pub(super) fn instead(subject: &Subject<'_>) -> Change {
+    let mut words: Vec<String> = Vec::new();
+    for (word, _) in subject.words(List::Add).filter(|(word, _)| word.is_all()) {
+        if !words.contains(&word.text) {
+            words.push(word.text);
+        }
+    }
+    Change::DropAllInstead { words }
 }

@@ -1,7 +1,7 @@
 //! `added-and-dropped`.
 
 use caps::{CapSet, Capability};
-use runtime::{Engine, List, Meaning, Refusal};
+use runtime::{Engine, List, Meaning, Refusal, Word};
 
 use crate::finding::Finding;
 use crate::fix::Change;
@@ -69,9 +69,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let mut told: Vec<Meaning> = Vec::new();
     for (word, span) in subject.words(List::Add) {
-        let Some(meant) = word.meant().filter(|meant| !told.contains(meant)) else { continue };
+        let Some(meant) = read(&word).filter(|meant| !told.contains(meant)) else { continue };
         let mut dropped = subject.words(List::Drop);
-        let Some((drop, place)) = dropped.find(|(word, _)| word.meant() == Some(meant)) else {
+        let Some((drop, place)) = dropped.find(|(word, _)| read(word) == Some(meant)) else {
             continue;
         };
         told.push(meant);
@@ -98,6 +98,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 .fix(subject, &Change::Remove { list: List::Add, word: word.text.clone() }),
         );
     }
+}
+
+/// What some engine reads in a word: none reads `CAP_ALL`.
+fn read(word: &Word) -> Option<Meaning> {
+    word.meant().filter(|meant| *meant != Meaning::All || word.is_all())
 }
 
 /// Whether it is the contradiction that is refused, and no other word.

@@ -82,27 +82,29 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let here = reading::of(&subject.options.runtime, &word);
             let change = Change::Respell { list, from: word.text.clone(), to: right.clone() };
             let message = message(subject, &word, meant, oddity, &here);
-            findings.push(
-                Finding::new(
-                    &RULE,
-                    subject,
-                    severity(subject, list, meant, &readings),
-                    span,
-                    message,
-                )
+            let severity = severity(subject, list, meant, &readings);
+            let decide = list == List::Add && !readings.is_read_everywhere();
+            let finding = Finding::new(&RULE, subject, severity, span, message)
                 .label(match list {
-                    List::Add if !readings.is_read_everywhere() && is_dangerous(subject, meant) => {
+                    List::Add if decide && is_dangerous(subject, meant) => {
                         format!("remove it, or decide for {right}")
                     }
-                    List::Add if !readings.is_read_everywhere() => {
-                        format!("spell it {right}, or remove it")
-                    }
+                    List::Add if decide => format!("spell it {right}, or remove it"),
                     _ => format!("spell it {right}"),
                 })
                 .sure(Confidence::High)
-                .note(format!("{}.", readings.sentence()))
-                .fix(subject, &change),
-            );
+                .note(format!("{}.", readings.sentence()));
+            let finding = finding.fix(subject, &change);
+            findings.push(match finding.remedy.fix() {
+                // Where the default grants it already the edit widens nothing, and asks for more.
+                Some(_) if decide => {
+                    finding.no_fix(format!("spelt {right} it asks for that: a person decides that"))
+                }
+                Some(_) if list == List::Drop && meant == Meaning::All && subject.adds(meant) => {
+                    finding.no_fix("ALL is added, too: a person decides")
+                }
+                _ => finding,
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `drop-all-missing`.
 
-use caps::CapSet;
+use caps::{CapSet, Capability};
 use runtime::{List, Reason};
 
 use crate::finding::Finding;
@@ -105,7 +105,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
              `drop: [ALL]` is missing"
         ),
     };
-    let severity = subject.severity_of_set(kept).unwrap_or(Severity::Note);
+    // What is named under `add` would stay without that word, too.
+    let stays = if drops_all { kept } else { default & sets.process.bounding };
+    let severity = subject.severity_of_set(stays).unwrap_or(Severity::Note);
     let (span, label) = place(subject);
     let mut finding =
         Finding::new(&RULE, subject, severity, span, message).label(label).about(kept);
@@ -116,7 +118,24 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if one_by_one {
         finding = finding.note("Pod Security restricted asks for `ALL`, spelt so.");
     }
+    if let Some(port) = low_port(subject, kept) {
+        finding = finding.help(format!(
+            "add NET_BIND_SERVICE back for port {port}: {engine} opens no low ports, and no sysctl of \
+             the pod does"
+        ));
+    }
     findings.push(finding.fix(subject, &change(subject)));
+}
+
+/// A declared port that NET_BIND_SERVICE of the default set is for, and nothing else opens.
+fn low_port(subject: &Subject<'_>, kept: CapSet) -> Option<i64> {
+    let bind = Capability::NET_BIND_SERVICE;
+    if !kept.contains(bind) || subject.held.by(bind) < Holding::Permitted {
+        return None;
+    }
+    let start = i64::from(subject.resolved().low_ports.start());
+    let ports = subject.container.ports.iter().map(|port| port.container_port.value);
+    ports.filter(|port| (1..start).contains(port)).min()
 }
 
 /// The narrowest place that is wrong: the list without `ALL`, else the container.

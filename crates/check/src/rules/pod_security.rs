@@ -4,7 +4,7 @@ use manifest::Span;
 use resolve::Fault;
 use runtime::{List, Meaning, Word};
 
-use super::drop_all_missing;
+use super::{add_all, drop_all_missing};
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::rule::{Fixes, rule};
@@ -115,6 +115,7 @@ fn change(subject: &Subject<'_>, fault: &Fault) -> Change {
         Some(word) if !fault.keeps => {
             respelled(subject, &word).unwrap_or(Change::Remove { list: List::Add, word: word.text })
         }
+        _ if subject.words(List::Add).any(|(word, _)| word.is_all()) => add_all::instead(subject),
         _ => match meant_all(subject) {
             Some((word, _)) => {
                 Change::Respell { list: List::Drop, from: word.text, to: "ALL".to_owned() }

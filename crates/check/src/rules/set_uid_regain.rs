@@ -1,7 +1,7 @@
 //! `set-uid-regain`.
 
 use caps::Capability;
-use runtime::{List, User};
+use runtime::{List, User, Word};
 
 use crate::finding::Finding;
 use crate::rule::{Fixes, rule};
@@ -67,11 +67,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let within = subject.held.regainable;
-    // With SYS_ADMIN under `add` the advice would be refused or void: another rule's matter.
-    let admin = |word: &runtime::Word| Subject::one(word) == Some(Capability::SYS_ADMIN);
-    if within.is_empty() || subject.words(List::Add).any(|(word, _)| admin(&word)) {
+    if within.is_empty() {
         return;
     }
+    // Beside SYS_ADMIN it would be refused or void: sys-admin-without-escalation.
+    let admin = |word: &Word| Subject::one(word) == Some(Capability::SYS_ADMIN);
+    let first = match subject.words(List::Add).find(|(word, _)| admin(word)) {
+        Some((word, _)) => format!("remove `{}` from `add`, then ", word.text),
+        None => String::new(),
+    };
     let (span, label) = match subject.context.allow_privilege_escalation {
         Some(allow) => (allow.span, "lets set-uid programs gain"),
         None => (subject.container.name_span, "has no `allowPrivilegeEscalation: false`"),
@@ -81,7 +85,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let mut finding = Finding::new(&RULE, subject, Severity::Note, span, message)
         .label(label)
         .about(within)
-        .help("set allowPrivilegeEscalation: false, unless the program relies on a set-uid helper")
+        .help(format!(
+            "{first}set allowPrivilegeEscalation: false, unless the program relies on a set-uid helper"
+        ))
         .no_fix("dropcap edits `capabilities` and no other field");
     if let Some(user) = subject.context.user_span() {
         finding = finding.related(user, "not root");
