@@ -320,8 +320,13 @@ fn smaller(pod: &Pod, less: &[&'static str], without: prop::sample::Index) -> Ve
     all
 }
 
+/// So many random pods for each property; more by hand, with `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn edits_never_widen_and_safe_ones_never_take(
