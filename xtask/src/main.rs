@@ -14,6 +14,7 @@ pub type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
+  pages          write docs/rules/ and docs/schema/check-v1.json from the code; the tests compare
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         ["layers"] => layers::run(),
         ["bpf"] => bpf::run(false),
         ["bpf", "--check"] => bpf::run(true),
+        ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
         ["ci"] => ci::run(),
         _ => Err(USAGE.to_owned()),
@@ -41,6 +43,12 @@ fn main() -> ExitCode {
 pub fn groundtruth(arguments: &[&str]) -> Result {
     let mut command = process::cargo(&["run", "--quiet", "--package", "dropcap-groundtruth", "--"]);
     process::run(command.args(arguments))
+}
+
+/// What `docs/` has from the code of `check`: its tests write it when they are asked to.
+fn pages() -> Result {
+    let tests = ["test", "--package", "dropcap-check", "--test", "pages", "--test", "schema"];
+    process::run(process::cargo(&tests).env("DROPCAP_UPDATE", "1"))
 }
 
 /// The workspace's root folder.

@@ -74,7 +74,7 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
     let mut checked = Checked::default();
     for (place, workload) in manifest.workloads.iter().enumerate() {
         for (index, container) in workload.pod.containers.iter().enumerate() {
-            let subject = Subject::new(&manifest.source, workload, container, checker);
+            let subject = Subject::any(&manifest.source, workload, container, checker);
             let number = checked.containers.len();
             checked.containers.push(CheckedContainer {
                 id: ContainerId { workload: place, container: index },
@@ -85,9 +85,8 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
                 index: container.index,
                 name: container.name.clone(),
                 span: container.name_span,
-                held: subject.as_ref().map(|subject| subject.held),
+                held: (!subject.is_windows()).then_some(subject.held),
             });
-            let Some(subject) = subject else { continue };
             let first = checked.findings.len();
             for rule in RULES.iter().filter(|rule| checker.options.selection.contains(rule)) {
                 (rule.check)(&subject, &mut checked.findings);

@@ -2,12 +2,23 @@
 //! `tests/rules/`.
 
 mod add_all;
+mod added_and_dropped;
 mod capability_spelling;
 mod dangerous_capability;
 mod drop_all_missing;
+mod file_capabilities_outside_bounding;
 mod ineffective_add;
+mod low_port;
+mod needless_net_bind_service;
+mod net_raw_for_ping;
+mod pod_level_capabilities;
+mod pod_security;
 mod privileged;
+mod redundant_add;
+mod set_uid_regain;
+mod sys_admin_without_escalation;
 mod unknown_capability;
+mod windows_capabilities;
 
 use crate::rule::Rule;
 
@@ -15,12 +26,23 @@ pub use ineffective_add::instead;
 
 /// All rules, in the order in which findings at one place are shown and their edits are made: what
 /// is written wrong comes before what follows from it.
-pub static RULES: [&Rule; 7] = [
+pub static RULES: [&Rule; 18] = [
+    &windows_capabilities::RULE,
+    &pod_level_capabilities::RULE,
     &capability_spelling::RULE,
     &unknown_capability::RULE,
     &privileged::RULE,
+    &file_capabilities_outside_bounding::RULE,
     &add_all::RULE,
+    &added_and_dropped::RULE,
     &dangerous_capability::RULE,
+    &sys_admin_without_escalation::RULE,
+    &redundant_add::RULE,
     &drop_all_missing::RULE,
+    &pod_security::RULE,
     &ineffective_add::RULE,
+    &needless_net_bind_service::RULE,
+    &net_raw_for_ping::RULE,
+    &set_uid_regain::RULE,
+    &low_port::RULE,
 ];
