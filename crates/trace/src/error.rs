@@ -37,6 +37,16 @@ pub enum TraceError {
         /// Which.
         missing: caps::CapSet,
     },
+    /// The kernel charges what is loaded to a limit that is too low.
+    #[error(
+        "this process may lock {} of memory, which this kernel charges BPF maps to and which is too \
+         little; run it with SYS_RESOURCE, or raise the limit (ulimit -l unlimited)",
+        limit.map_or_else(|| "no more".to_owned(), |bytes| format!("{} KiB", bytes / 1024))
+    )]
+    LockedMemory {
+        /// RLIMIT_MEMLOCK's hard limit, bytes.
+        limit: Option<u64>,
+    },
     /// No way of seeing capability checks works on this kernel.
     #[error("no way to see capability checks works on this kernel: {}", list(attempts))]
     NoBackend {

@@ -17,18 +17,22 @@
 
 mod abi;
 mod address;
+mod attach;
 pub mod backend;
+mod btf;
 mod error;
 mod existing;
 mod kernel;
+mod memlock;
 mod options;
 mod recording;
 mod scope;
+mod symbols;
 mod syscalls;
 mod target;
 mod tracer;
 
-pub use backend::{Attempt, Backend, Unavailable, missing_privilege, probe};
+pub use backend::{Attempt, Backend, ParseBackendError, Unavailable, missing_privilege, probe};
 pub use error::TraceError;
 pub use options::{Options, Results, Rooms};
 pub use scope::{Scope, describe};

@@ -27,7 +27,7 @@ pub(crate) enum Place {
     /// A process and its descendants; `held`: from its next `execve` on.
     Tree { pid: u32, held: bool },
     /// A cgroup of the unified hierarchy and those below it.
-    Cgroup { folder: PathBuf, level: u32, entry: Entry, first: Option<u32> },
+    Cgroup { folder: PathBuf, entry: Entry, first: Option<u32> },
 }
 
 /// Which `execve` in the cgroup makes a process the target's that was not followed before.
@@ -63,12 +63,8 @@ impl Scope {
     /// [`TraceError::Cgroup`] if there is none, or its number cannot be told from here.
     pub fn cgroup(path: &str) -> Result<Self, TraceError> {
         let (mount, relative) = find_cgroup(path)?;
-        let place = Place::Cgroup {
-            folder: mount.point.join(&relative),
-            level: level(&relative),
-            entry: Entry::Any,
-            first: None,
-        };
+        let place =
+            Place::Cgroup { folder: mount.point.join(&relative), entry: Entry::Any, first: None };
         Ok(Self { target: Target::Cgroup { path: format!("/{relative}") }, place })
     }
 
@@ -151,7 +147,7 @@ impl Scope {
             mode: abi::MODE_TREE,
             entry: abi::ENTRY_ANY,
             cgroup: 0,
-            cgroup_level: 0,
+            opts_known: 0,
             mount_namespace: 0,
             user_namespace: 0,
             results: 0,
@@ -173,11 +169,10 @@ impl Scope {
                 config.first_process = *pid;
                 config.user_namespace = user_namespace(*pid);
             }
-            Place::Cgroup { folder, level, entry, first } => {
+            Place::Cgroup { folder, entry, first } => {
                 config.mode = abi::MODE_CGROUP;
                 config.cgroup = sys::cgroup::id(folder)
                     .map_err(TraceError::io(format!("look at {}", folder.display())))?;
-                config.cgroup_level = *level;
                 (config.entry, config.mount_namespace) = Entry::to_config(*entry);
                 config.first_process = first.unwrap_or(0);
                 config.user_namespace = first.map_or(0, user_namespace);
@@ -199,7 +194,7 @@ impl Scope {
             _ => Entry::OwnImage(own_mount_namespace()),
         };
         let folder = mount.point.join(&relative);
-        Ok(Place::Cgroup { folder, level: level(&relative), entry, first: init })
+        Ok(Place::Cgroup { folder, entry, first: init })
     }
 }
 
@@ -256,11 +251,6 @@ fn find_cgroup(path: &str) -> Result<(Mount, String), TraceError> {
         return Err(failed("there is none in the unified hierarchy"));
     }
     Ok((mount, relative))
-}
-
-/// How deep below the root a path is: `cgroup.level` of the kernel.
-fn level(relative: &str) -> u32 {
-    relative.split('/').filter(|part| !part.is_empty()).count() as u32
 }
 
 pub(crate) fn mount_namespace(pid: u32) -> Option<u32> {

@@ -14,7 +14,7 @@ use jobs::run_container;
 use observe::{Ended, ObserveError, Observed};
 use record::observation::Recording;
 use runtime::{Request, Runtime};
-use trace::{FindError, Options, TargetName, TraceError};
+use trace::{Backend, FindError, Options, TargetName, TraceError};
 
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -56,6 +56,10 @@ pub struct Args {
     /// Stop after so long: 30s, 5m; a command then gets SIGTERM
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     limit: Option<Duration>,
+
+    /// See checks in this way only: fexit, tp_btf, raw_tp, kprobe; else the first that works here
+    #[arg(long, value_name = "BACKEND", conflicts_with = "replay")]
+    backend: Option<Backend>,
 
     /// Run the command as this runtime would start a container's root: containerd, docker, podman@4.9, …
     #[arg(long, value_name = "RUNTIME", requires = "command")]
@@ -105,6 +109,10 @@ pub struct Args {
 impl Args {
     fn incomplete(&self) -> Incomplete {
         if self.accept_incomplete { Incomplete::Accept } else { Incomplete::Refuse }
+    }
+
+    fn options(&self) -> Options {
+        Options { backend: self.backend, ..Options::default() }
     }
 }
 
@@ -156,7 +164,7 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
         }
         Err(error) => return Err(Failure::new(error).help("`dropcap ps` lists what runs")),
     };
-    observe::targets(scopes, Options::default(), args.limit, watching).map_err(cannot_observe)
+    observe::targets(scopes, args.options(), args.limit, watching).map_err(cannot_observe)
 }
 
 /// A container that is not there yet, from its entrypoint on; all its starts together.
@@ -167,7 +175,7 @@ fn wait_for(
 ) -> Result<Vec<Observed>, Failure> {
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
     // Nobody judges while it is watched, so nothing is settled.
-    let options = Options { settle: false, ..Options::default() };
+    let options = Options { settle: false, ..args.options() };
     let followed =
         observe::follow(wanted, options, args.limit, watching).map_err(cannot_observe)?;
     if followed.is_empty() {
@@ -187,7 +195,7 @@ fn command(args: &Args, ui: &Ui) -> Result<Observed, Failure> {
     let mut spec = plan.spec;
     spec.die_with_parent = true;
     let (observed, ended) =
-        observe::command(spec, Options::default(), args.limit).map_err(cannot_observe)?;
+        observe::command(spec, args.options(), args.limit).map_err(cannot_observe)?;
     if let Some(warning) = cut_short(ended) {
         ui.warning(&warning);
     }

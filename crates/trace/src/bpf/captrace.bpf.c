@@ -13,11 +13,12 @@
 #include "captrace.h"
 #include "maps.h"
 #include "image.h"
+#include "call.h"
 #include "memory.h"
 #include "stack.h"
-#include "call.h"
 #include "returns.h"
 #include "check.h"
+#include "entered.h"
 
 /* The kernel lends its helpers to programs with a licence compatible with the GPL only. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -44,6 +45,41 @@ int BPF_PROG(check_raw_tp, const struct cred *cred, struct user_namespace *targe
 	struct check check = { .cred = cred, .target = target, .cap = cap, .ret = ret, .opts = OPTS_UNKNOWN };
 
 	return handle(ctx, &check);
+}
+
+/* The options are known if this kernel calls the fourth argument so (kernels before 5.1 had another). */
+static __always_inline int known_opts(unsigned int opts)
+{
+	return config.opts_known ? (int)opts : OPTS_UNKNOWN;
+}
+
+SEC("fexit/cap_capable")
+int BPF_PROG(check_fexit, const struct cred *cred, struct user_namespace *target, int cap,
+	     unsigned int opts, int ret)
+{
+	struct check check = {
+		.cred = cred, .target = target, .cap = cap, .ret = ret, .opts = known_opts(opts),
+		.typed = true,
+	};
+
+	return handle(ctx, &check);
+}
+
+SEC("kprobe/cap_capable")
+int check_kprobe(struct pt_regs *regs)
+{
+	struct check check = {
+		.cred = (void *)PARAMETER_1(regs), .target = (void *)PARAMETER_2(regs),
+		.cap = PARAMETER_3(regs), .opts = known_opts(PARAMETER_4(regs)),
+	};
+
+	return enter(regs, &check);
+}
+
+SEC("kretprobe/cap_capable")
+int check_kretprobe(struct pt_regs *regs)
+{
+	return leave(regs, RETURNED(regs));
 }
 
 /* ---- The target's processes. Raw tracepoints: their arguments are the same on every kernel from
