@@ -35,9 +35,7 @@ pub fn read(folders: &[PathBuf], table: &SiteTable) -> Result<Vec<Seen>> {
             return Err(format!("{}: no recordings in it", folder.display()));
         }
         for file in files {
-            let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-            let recording: Recording =
-                serde_json::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+            let recording = Recording::read(&file).map_err(|e| e.to_string())?;
             let kind = file.parent().and_then(Path::file_name).unwrap_or_default();
             let machine = &recording.machine;
             let key = (
