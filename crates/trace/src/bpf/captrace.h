@@ -240,6 +240,6 @@ struct scratch {
 	struct user_namespace *holder;
 	u32 euid;
 	u32 unused;
-	/* The program's context, as a number. */
-	u64 context;
+	/* Pointers as numbers. */
+	u64 numbers[2];
 };

@@ -89,10 +89,13 @@ static __always_inline u64 unwind(void *ctx, struct scratch *room)
  * call saved at its top; 0 if the context is not on that stack. */
 static __always_inline u32 words_above(struct task_struct *task, void *ctx, struct scratch *room)
 {
-	/* Written and read again, it is a number to the verifier, which before 5.15 is strict about
-	 * what is done with a pointer to the context. */
-	*(void *volatile *)&room->context = ctx;
-	u64 length = (u64)registers_of(task) - *(volatile u64 *)&room->context;
+	/* Written and read again, they are numbers to the verifier, which is strict about what is done
+	 * with pointers. */
+	volatile u64 *numbers = room->numbers;
+
+	*(void *volatile *)&numbers[0] = registers_of(task);
+	*(void *volatile *)&numbers[1] = ctx;
+	u64 length = numbers[0] - numbers[1];
 
 	return length > MAX_STACK ? 0 : length / 8;
 }
