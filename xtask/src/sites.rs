@@ -117,6 +117,19 @@ fn order(release: &str) -> Vec<u32> {
     release.split(['.', '-', '+']).map_while(|word| word.parse().ok()).collect()
 }
 
+/// The kernels that `cargo xtask vm` unpacked: `target/vm/SUITE/RELEASE`, complete where a file says so.
+fn kept() -> Vec<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| crate::root().join("target"), PathBuf::from);
+    let entries = |folder: PathBuf| {
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+    };
+    entries(target.join("vm"))
+        .flat_map(entries)
+        .filter(|folder| folder.join("unpacked").is_file())
+        .collect()
+}
+
 /// What was asked for.
 #[derive(Default)]
 struct Arguments {
@@ -128,7 +141,8 @@ struct Arguments {
 }
 
 const USAGE: &str = "usage: cargo xtask sites [KERNEL…] [OPTION…]
-  KERNEL               a folder with an unpacked kernel package of Debian: its image and its modules
+  KERNEL               a folder with an unpacked kernel package of Debian: its image and its modules;
+                       without one those that `cargo xtask vm` keeps
   --recordings FOLDER  recordings below it count too (DROPCAP_TEST_RECORDINGS, groundtruth --record)
   --list               only list every caller, known or not
   --check              fail if the table knows less than 95 % of a kernel's callers, or of the checks seen
@@ -152,8 +166,11 @@ impl Arguments {
                 folder => parsed.kernels.push(folder.into()),
             }
         }
+        if parsed.kernels.is_empty() {
+            parsed.kernels = kept();
+        }
         if parsed.kernels.is_empty() && parsed.recordings.is_empty() {
-            return Err(USAGE.to_owned());
+            return Err(format!("no kernel is there: `cargo xtask vm` fetches some\n{USAGE}"));
         }
         Ok(parsed)
     }
