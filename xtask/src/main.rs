@@ -4,6 +4,7 @@ mod bpf;
 mod ci;
 mod layers;
 mod process;
+mod sites;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
   pages          write docs/rules/ and docs/schema/check-v1.json from the code; the tests compare
+  sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["bpf", "--check"] => bpf::run(true),
         ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
+        ["sites", rest @ ..] => sites::run(rest),
         ["ci"] => ci::run(),
         _ => Err(USAGE.to_owned()),
     };

@@ -630,3 +630,74 @@ fn the_tracer_is_told_every_argument_that_decides() {
         assert!(deciding.iter().any(|(s, i)| (s.as_str(), *i) == expected), "{expected:?}");
     }
 }
+
+/// What older kernels ask, whose functions are other ones: the stacks are those of 5.10.
+#[test]
+fn older_kernels_are_judged_by_their_own_functions() {
+    let on = |kernel: &str, observation: Observation| {
+        let mut recording = recording(vec![observation]);
+        kernel.clone_into(&mut recording.machine.kernel);
+        let judgement = dropcap_judge::judge(&recording);
+        assert_eq!(judgement.unknown_sites, []);
+        let [need] = judgement.needs.as_slice() else { panic!("{:?}", judgement.needs) };
+        (need.verdict, need.alternatives)
+    };
+    let old = "5.10.0-32-cloud-amd64";
+    // __sched_setscheduler asked whatever the policy; since 5.19 only where it matters.
+    let stack = format!("capable __sched_setscheduler do_sched_setscheduler {ENTRY}");
+    let scheduler =
+        |policy| check(C::SYS_NICE, "sched_setscheduler", &stack).arguments(&[0, policy]);
+    assert_eq!(on(old, scheduler(0)), (Verdict::Doubtful, NONE));
+    assert_eq!(on(old, scheduler(1)), (Verdict::Needed, NONE));
+    assert_eq!(on("6.1.0-50-cloud-amd64", scheduler(0)), (Verdict::Needed, NONE));
+    // What may_setattr asks now was asked by notify_change: to touch a file one may also write to it.
+    let stack = format!("inode_owner_or_capable notify_change vfs_utimes do_utimes {ENTRY}");
+    let touch = check(C::FOWNER, "utimensat", &stack);
+    assert_eq!(on(old, touch), (Verdict::Doubtful, only(C::DAC_OVERRIDE)));
+    // do_ip_setsockopt is part of its caller.
+    let stack = format!("ns_capable ip_setsockopt __sys_setsockopt {ENTRY}");
+    let transparent = check(C::NET_RAW, "setsockopt", &stack).arguments(&[3, 0, 19]);
+    assert_eq!(on(old, transparent), (Verdict::Needed, only(C::NET_ADMIN)));
+    // A hard link from a descriptor alone was refused with ENOENT.
+    let stack = format!("capable do_linkat __x64_sys_linkat {ENTRY}");
+    assert_eq!(on(old, check(C::DAC_READ_SEARCH, "linkat", &stack)), (Verdict::Needed, NONE));
+}
+
+#[test]
+fn what_is_asked_whatever_is_wanted_is_doubtful() {
+    for (capability, syscall, arguments, stack) in [
+        (C::SYS_ADMIN, "fanotify_init", [0x200, 0], "capable __do_sys_fanotify_init"),
+        (C::SYS_ADMIN, "fanotify_mark", [3, 1], "capable do_fanotify_mark __x64_sys_fanotify_mark"),
+        (C::IPC_LOCK, "mmap", [0, 0], "capable mlock_future_ok do_mmap vm_mmap_pgoff"),
+        (C::SYS_RAWIO, "ioctl", [3, 0x2285], "capable scsi_cmd_allowed sg_io scsi_ioctl"),
+    ] {
+        let observation = check(capability, syscall, &format!("{stack} {ENTRY}"));
+        assert_eq!(alone(observation.arguments(&arguments)), Ok(Verdict::Doubtful), "{stack}");
+    }
+    for (capability, syscall, arguments, stack) in [
+        (C::SYS_ADMIN, "fanotify_init", [0, 0], "capable __do_sys_fanotify_init"),
+        (C::SYS_ADMIN, "fanotify_mark", [3, 0x11], "capable do_fanotify_mark"),
+    ] {
+        let observation = check(capability, syscall, &format!("{stack} {ENTRY}"));
+        assert_eq!(alone(observation.arguments(&arguments)), Ok(Verdict::Needed), "{stack}");
+    }
+}
+
+#[test]
+fn what_a_recording_holds_is_counted_by_whether_a_row_fits() {
+    let known = check(C::CHOWN, "chown", "setattr_prepare notify_change").times(7);
+    let mut settled = recording(vec![known.clone()]);
+    settled.settled.push(record::observation::Settled {
+        capability: C::CHOWN,
+        count: 100,
+        last_ns: 1,
+    });
+    let unknown = check(C::SYS_ADMIN, "ioctl", "capable new_thing_ioctl").times(3);
+    let recordings = [settled, recording(vec![known, unknown])];
+    let table = dropcap_judge::SiteTable::builtin();
+    let coverage = dropcap_judge::Coverage::of(&recordings, table);
+    assert_eq!((coverage.checks, coverage.classified, coverage.places), (117, 114, 2));
+    let lines: Vec<String> = coverage.unknown.iter().map(|site| site.line()).collect();
+    assert_eq!(lines, ["SYS_ADMIN at new_thing_ioctl in ioctl"]);
+    assert_eq!(dropcap_judge::Coverage::of([], table).percent(), None);
+}

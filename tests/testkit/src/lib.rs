@@ -20,6 +20,7 @@ pub mod need;
 mod pod;
 mod podman;
 pub mod programs;
+pub mod recordings;
 mod tryout;
 
 use std::io::Write;
