@@ -4,6 +4,7 @@ mod bpf;
 mod ci;
 mod layers;
 mod process;
+mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
+  vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["bpf"] => bpf::run(false),
         ["bpf", "--check"] => bpf::run(true),
         ["groundtruth", rest @ ..] => groundtruth(rest),
+        ["vm", rest @ ..] => vm::run(rest),
         ["ci"] => ci::run(),
         _ => Err(USAGE.to_owned()),
     };
