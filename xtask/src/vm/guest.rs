@@ -71,7 +71,9 @@ fn end_of(text: &str) -> String {
 }
 
 fn start(kernel: &Path, initramfs: &Path, console: &Path) -> Result<Child> {
-    Command::new("qemu-system-x86_64")
+    // qemu must not outlive this program, however that ends.
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
         .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536"])
         .args(["-nodefaults", "-display", "none", "-no-reboot"])
         // The console, then the report.
