@@ -84,7 +84,7 @@ fn start(kernel: &Path, initramfs: &Path, console: &Path) -> Result<Child> {
         .arg(kernel)
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", "console=ttyS0 quiet panic=-1"])
+        .args(["-append", "console=ttyS0 loglevel=5 panic=-1"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
