@@ -5,6 +5,7 @@ mod ci;
 mod layers;
 mod process;
 mod sites;
+mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   pages          write docs/rules/ and docs/schema/check-v1.json from the code; the tests compare
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
+  vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
         ["sites", rest @ ..] => sites::run(rest),
+        ["vm", rest @ ..] => vm::run(rest),
         ["ci"] => ci::run(),
         _ => Err(USAGE.to_owned()),
     };
