@@ -11,7 +11,7 @@ use crate::Result;
 
 /// Traces of one kind on one kernel.
 pub struct Seen {
-    /// `uname -r`.
+    /// `uname -r`, up to the first hyphen.
     pub kernel: String,
     /// How they were watched.
     pub backend: String,
@@ -40,7 +40,8 @@ pub fn read(folders: &[PathBuf], table: &SiteTable) -> Result<Vec<Seen>> {
             let machine = &recording.machine;
             let key = (
                 super::order(&machine.kernel),
-                machine.kernel.clone(),
+                // Without what a vendor calls his build.
+                machine.kernel.split('-').next().unwrap_or_default().to_owned(),
                 kind.to_string_lossy().into_owned(),
                 machine.backend.clone(),
             );
