@@ -158,7 +158,7 @@ fn boot(
     }
     let tests: Vec<&str> = plan.tests.iter().map(|test| test.name.as_str()).collect();
     let conf = format!(
-        "kernel='{}'\ntests='{}'\nbackend='{}'\nfilter='{}'\nthreads=2\n",
+        "kernel='{}'\ntests='{}'\nbackend='{}'\nfilter='{}'\nthreads=1\n",
         kernel.series,
         tests.join(" "),
         arguments.choice.backend.as_deref().unwrap_or_default(),

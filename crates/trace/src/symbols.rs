@@ -3,6 +3,9 @@
 
 use std::fs;
 
+/// No function of the kernel is nearly as long, bytes.
+const LONGEST: u64 = 1 << 20;
+
 /// The functions' names and where they begin. Empty where the kernel hides addresses
 /// (`kallsyms_show_value` of `kernel/kallsyms.c`: kptr_restrict, perf_event_paranoid, `SYSLOG`).
 #[derive(Debug, Default)]
@@ -43,10 +46,14 @@ impl Symbols {
         this
     }
 
-    /// The function that an address is in.
+    /// The function that an address is in; none if it lies far behind the last one before it, in what
+    /// has no names (code of BPF, with net.core.bpf_jit_kallsyms off).
     pub fn name(&self, address: u64) -> Option<&str> {
         let after = self.begins.partition_point(|(begin, _)| *begin <= address);
-        let (_, at) = self.begins.get(after.checked_sub(1)?)?;
+        let (begin, at) = self.begins.get(after.checked_sub(1)?)?;
+        if address - begin > LONGEST {
+            return None;
+        }
         self.names.get(*at as usize..)?.lines().next()
     }
 }
@@ -65,6 +72,7 @@ mod tests {
             .map(|address| symbols.name(address));
         assert_eq!(names, [None, Some("first"), Some("first"), Some("second")]);
         assert_eq!(symbols.name(0xffff_ffff_c000_0010), Some("in_module"));
+        assert_eq!(symbols.name(0xffff_ffff_c020_0000), None);
     }
 
     #[test]
