@@ -22,7 +22,9 @@ pub const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 #[cfg(target_arch = "x86_64")]
 static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/captrace.x86_64.bpf.o"));
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/captrace.arm64.bpf.o"));
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static OBJECT: Option<&[u8]> = None;
 
 /// A way of seeing capability checks. All give the same observations, but for the options of
