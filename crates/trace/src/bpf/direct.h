@@ -25,7 +25,7 @@ static __always_inline int known_opts(unsigned int opts)
 	return config.opts_known ? (int)opts : OPTS_UNKNOWN;
 }
 
-static __always_inline int ask_directly(void *ctx, int cap, bool initial)
+static __always_inline int ask_directly(void *ctx, bool at_entry, int cap, bool initial)
 {
 	struct scratch *room = scratch(FOR_CHECK);
 
@@ -42,20 +42,20 @@ static __always_inline int ask_directly(void *ctx, int cap, bool initial)
 		.ret = answers && READ_CAPS(cred, cap_effective) >> cap & 1 ? 0 : -EPERM,
 		.opts = known_opts(0),
 		.unwound = true,
-		.stack = unwind(ctx, room),
+		.stack = unwind(ctx, room, at_entry),
 	};
 
 	return handle(ctx, &check);
 }
 
 /* cap_inh_is_capped() asks before anything else in cap_capset(). */
-static __always_inline int on_capset(void *ctx)
+static __always_inline int on_capset(void *ctx, bool at_entry)
 {
-	return ask_directly(ctx, CAP_SETPCAP, false);
+	return ask_directly(ctx, at_entry, CAP_SETPCAP, false);
 }
 
 /* cap_task_prctl() asks last, if no lock and no unknown bit refuses already. */
-static __always_inline int on_prctl(void *ctx, int option, u64 bits)
+static __always_inline int on_prctl(void *ctx, bool at_entry, int option, u64 bits)
 {
 	if (option != PR_SET_SECUREBITS || !checked_process())
 		return 0;
@@ -65,11 +65,11 @@ static __always_inline int on_prctl(void *ctx, int option, u64 bits)
 	if ((old & SECURE_ALL_LOCKS) >> 1 & (old ^ bits) || old & SECURE_ALL_LOCKS & ~bits ||
 	    bits & ~(SECURE_ALL_LOCKS | SECURE_ALL_BITS))
 		return 0;
-	return ask_directly(ctx, CAP_SETPCAP, false);
+	return ask_directly(ctx, at_entry, CAP_SETPCAP, false);
 }
 
 /* cap_mmap_addr() asks for addresses below vm.mmap_min_addr. */
-static __always_inline int on_mmap_addr(void *ctx, u64 address)
+static __always_inline int on_mmap_addr(void *ctx, bool at_entry, u64 address)
 {
-	return address < config.mmap_min_addr ? ask_directly(ctx, CAP_SYS_RAWIO, true) : 0;
+	return address < config.mmap_min_addr ? ask_directly(ctx, at_entry, CAP_SYS_RAWIO, true) : 0;
 }

@@ -301,11 +301,13 @@ struct pt_regs___of_kernel {
 #define REGISTERS_SIZE bpf_core_type_size(struct pt_regs___of_kernel)
 
 /* The calling convention of kernel functions. */
-#define PARAMETER_1(regs) ((regs)->regs[0])
-#define PARAMETER_2(regs) ((regs)->regs[1])
-#define PARAMETER_3(regs) ((regs)->regs[2])
-#define PARAMETER_4(regs) ((regs)->regs[3])
-#define RETURNED(regs) ((regs)->regs[0])
+#define PARAMETER_1(at) ((at)->regs[0])
+#define PARAMETER_2(at) ((at)->regs[1])
+#define PARAMETER_3(at) ((at)->regs[2])
+#define PARAMETER_4(at) ((at)->regs[3])
+#define RETURNED(at) ((at)->regs[0])
+/* Where a call leaves its return address, until the function has put it on its stack. */
+#define LINK_REGISTER(at) ((at)->regs[30])
 
 /* arch/arm64/include/uapi/asm/ptrace.h: PSR_MODE_MASK, PSR_MODE_EL0t, PSR_MODE32_BIT. TIF_32BIT says
  * the same, but is no ABI, and execve() changes it before it is done. Kernel addresses have bit 55 set;
