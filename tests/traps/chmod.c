@@ -14,8 +14,11 @@ int main(int argc, char **argv)
 		MUST(fchmod(MUST(open(path, O_RDONLY)), mode));
 	else if (is(how, "fchmodat"))
 		MUST(syscall(SYS_fchmodat, AT_FDCWD, path, mode));
-	else if (is(how, "fchmodat2"))
-		MUST(syscall(452, AT_FDCWD, path, mode, 0));
+	else if (is(how, "fchmodat2")) {
+		/* Linux 6.6 and newer. */
+		if (syscall(452, AT_FDCWD, path, mode, 0) && errno == ENOSYS)
+			return 77;
+	}
 	else if (is(how, "int80")) {
 		/* 32-bit chmod(2) is number 15; the path must lie in the lower 4 GiB: no PIE. */
 		static char low[4096];

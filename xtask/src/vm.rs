@@ -23,8 +23,9 @@ use self::report::Report;
 use self::table::Choice;
 use crate::Result;
 
-const USAGE: &str = "usage: cargo xtask vm [--check] [--kernel SERIES] [--backend NAME] [--filter TEST] [-- COMMAND]
+const USAGE: &str = "usage: cargo xtask vm [--check] [--all] [--kernel SERIES] [--backend NAME] [--filter TEST] [-- COMMAND]
   --check           fail if docs/kernels.md does not hold what the run shows, instead of writing it
+  --all             also what takes too long for every change
   --kernel SERIES   this kernel only: 5.10, 6.1, 6.12, 7.
   --backend NAME    this backend only: fexit, tp_btf, raw_tp, kprobe
   --filter TEST     tests with this in their name only
@@ -39,6 +40,7 @@ const DOCUMENT: &str = "docs/kernels.md";
 #[derive(Debug, Default)]
 struct Arguments {
     check: bool,
+    all: bool,
     choice: Choice,
     command: Option<String>,
 }
@@ -49,7 +51,9 @@ struct Arguments {
 /// All that was not as planned.
 pub fn run(words: &[&str]) -> Result {
     let arguments = parse(words)?;
-    let plan = Plan::read()?;
+    let mut plan = Plan::read()?;
+    let all = arguments.all || arguments.choice.filter.is_some();
+    plan.tests.retain(|test| all || !test.by_hand);
     let mut kernels: Vec<&KernelPlan> = plan
         .kernels
         .iter()
@@ -86,6 +90,7 @@ fn parse(words: &[&str]) -> Result<Arguments> {
         let mut value = || words.next().map(|w| (*w).to_owned()).ok_or(USAGE);
         match *word {
             "--check" => arguments.check = true,
+            "--all" => arguments.all = true,
             "--kernel" => arguments.choice.kernel = Some(value()?),
             "--backend" => arguments.choice.backend = Some(value()?),
             "--filter" => arguments.choice.filter = Some(value()?),

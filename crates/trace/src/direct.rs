@@ -22,7 +22,7 @@ struct Function {
     act: fn(),
 }
 
-const FUNCTIONS: [Function; 3] = [
+const FUNCTIONS: [Function; 4] = [
     Function {
         name: "cap_capset",
         program: "capset",
@@ -41,6 +41,12 @@ const FUNCTIONS: [Function; 3] = [
         capability: Capability::SYS_RAWIO,
         act: || drop(sys::memory::try_lowest_page()),
     },
+    Function {
+        name: "cap_vm_enough_memory",
+        program: "memory",
+        capability: Capability::SYS_ADMIN,
+        act: || drop(sys::memory::try_writable_page()),
+    },
 ];
 
 impl Function {
@@ -54,6 +60,10 @@ impl Function {
 pub(crate) fn programs(backend: Backend) -> impl Iterator<Item = String> {
     FUNCTIONS.iter().map(move |function| function.program(backend))
 }
+
+/// How often each is tried: more often than this process asks for the same otherwise meanwhile, by
+/// bpf(2) or for its memory.
+const TIMES: u64 = 16;
 
 /// Tries each function, and attaches to those whose question was not seen. The backend is attached.
 pub(crate) fn attach(backend: Backend, ebpf: &mut Ebpf, btf: &Btf) -> Result<(), Unavailable> {
@@ -79,8 +89,8 @@ fn unseen(ebpf: &mut Ebpf) -> Result<Option<Vec<&'static Function>>, MapError> {
     follow(ebpf, true)?;
     let mut seen = |capability, act: fn()| -> Result<bool, MapError> {
         let before = count(ebpf, capability)?;
-        act();
-        Ok(count(ebpf, capability)? > before)
+        (0..TIMES).for_each(|_| act());
+        Ok(count(ebpf, capability)? - before >= TIMES)
     };
     let mut unseen = Vec::new();
     // One that is asked by way of security_capable().

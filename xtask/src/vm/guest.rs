@@ -72,6 +72,8 @@ fn end_of(text: &str) -> String {
 
 fn start(kernel: &Path, initramfs: &Path, console: &Path) -> Result<Child> {
     // qemu must not outlive this program, however that ends.
+    // One thread for both CPUs: with one each, code that is patched while the other runs it (a BPF
+    // trampoline, a kprobe) now and then leaves the guest in a loop there.
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
         .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "1536"])

@@ -45,6 +45,9 @@ pub struct TestProgram {
     pub package: String,
     /// The integration test's name.
     pub name: String,
+    /// Whether it takes too long for every change.
+    #[serde(default)]
+    pub by_hand: bool,
 }
 
 /// What the guests are made of.

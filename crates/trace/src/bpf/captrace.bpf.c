@@ -97,6 +97,12 @@ int BPF_PROG(mmap_addr_fentry, unsigned long address)
 	return on_mmap_addr(ctx, false, address);
 }
 
+SEC("fentry/cap_vm_enough_memory")
+int BPF_PROG(memory_fentry)
+{
+	return on_memory(ctx, false);
+}
+
 SEC("kprobe/cap_capset")
 int capset_kprobe(struct pt_regs *regs)
 {
@@ -113,6 +119,12 @@ SEC("kprobe/cap_mmap_addr")
 int mmap_addr_kprobe(struct pt_regs *regs)
 {
 	return on_mmap_addr(regs, true, PARAMETER_1(regs));
+}
+
+SEC("kprobe/cap_vm_enough_memory")
+int memory_kprobe(struct pt_regs *regs)
+{
+	return on_memory(regs, true);
 }
 
 /* ---- The target's processes. Raw tracepoints: their arguments are the same on every kernel from

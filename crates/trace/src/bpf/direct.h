@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The checks that security/commoncap.c makes without a call: the compiler puts a copy of cap_capable()
- * into three functions beside it (before the tracepoint of 6.14 made it too large for that), where no
+ * into four functions beside it (before the tracepoint of 6.14 made it too large for that), where no
  * probe of cap_capable() sees it. There the question is seen at the function's entry, and answered as
  * cap_capable() does: about its own user namespace a task's effective set answers, about the initial
  * one that of a task in it; nobody else owns that.
- *
- * A fourth one, cap_vm_enough_memory(), is left out: no need ever follows from it.
  *
  * Attached only where a trial shows that the check is not seen otherwise (direct.rs). */
 #pragma once
@@ -13,6 +11,7 @@
 /* include/uapi/linux/capability.h */
 #define CAP_SETPCAP 8
 #define CAP_SYS_RAWIO 17
+#define CAP_SYS_ADMIN 21
 /* include/uapi/linux/prctl.h */
 #define PR_SET_SECUREBITS 28
 /* include/uapi/linux/securebits.h: the bits, and those that lock them. */
@@ -25,11 +24,10 @@ static __always_inline int known_opts(unsigned int opts)
 	return config.opts_known ? (int)opts : OPTS_UNKNOWN;
 }
 
-static __always_inline int ask_directly(void *ctx, bool at_entry, int cap, bool initial)
+static __always_inline int ask_directly(void *ctx, bool at_entry, int cap, bool initial,
+					unsigned int opts)
 {
-	struct scratch *room = scratch(FOR_CHECK);
-
-	if (!checked_process() || !room)
+	if (!checked_process())
 		return 0;
 	const struct cred *cred = TASK(current_task(), cred);
 	struct user_namespace *holder = BPF_CORE_READ(cred, user_ns);
@@ -40,9 +38,7 @@ static __always_inline int ask_directly(void *ctx, bool at_entry, int cap, bool 
 		.target = answers ? holder : 0,
 		.cap = cap,
 		.ret = answers && READ_CAPS(cred, cap_effective) >> cap & 1 ? 0 : -EPERM,
-		.opts = known_opts(0),
-		.unwound = true,
-		.stack = unwind(ctx, room, at_entry),
+		.opts = known_opts(opts),
 	};
 
 	return handle(ctx, &check);
@@ -51,7 +47,7 @@ static __always_inline int ask_directly(void *ctx, bool at_entry, int cap, bool 
 /* cap_inh_is_capped() asks before anything else in cap_capset(). */
 static __always_inline int on_capset(void *ctx, bool at_entry)
 {
-	return ask_directly(ctx, at_entry, CAP_SETPCAP, false);
+	return ask_directly(ctx, at_entry, CAP_SETPCAP, false, 0);
 }
 
 /* cap_task_prctl() asks last, if no lock and no unknown bit refuses already. */
@@ -65,11 +61,17 @@ static __always_inline int on_prctl(void *ctx, bool at_entry, int option, u64 bi
 	if ((old & SECURE_ALL_LOCKS) >> 1 & (old ^ bits) || old & SECURE_ALL_LOCKS & ~bits ||
 	    bits & ~(SECURE_ALL_LOCKS | SECURE_ALL_BITS))
 		return 0;
-	return ask_directly(ctx, at_entry, CAP_SETPCAP, false);
+	return ask_directly(ctx, at_entry, CAP_SETPCAP, false, 0);
 }
 
 /* cap_mmap_addr() asks for addresses below vm.mmap_min_addr. */
 static __always_inline int on_mmap_addr(void *ctx, bool at_entry, u64 address)
 {
-	return address < config.mmap_min_addr ? ask_directly(ctx, at_entry, CAP_SYS_RAWIO, true) : 0;
+	return address < config.mmap_min_addr ? ask_directly(ctx, at_entry, CAP_SYS_RAWIO, true, 0) : 0;
+}
+
+/* cap_vm_enough_memory() always asks. */
+static __always_inline int on_memory(void *ctx, bool at_entry)
+{
+	return ask_directly(ctx, at_entry, CAP_SYS_ADMIN, true, OPT_NOAUDIT);
 }
