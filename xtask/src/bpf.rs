@@ -15,7 +15,9 @@ const FOLDER: &str = "crates/trace/src/bpf";
 /// Source, object, the macro that `bpf/bpf_tracing.h` knows the architecture by.
 const OBJECTS: &[(&str, &str, &str)] = &[
     ("captrace.bpf.c", "captrace.x86_64.bpf.o", "__TARGET_ARCH_x86"),
+    ("captrace.bpf.c", "captrace.arm64.bpf.o", "__TARGET_ARCH_arm64"),
     ("tasks.bpf.c", "tasks.x86_64.bpf.o", "__TARGET_ARCH_x86"),
+    ("tasks.bpf.c", "tasks.arm64.bpf.o", "__TARGET_ARCH_arm64"),
 ];
 
 /// Rebuilds the objects; with `check` fails if what is committed is not what the source gives.

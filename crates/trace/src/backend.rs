@@ -22,7 +22,9 @@ pub const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 #[cfg(target_arch = "x86_64")]
 static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/captrace.x86_64.bpf.o"));
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/captrace.arm64.bpf.o"));
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static OBJECT: Option<&[u8]> = None;
 
 /// A way of seeing capability checks. All give the same observations, but for the options of
@@ -30,7 +32,7 @@ static OBJECT: Option<&[u8]> = None;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// The return from `cap_capable` by a BPF trampoline (Linux 5.5 and newer on x86, 6.0 on arm64;
+    /// The return from `cap_capable` by a BPF trampoline (Linux 5.5 and newer on x86, 6.4 on arm64;
     /// CONFIG_FUNCTION_TRACER). It tells the options.
     FExit,
     /// The tracepoint `capability:cap_capable` (commit d48da4d5ed7b, Linux 6.14), its arguments typed.

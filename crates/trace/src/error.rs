@@ -10,7 +10,7 @@ use crate::backend::Attempt;
 #[non_exhaustive]
 pub enum TraceError {
     /// No object was compiled for this architecture.
-    #[error("tracing is built for x86_64 only; this machine is {architecture}")]
+    #[error("tracing is built for x86_64 and aarch64 only; this machine is {architecture}")]
     Architecture {
         /// The machine's.
         architecture: &'static str,

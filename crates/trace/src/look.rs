@@ -24,7 +24,9 @@ use crate::memlock;
 
 #[cfg(target_arch = "x86_64")]
 static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/tasks.x86_64.bpf.o"));
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/tasks.arm64.bpf.o"));
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static OBJECT: Option<&[u8]> = None;
 
 /// The program in it.

@@ -17,7 +17,8 @@ pub struct Options {
     /// judges nothing.
     pub settle: bool,
     /// Whether kernel stacks that were unwound once are known again by their words
-    /// (`bpf/memory.h`), three times as quick; the answer is the same.
+    /// (`bpf/memory.h`), three times as quick; the answer is the same. On x86 only: elsewhere it would
+    /// not be certain, and each is unwound.
     pub remember: bool,
     /// How much room the kernel side has.
     pub rooms: Rooms,

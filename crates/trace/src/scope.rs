@@ -16,6 +16,11 @@ use crate::options::Options;
 /// The inode of the initial cgroup namespace: `PROC_CGROUP_INIT_INO`, `include/linux/proc_ns.h`.
 const INITIAL_CGROUP_NAMESPACE: u64 = 0xEFFF_FFFB;
 
+/// Whether stacks can be known again by their words. What `bpf/memory.h` argues with holds on x86, where
+/// the kernel is unwound by tables. arm64 unwinds by the frame pointers that lie on the stack, which are
+/// not looked at, and signs return addresses where the CPU can.
+const CAN_REMEMBER: bool = cfg!(target_arch = "x86_64");
+
 /// What to watch, and what it is called in the recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
@@ -154,7 +159,7 @@ impl Scope {
             first_process: 0,
             failures: options.failures.into(),
             stack_mask: options.rooms.stack_mask(),
-            remember: options.remember.into(),
+            remember: (options.remember && CAN_REMEMBER).into(),
             mmap_min_addr: 0,
         };
         match &self.place {

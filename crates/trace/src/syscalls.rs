@@ -9,11 +9,10 @@ use crate::abi::{SHAPE_ASKS, SHAPE_LIMITED, SYSCALLS, Shape};
 const NATIVE: &str = include_str!("../data/syscalls/aarch64.txt");
 #[cfg(not(target_arch = "aarch64"))]
 const NATIVE: &str = include_str!("../data/syscalls/x86_64.txt");
-/// arm64's 32-bit table is not that of x86; without one its numbers stay without names.
-#[cfg(target_arch = "x86_64")]
+#[cfg(target_arch = "aarch64")]
+const COMPAT: &str = include_str!("../data/syscalls/arm.txt");
+#[cfg(not(target_arch = "aarch64"))]
 const COMPAT: &str = include_str!("../data/syscalls/i386.txt");
-#[cfg(not(target_arch = "x86_64"))]
-const COMPAT: &str = "";
 const ARGUMENTS: &str = include_str!("../data/arguments.txt");
 
 type Names = HashMap<u32, &'static str>;
@@ -130,6 +129,7 @@ mod tests {
             include_str!("../data/syscalls/x86_64.txt"),
             include_str!("../data/syscalls/aarch64.txt"),
             include_str!("../data/syscalls/i386.txt"),
+            include_str!("../data/syscalls/arm.txt"),
         ] {
             assert!(lines(table).count() > 300);
             assert_eq!(names(table).len(), lines(table).count());
@@ -164,5 +164,24 @@ mod tests {
         let compat_chmod = told[&(512 + 15)];
         assert_eq!((compat_chmod.path, compat_chmod.decides), (1, 2));
         assert_eq!((told[&49].address, told[&49].address_size), (2, 3));
+    }
+
+    #[test]
+    fn the_tables_of_arm64_have_its_numbers() {
+        let native = names(include_str!("../data/syscalls/aarch64.txt"));
+        let compat = names(include_str!("../data/syscalls/arm.txt"));
+        for (table, number, name) in [
+            (&native, 54, "fchownat"),
+            (&native, 51, "chroot"),
+            (&native, 200, "bind"),
+            (&native, 452, "fchmodat2"),
+            (&compat, 61, "chroot"),
+            (&compat, 182, "chown"),
+            (&compat, 212, "chown32"),
+            (&compat, 282, "bind"),
+            (&compat, 452, "fchmodat2"),
+        ] {
+            assert_eq!(table.get(&number), Some(&name), "{number}");
+        }
     }
 }

@@ -39,8 +39,10 @@ static __always_inline void *registers_of(struct task_struct *task)
 {
 	if (has_helper(task_pt_regs))
 		return (void *)bpf_task_pt_regs(task);
-	return BPF_CORE_READ(task, stack) + THREAD_SIZE - sizeof(struct pt_regs);
+	return BPF_CORE_READ(task, stack) + THREAD_SIZE - REGISTERS_SIZE;
 }
+
+#if defined(__TARGET_ARCH_x86)
 
 static __always_inline s32 take_call(const struct pt_regs *regs, bool compat, u64 *arguments)
 {
@@ -75,6 +77,42 @@ static __always_inline s32 syscall_of(struct task_struct *task, u64 *arguments, 
 		return -1;
 	return take_call(&regs, compat, arguments);
 }
+
+#elif defined(__TARGET_ARCH_arm64)
+
+/* The system call of a program's task, with its arguments; -1 for none (NO_SYSCALL of
+ * arch/arm64/include/asm/ptrace.h). */
+static __always_inline s32 syscall_of(struct task_struct *task, u64 *arguments, u8 *flags)
+{
+	struct pt_regs *regs = registers_of(task);
+	struct pt_regs___of_kernel *more = (void *)regs;
+	u64 pstate, pc;
+	s32 number;
+
+	if (has_helper(task_pt_regs)) {
+		pstate = regs->pstate;
+		number = more->syscallno;
+		arguments[0] = more->orig_x0, arguments[1] = regs->regs[1];
+		arguments[2] = regs->regs[2], arguments[3] = regs->regs[3];
+		arguments[4] = regs->regs[4], arguments[5] = regs->regs[5];
+	} else {
+		/* Not the whole of them: there is little room on a program's stack. */
+		if (bpf_probe_read_kernel(&pstate, sizeof(pstate), &regs->pstate) ||
+		    bpf_probe_read_kernel(&pc, sizeof(pc), &regs->pc) ||
+		    bpf_probe_read_kernel(arguments, 6 * sizeof(*arguments), regs->regs))
+			return -1;
+		number = BPF_CORE_READ(more, syscallno);
+		arguments[0] = BPF_CORE_READ(more, orig_x0);
+		/* Where stacks are larger, these are no registers of user space. */
+		if (!IS_USER(pc, pstate))
+			return -1;
+	}
+	if (IS_COMPAT(pstate))
+		*flags |= COMPAT;
+	return number < 0 ? -1 : number;
+}
+
+#endif
 
 /* Which arguments matter; none for a number beyond the tables. */
 static __always_inline struct shape *shape_of(s32 number, u8 flags)

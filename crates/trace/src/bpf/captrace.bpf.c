@@ -82,49 +82,49 @@ int check_kretprobe(struct pt_regs *regs)
 SEC("fentry/cap_capset")
 int BPF_PROG(capset_fentry)
 {
-	return on_capset(ctx);
+	return on_capset(ctx, false);
 }
 
 SEC("fentry/cap_task_prctl")
 int BPF_PROG(prctl_fentry, int option, unsigned long bits)
 {
-	return on_prctl(ctx, option, bits);
+	return on_prctl(ctx, false, option, bits);
 }
 
 SEC("fentry/cap_mmap_addr")
 int BPF_PROG(mmap_addr_fentry, unsigned long address)
 {
-	return on_mmap_addr(ctx, address);
+	return on_mmap_addr(ctx, false, address);
 }
 
 SEC("fentry/cap_vm_enough_memory")
 int BPF_PROG(memory_fentry)
 {
-	return on_memory(ctx);
+	return on_memory(ctx, false);
 }
 
 SEC("kprobe/cap_capset")
 int capset_kprobe(struct pt_regs *regs)
 {
-	return on_capset(regs);
+	return on_capset(regs, true);
 }
 
 SEC("kprobe/cap_task_prctl")
 int prctl_kprobe(struct pt_regs *regs)
 {
-	return on_prctl(regs, PARAMETER_1(regs), PARAMETER_2(regs));
+	return on_prctl(regs, true, PARAMETER_1(regs), PARAMETER_2(regs));
 }
 
 SEC("kprobe/cap_mmap_addr")
 int mmap_addr_kprobe(struct pt_regs *regs)
 {
-	return on_mmap_addr(regs, PARAMETER_1(regs));
+	return on_mmap_addr(regs, true, PARAMETER_1(regs));
 }
 
 SEC("kprobe/cap_vm_enough_memory")
 int memory_kprobe(struct pt_regs *regs)
 {
-	return on_memory(regs);
+	return on_memory(regs, true);
 }
 
 /* ---- The target's processes. Raw tracepoints: their arguments are the same on every kernel from

@@ -110,7 +110,7 @@ static __always_inline int keep(void *ctx, const struct check *check, struct scr
 		if (decides < 6)
 			key->decides = room->tally.arguments[decides] & shape->mask;
 	}
-	key->stack = check->unwound ? check->stack : stack_of(ctx, task, room);
+	key->stack = check->unwound ? check->stack : stack_of(ctx, task, room, false);
 
 	u64 now = bpf_ktime_get_ns();
 	struct tally *tally = bpf_map_lookup_elem(&tallies, key);

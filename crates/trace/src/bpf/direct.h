@@ -24,7 +24,8 @@ static __always_inline int known_opts(unsigned int opts)
 	return config.opts_known ? (int)opts : OPTS_UNKNOWN;
 }
 
-static __always_inline int ask_directly(void *ctx, int cap, bool initial, unsigned int opts)
+static __always_inline int ask_directly(void *ctx, bool at_entry, int cap, bool initial,
+					unsigned int opts)
 {
 	if (!checked_process())
 		return 0;
@@ -44,13 +45,13 @@ static __always_inline int ask_directly(void *ctx, int cap, bool initial, unsign
 }
 
 /* cap_inh_is_capped() asks before anything else in cap_capset(). */
-static __always_inline int on_capset(void *ctx)
+static __always_inline int on_capset(void *ctx, bool at_entry)
 {
-	return ask_directly(ctx, CAP_SETPCAP, false, 0);
+	return ask_directly(ctx, at_entry, CAP_SETPCAP, false, 0);
 }
 
 /* cap_task_prctl() asks last, if no lock and no unknown bit refuses already. */
-static __always_inline int on_prctl(void *ctx, int option, u64 bits)
+static __always_inline int on_prctl(void *ctx, bool at_entry, int option, u64 bits)
 {
 	if (option != PR_SET_SECUREBITS || !checked_process())
 		return 0;
@@ -60,17 +61,17 @@ static __always_inline int on_prctl(void *ctx, int option, u64 bits)
 	if ((old & SECURE_ALL_LOCKS) >> 1 & (old ^ bits) || old & SECURE_ALL_LOCKS & ~bits ||
 	    bits & ~(SECURE_ALL_LOCKS | SECURE_ALL_BITS))
 		return 0;
-	return ask_directly(ctx, CAP_SETPCAP, false, 0);
+	return ask_directly(ctx, at_entry, CAP_SETPCAP, false, 0);
 }
 
 /* cap_mmap_addr() asks for addresses below vm.mmap_min_addr. */
-static __always_inline int on_mmap_addr(void *ctx, u64 address)
+static __always_inline int on_mmap_addr(void *ctx, bool at_entry, u64 address)
 {
-	return address < config.mmap_min_addr ? ask_directly(ctx, CAP_SYS_RAWIO, true, 0) : 0;
+	return address < config.mmap_min_addr ? ask_directly(ctx, at_entry, CAP_SYS_RAWIO, true, 0) : 0;
 }
 
 /* cap_vm_enough_memory() always asks. */
-static __always_inline int on_memory(void *ctx)
+static __always_inline int on_memory(void *ctx, bool at_entry)
 {
-	return ask_directly(ctx, CAP_SYS_ADMIN, true, OPT_NOAUDIT);
+	return ask_directly(ctx, at_entry, CAP_SYS_ADMIN, true, OPT_NOAUDIT);
 }

@@ -55,7 +55,7 @@ static __always_inline int enter(void *ctx, const struct check *check)
 		key->flags = flags;
 		key->capability = check->cap;
 		key->image = process->image;
-		entered.stack = stack_of(ctx, task, room);
+		entered.stack = stack_of(ctx, task, room, true);
 		entered.unwound = 1;
 	}
 	/* One that is there still: its return was not seen. */

@@ -254,6 +254,7 @@ struct task_struct {
 /* arch/x86/include/asm/page_64_types.h, without KASAN: what a kernel without bpf_task_pt_regs()
  * (before 5.15) keeps the registers at the top of. */
 #define THREAD_SIZE 16384
+#define REGISTERS_SIZE sizeof(struct pt_regs)
 
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
@@ -275,6 +276,44 @@ static inline bool is_user(const struct pt_regs *regs)
 
 /* arch/x86/include/asm/thread_info.h */
 #define TS_COMPAT 0x0002
+
+#elif defined(__TARGET_ARCH_arm64)
+
+/* struct user_pt_regs (arch/arm64/include/uapi/asm/ptrace.h), which struct pt_regs begins with. */
+struct pt_regs {
+	unsigned long regs[31];
+	unsigned long sp, pc, pstate;
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* What follows in the kernel's is not ABI. regs[0] becomes the result; orig_x0 is what it was. */
+struct pt_regs___of_kernel {
+	u64 orig_x0;
+	s32 syscallno;
+};
+
+#pragma clang attribute pop
+
+/* arch/arm64/include/asm/memory.h, without KASAN, with pages of 4 or 16 KiB: for a kernel without
+ * bpf_task_pt_regs() (before 5.15). */
+#define THREAD_SIZE 16384
+#define REGISTERS_SIZE bpf_core_type_size(struct pt_regs___of_kernel)
+
+/* The calling convention of kernel functions. */
+#define PARAMETER_1(at) ((at)->regs[0])
+#define PARAMETER_2(at) ((at)->regs[1])
+#define PARAMETER_3(at) ((at)->regs[2])
+#define PARAMETER_4(at) ((at)->regs[3])
+#define RETURNED(at) ((at)->regs[0])
+/* Where a call leaves its return address, until the function has put it on its stack. */
+#define LINK_REGISTER(at) ((at)->regs[30])
+
+/* arch/arm64/include/uapi/asm/ptrace.h: PSR_MODE_MASK, PSR_MODE_EL0t, PSR_MODE32_BIT. TIF_32BIT says
+ * the same, but is no ABI, and execve() changes it before it is done. Kernel addresses have bit 55 set;
+ * a part of a stack that was never used is zero. */
+#define IS_USER(pc, pstate) ((pc) && !((pc) >> 55) && !((pstate) & 0xf))
+#define IS_COMPAT(pstate) ((pstate) & 0x10)
 
 #else
 #error "no system call layout for this architecture"

@@ -14,6 +14,9 @@
  * (CONFIG_RANDOMIZE_KSTACK_OFFSET). The caller there is always the same, and it may drop out. A
  * stack of which any other frame has no place is not remembered, and unwound each time.
  *
+ * So it is where the kernel is unwound by tables (ORC, on x86). On arm64 the way goes by the frame
+ * pointers on the stack, and there this stays off (config.remember).
+ *
  * Each CPU remembers for itself: nothing here is written by two at a time. */
 #pragma once
 

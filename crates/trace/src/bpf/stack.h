@@ -72,10 +72,30 @@ __noinline u64 remember_stack(u32 depth)
 	return hash;
 }
 
-/* Unwinds the kernel stack and returns its number; 0 if it is lost. */
-static __always_inline u64 unwind(void *ctx, struct scratch *room)
+/* Unwinds the kernel stack; its size in bytes. `at_entry`: the context is a kprobe's at a function's
+ * first instruction. */
+static __always_inline long unwind_into(struct stack *stack, void *ctx, bool at_entry)
 {
-	long size = bpf_get_stack(ctx, room->stack.frames, sizeof(room->stack.frames), 0);
+#ifdef LINK_REGISTER
+	/* The caller is not on the stack yet and would be missed; and this function's own address is made
+	 * like a return address, which lies behind an instruction of it. */
+	if (at_entry) {
+		long size = bpf_get_stack(ctx, &stack->frames[1], sizeof(stack->frames) - sizeof(u64), 0);
+
+		if (size <= 0)
+			return size;
+		stack->frames[0] = stack->frames[1] + 4;
+		stack->frames[1] = LINK_REGISTER((struct pt_regs *)ctx);
+		return size + sizeof(u64);
+	}
+#endif
+	return bpf_get_stack(ctx, stack->frames, sizeof(stack->frames), 0);
+}
+
+/* Unwinds the kernel stack and returns its number; 0 if it is lost. */
+static __always_inline u64 unwind(void *ctx, struct scratch *room, bool at_entry)
+{
+	long size = unwind_into(&room->stack, ctx, at_entry);
 	u64 number = size > 0 ? remember_stack(size / 8) : 0;
 
 	room->stack.depth = size > 0 ? size / 8 : 0;
@@ -119,7 +139,8 @@ static __always_inline struct kind_of_stacks *kind_for(u64 hint, u32 *set)
 }
 
 /* The kernel stack of the check in the scratch room as a number; 0 if it is lost. */
-static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct scratch *room)
+static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct scratch *room,
+				    bool at_entry)
 {
 	const struct key *key = &room->key;
 	u32 above = words_above(task, ctx, room);
@@ -131,7 +152,7 @@ static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct 
 
 	/* All of it is looked at, or none: a frame may lie anywhere. */
 	if (!above || above > WORDS || !words || !kind || !config.remember)
-		return unwind(ctx, room);
+		return unwind(ctx, room, at_entry);
 	if (kind->hint == hint && kind->reach) {
 		copy_words(words, ctx, kind->reach < above ? kind->reach : above);
 		for (u32 way = 0; way < WAYS; way++) {
@@ -148,7 +169,7 @@ static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct 
 			kind->way[way].places = 0;
 		}
 	}
-	u64 number = unwind(ctx, room);
+	u64 number = unwind(ctx, room, at_entry);
 
 	if (!number)
 		return 0;
