@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, User, Word, resolve};
+use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, SpecSets, User, Word, resolve};
 
 use crate::holding::BareSets;
 use crate::reading::Readings;
@@ -57,7 +57,7 @@ pub struct Panel {
 }
 
 /// All of a request that decides; nobody knows the image's files here.
-type Key = (Vec<String>, Vec<String>, bool, bool, User);
+type Key = (Vec<String>, Vec<String>, bool, bool, User, Option<SpecSets>);
 
 /// More answers than any repository needs; a generated one with more of them is asked again.
 const MEMORY: usize = 1024;
@@ -120,8 +120,8 @@ impl Panel {
 }
 
 fn key(request: &Request) -> Key {
-    let Request { add, drop, privileged, no_new_privs, user, .. } = request;
-    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user)
+    let Request { add, drop, privileged, no_new_privs, user, spec, .. } = request;
+    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user, spec.clone())
 }
 
 /// What is remembered under `key`, or `made` now.

@@ -3,7 +3,7 @@
 
 mod add_all;
 mod capability_spelling;
-mod dangerous_capability;
+pub(crate) mod dangerous_capability;
 mod drop_all_missing;
 mod ineffective_add;
 mod privileged;

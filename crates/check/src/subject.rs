@@ -52,7 +52,7 @@ impl<'a> Subject<'a> {
         container: &'a Container,
         checker: &'a Checker,
     ) -> Option<Self> {
-        let Checker { options, panel } = checker;
+        let Checker { options, panel, .. } = checker.of(workload.pod.format);
         let context = Context::of(&workload.pod, container);
         if context.windows.is_some() {
             return None;

@@ -9,7 +9,7 @@ use check::{Entrypoint, Options, Report, Selection, Severity};
 use runtime::Runtime;
 
 use crate::failure::{ERROR, FOUND, Failure};
-use crate::manifests;
+use crate::manifests::{self, KindArgs};
 use crate::ui::{BOLD, GREEN, Ui};
 
 /// Arguments of `dropcap check`.
@@ -33,7 +33,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct RuleArgs {
     /// The container runtime, with its version if it matters: containerd@2.0, crio@1.28, docker,
-    /// podman@4.3+crun@1.8, nerdctl (assumed if not given: containerd@2.0)
+    /// podman@4.3+crun@1.8, nerdctl (assumed if not given: containerd@2.0, for Compose docker)
     #[arg(short, long, value_name = "RUNTIME")]
     runtime: Option<Runtime>,
     /// Only these rules
@@ -45,6 +45,8 @@ pub struct RuleArgs {
     /// You have looked: no image's entrypoint carries file capabilities (getcap prints nothing)
     #[arg(long)]
     no_file_caps: bool,
+    #[command(flatten)]
+    pub kinds: KindArgs,
 }
 
 impl RuleArgs {
@@ -56,6 +58,7 @@ impl RuleArgs {
         };
         if let Some(runtime) = &self.runtime {
             options.runtime = runtime.clone();
+            options.compose_runtime = runtime.clone();
         }
         if self.no_file_caps {
             options.entrypoint = Entrypoint::Plain;
@@ -112,7 +115,7 @@ no containers at all. `dropcap explain RULE` tells what a rule is about.";
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let (options, assumed) = args.rules.options()?;
-    let loaded = manifests::load(&args.paths);
+    let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
     let whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
@@ -135,14 +138,31 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     })
 }
 
+/// The runtimes that the run was about: `containerd 2.0`, `containerd 2.0, Docker for Compose`.
+fn runtimes(report: &Report<'_>) -> String {
+    let options = report.options;
+    let workloads = report.files.iter().flat_map(|file| &file.manifest.workloads);
+    let (compose, others): (Vec<_>, Vec<_>) =
+        workloads.partition(|workload| workload.pod.format == manifest::Format::Compose);
+    let for_compose = Options::name_of(&options.compose_runtime);
+    match (compose.is_empty() || options.compose_runtime == options.runtime, others.is_empty()) {
+        (true, _) => options.runtime_name(),
+        (false, true) => for_compose,
+        (false, false) => format!("{}, {for_compose} for Compose", options.runtime_name()),
+    }
+}
+
 fn print(report: &Report<'_>, whole: bool, ui: &Ui) -> Result<(), Failure> {
     let mut out = ui.out();
-    let runtime = report.options.runtime_name();
+    let runtime = runtimes(report);
     let mut found = false;
     for file in &report.files {
         for finding in &file.checked.findings {
             found = true;
             let source = &file.manifest.source;
+            let place = file.checked.containers[finding.container].id.workload;
+            let format = file.manifest.workloads[place].pod.format;
+            let runtime = Options::name_of(report.options.runtime_for(format));
             writeln!(out, "{}\n", text::finding(source, finding, &runtime, ui.colour()))?;
         }
     }
