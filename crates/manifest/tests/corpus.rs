@@ -6,6 +6,7 @@
 
 mod corpus {
     pub mod count;
+    pub mod damage;
     pub mod given;
     pub mod own;
 }

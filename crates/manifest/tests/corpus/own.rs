@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dropcap_manifest::{Content, Format, Manifest, Spanned, Workload, load, read};
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus")
 }
 
@@ -29,7 +29,7 @@ fn expected() -> BTreeMap<String, Vec<String>> {
 }
 
 /// Every file below a folder, by its path from there.
-fn files(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+pub fn files(folder: &Path, prefix: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
