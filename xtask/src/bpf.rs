@@ -13,8 +13,10 @@ const CLANG: &str = "clang-14";
 const STRIP: &str = "llvm-strip-14";
 const FOLDER: &str = "crates/trace/src/bpf";
 /// Source, object, the macro that `bpf/bpf_tracing.h` knows the architecture by.
-const OBJECTS: &[(&str, &str, &str)] =
-    &[("captrace.bpf.c", "captrace.x86_64.bpf.o", "__TARGET_ARCH_x86")];
+const OBJECTS: &[(&str, &str, &str)] = &[
+    ("captrace.bpf.c", "captrace.x86_64.bpf.o", "__TARGET_ARCH_x86"),
+    ("tasks.bpf.c", "tasks.x86_64.bpf.o", "__TARGET_ARCH_x86"),
+];
 
 /// Rebuilds the objects; with `check` fails if what is committed is not what the source gives.
 pub fn run(check: bool) -> Result {

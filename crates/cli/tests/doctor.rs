@@ -13,12 +13,14 @@ fn doctor(mut command: Command) -> (Value, Output) {
     (serde_json::from_slice(&output.stdout).expect("JSON"), output)
 }
 
-/// The state of the commands, by their names.
-fn ability<'a>(report: &'a Value, command: &str) -> &'a str {
-    let abilities = report["abilities"].as_array().expect("abilities");
-    let names = |ability: &'a Value| ability["commands"].as_array().expect("names");
-    let ability = abilities.iter().find(|a| names(a).contains(&Value::from(command)));
-    ability.expect("every command has one")["status"].as_str().expect("a word")
+/// A command's state, by its id.
+fn command<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let commands = report["commands"].as_array().expect("commands");
+    commands.iter().find(|command| command["id"] == id).expect("every command has one")
+}
+
+fn status<'a>(report: &'a Value, id: &str) -> &'a str {
+    command(report, id)["status"].as_str().expect("a word")
 }
 
 fn fact<'a>(report: &'a Value, id: &str) -> Option<&'a Value> {
@@ -28,15 +30,14 @@ fn fact<'a>(report: &'a Value, id: &str) -> Option<&'a Value> {
 #[test]
 fn every_command_has_its_say() {
     let (report, _) = doctor(Command::new(testkit::dropcap()));
-    assert_eq!(report["version"], 1);
-    let mut names: Vec<&str> = report["abilities"]
-        .as_array()
-        .expect("abilities")
-        .iter()
-        .flat_map(|ability| ability["commands"].as_array().expect("names"))
-        .map(|name| name.as_str().expect("text"))
-        .collect();
+    assert_eq!(report["version"], 2);
+    // Of every usage the first word is a command.
+    let usages = report["commands"].as_array().expect("commands").iter();
+    let usages = usages.flat_map(|command| command["usage"].as_array().expect("usages"));
+    let words = usages.filter_map(|usage| usage.as_str()?.split([' ', ',']).next());
+    let mut names: Vec<&str> = words.filter(|word| *word != "…").collect();
     names.sort_unstable();
+    names.dedup();
     let help = Command::new(testkit::dropcap()).arg("--help").output().expect("dropcap runs");
     let help = String::from_utf8(help.stdout).expect("text");
     let mut commands: Vec<&str> = help
@@ -46,23 +47,40 @@ fn every_command_has_its_say() {
         .take_while(|line| !line.is_empty())
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
-        .filter(|name| !matches!(*name, "help" | "doctor" | "completions" | "man"))
+        .filter(|name| *name != "help")
         .collect();
     commands.sort_unstable();
     assert_eq!(names, commands);
 }
 
 #[test]
+fn every_backend_is_told_of_with_its_reason() {
+    let (report, _) = doctor(Command::new(testkit::dropcap()));
+    let backends = report["backends"].as_array().expect("backends").iter();
+    let told: Vec<_> = backends.clone().map(|b| b["name"].as_str().expect("a name")).collect();
+    assert_eq!(told, trace::Backend::ALL.map(trace::Backend::name));
+    for backend in backends {
+        let works = backend["status"] == "works";
+        assert_eq!(backend["says"] == "works", works, "{backend}");
+        assert!(!backend["needs"].as_array().expect("names").is_empty(), "{backend}");
+    }
+}
+
+#[test]
 fn root_with_bpf_can_do_everything() {
     testkit::needs!(root, bpf);
     let (report, output) = doctor(Command::new(testkit::dropcap()));
+    let backends = report["backends"].as_array().expect("backends");
+    if !backends.iter().any(|backend| backend["status"] == "works") {
+        return testkit::skip("needs a kernel that shows capability checks");
+    }
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(ability(&report, "trace"), "works");
-    assert_eq!(ability(&report, "ps"), "works");
-    assert_eq!(ability(&report, "demo"), "works");
+    for id in ["trace.command", "trace.container", "ps", "demo.whole"] {
+        assert_eq!(status(&report, id), "works", "{}", command(&report, id));
+    }
     let bounding = fact(&report, "privilege.bounding").expect("a fact");
     let whole = bounding["status"] == "works";
-    assert_eq!(ability(&report, "run"), if whole { "works" } else { "limited" });
+    assert_eq!(status(&report, "run"), if whole { "works" } else { "limited" });
     // On a whole machine every set can be given; what cannot is named.
     let status = fs::read_to_string("/proc/self/status").expect("procfs");
     let mask = status.lines().find_map(|l| l.strip_prefix("CapBnd:\t")).expect("a mask");
@@ -73,6 +91,18 @@ fn root_with_bpf_can_do_everything() {
         .parse()
         .expect("a number");
     assert_eq!(whole, mask == u64::MAX >> (63 - last));
+}
+
+#[test]
+fn its_text_fits_into_eighty_columns_but_for_what_is_to_be_typed() {
+    let output = Command::new(testkit::dropcap()).arg("doctor").output().expect("dropcap runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.lines().count() > 20, "{text}");
+    for line in text.lines().filter(|line| line.chars().count() > 80) {
+        let typed = ["sudo ", "docker run "].iter().any(|word| line.trim().starts_with(word));
+        // A word of its own, such as a path, is not broken.
+        assert!(typed || line.trim().split(' ').count() == 1, "{line}");
+    }
 }
 
 #[test]
@@ -89,13 +119,22 @@ fn an_ordinary_user_is_told_what_is_missing_and_how_to_get_it() {
     };
     let (report, output) = doctor(as_user());
     assert_eq!(output.status.code(), Some(1), "a command cannot do its work");
-    assert_eq!(ability(&report, "trace"), "missing");
-    assert_eq!(ability(&report, "run"), "missing");
-    assert_eq!(ability(&report, "check"), "works");
-    assert_eq!(ability(&report, "ps"), "limited");
-    for ability in report["abilities"].as_array().expect("abilities") {
-        let works = ability["status"] == "works";
-        assert_eq!(ability["help"].is_string(), !works, "{ability}");
+    assert_eq!(status(&report, "static"), "works");
+    assert_eq!(status(&report, "ps"), "limited");
+    assert_eq!(status(&report, "run"), "missing");
+    assert_eq!(command(&report, "run")["lacks"], serde_json::json!(["SETPCAP"]));
+    let trace = command(&report, "trace.command");
+    assert_eq!(trace["status"], "missing");
+    assert_eq!(trace["lacks"], trace["needs"]);
+    for command in report["commands"].as_array().expect("commands") {
+        let lacks = command["lacks"].as_array().expect("names");
+        let get = command["get"].as_array().expect("lines");
+        assert_eq!(get.is_empty(), lacks.is_empty(), "{command}");
+        // The first line gives each of them.
+        for name in lacks {
+            let add = format!("--cap-add {} ", name.as_str().expect("a name"));
+            assert!(get[0].as_str().expect("a line").contains(&add), "{command}");
+        }
     }
 
     let mut ps = as_user();

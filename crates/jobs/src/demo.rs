@@ -59,7 +59,15 @@ pub enum Means {
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// Not even a user namespace is to be had.
-    #[error("the demo needs root, or user namespaces: {0}")]
+    #[error("the demo takes root with {lacks} besides what it has, or a user namespace: {source}")]
+    NoUserNamespace {
+        /// What is lacking for the whole of it.
+        lacks: CapSet,
+        /// Why there is no user namespace.
+        source: IsolateError,
+    },
+    /// No network of its own is to be had.
+    #[error(transparent)]
     Isolate(#[from] IsolateError),
     /// The service could not be run.
     #[error(transparent)]
@@ -106,17 +114,16 @@ impl Demo {
     /// # Errors
     /// [`DemoError`].
     pub fn prepare(program: PathBuf) -> Result<Self, DemoError> {
-        let root = match isolate::own_network() {
-            Ok(()) => true,
-            Err(IsolateError::Network(error))
-                if error.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                isolate::own_user_namespace()?;
-                isolate::own_network()?;
-                false
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let held = sys::credentials::own_state()
+            .map_or(CapSet::EMPTY, |state| state.permitted & state.bounding);
+        let whole = crate::needs::of("demo.whole").map_or(CapSet::EMPTY, |mode| mode.takes());
+        let lacks = whole - held;
+        let root = lacks.is_empty() && sys::credentials::own_user().0 == 0;
+        if !root {
+            isolate::own_user_namespace()
+                .map_err(|source| DemoError::NoUserNamespace { lacks, source })?;
+        }
+        isolate::own_network()?;
         let means = if root {
             match Tracer::load(Options::default()) {
                 Ok(_) => Means::Traced,

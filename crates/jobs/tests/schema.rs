@@ -47,9 +47,13 @@ fn the_listing_is_as_published() {
 
 #[test]
 fn the_report_is_as_published() {
-    is_up_to_date("doctor-v1.json", &doctor::schema());
+    is_up_to_date("doctor-v2.json", &doctor::schema());
     let value = serde_json::to_value(doctor::examine("0.0.0")).expect("JSON");
-    let nonsense = [("/facts/0/status", "fine".into()), ("/abilities/0/commands", Value::Null)];
+    let nonsense = [
+        ("/facts/0/status", "fine".into()),
+        ("/backends/0/needs", ["NONSENSE"].as_slice().into()),
+        ("/commands/0/usage", Value::Null),
+    ];
     is_valid(&doctor::schema(), &value, &nonsense);
 }
 

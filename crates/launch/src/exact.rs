@@ -33,7 +33,8 @@ pub fn spawn(spec: Spec) -> Result<Child, LaunchError> {
 /// # Errors
 /// [`LaunchError`]; nothing is left running then.
 pub fn spawn_held(mut spec: Spec) -> Result<Held, LaunchError> {
-    preflight::check(&spec)?;
+    let own = preflight::Own::read()?;
+    preflight::judge(&spec, &own)?;
     let candidates = Candidates::of(&spec);
     let (stdin, _) = open(std::mem::take(&mut spec.stdin), Direction::In)?;
     let (stdout, from_stdout) = open(std::mem::take(&mut spec.stdout), Direction::Out)?;
@@ -60,7 +61,7 @@ pub fn spawn_held(mut spec: Spec) -> Result<Held, LaunchError> {
         change: Change {
             uid: spec.uid,
             gid: spec.gid,
-            groups: spec.groups.clone(),
+            groups: spec.groups.clone().filter(|groups| own.must_change(groups)),
             state: spec.state,
             securebits: spec.securebits,
             no_new_privs: spec.no_new_privs,

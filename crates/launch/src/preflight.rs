@@ -6,11 +6,12 @@ use crate::error::{LaunchError, SetName};
 use crate::spec::Spec;
 
 /// What this process has to give.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Own {
     pub(crate) state: CapState,
     pub(crate) uid: Ids,
     pub(crate) gid: Ids,
+    pub(crate) groups: Vec<u32>,
     pub(crate) securebits: Securebits,
 }
 
@@ -24,8 +25,18 @@ impl Own {
             state: sys::credentials::own_state().map_err(failed)?,
             uid,
             gid,
+            groups: sys::credentials::own_groups().map_err(failed)?,
             securebits: sys::credentials::own_securebits().map_err(failed)?,
         })
+    }
+}
+
+impl Own {
+    /// Whether these are other supplementary groups: setgroups(2) asks for SETGID whatever it is given.
+    pub(crate) fn must_change(&self, groups: &[u32]) -> bool {
+        let mut groups = groups.to_vec();
+        groups.sort_unstable();
+        groups != self.groups
     }
 }
 
@@ -93,7 +104,9 @@ pub(crate) fn judge(spec: &Spec, own: &Own) -> Result<(), LaunchError> {
         let what = format!("become group {}", gid.effective);
         return Err(LaunchError::Lacks { what, needs: Capability::SETGID });
     }
-    if spec.groups.is_some() && lacks(Capability::SETGID) {
+    if spec.groups.as_deref().is_some_and(|groups| own.must_change(groups))
+        && lacks(Capability::SETGID)
+    {
         let what = "set the supplementary groups".to_owned();
         return Err(LaunchError::Lacks { what, needs: Capability::SETGID });
     }
@@ -157,6 +170,7 @@ mod tests {
             },
             uid: Ids::all(0),
             gid: Ids::all(0),
+            groups: vec![0, 27],
             securebits: Securebits::NONE,
         }
     }
@@ -207,6 +221,14 @@ mod tests {
         let mut spec = Spec::new("true", CapState::default());
         spec.uid = Some(Ids::all(1000));
         assert!(judge(&spec, &nobody).is_ok());
+        spec.groups = Some(vec![27, 0]);
+        assert!(judge(&spec, &nobody).is_ok(), "the groups it has");
+        spec.groups = Some(vec![27]);
+        assert_eq!(
+            said(&spec, &nobody),
+            "cannot set the supplementary groups: this process lacks SETGID"
+        );
+        spec.groups = None;
         spec.uid = Some(Ids::all(0));
         assert_eq!(said(&spec, &nobody), "cannot become user 0: this process lacks SETUID");
         spec.uid = None;

@@ -1,8 +1,9 @@
 //! A command, observed from its `execve` to its end.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use launch::{Child, Exit, Forwarding, Spec};
+use launch::{Child, Exit, Forwarding, LaunchError, Spec};
 use trace::{Options, Scope, Tracer};
 
 use crate::settling::Settling;
@@ -18,12 +19,15 @@ const KILL: i32 = 9;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Its exit.
-    pub exit: Exit,
-    /// Whether it was ended because its time was up.
+    /// Its exit; `None` if it runs on.
+    pub exit: Option<Exit>,
+    /// Whether it was to be ended because its time was up.
     pub time_up: bool,
+    /// Processes that run on, because this process may not end them: they have changed their user,
+    /// and `kill_ok_by_cred` of `kernel/signal.c` wants KILL.
+    pub run_on: Vec<u32>,
 }
 
 /// Runs a command under trace. The tracer is attached before the command's `execve`; signals go on
@@ -66,34 +70,46 @@ fn wait(
     loop {
         exit = match exit {
             None => forwarding.wait_for(child, Some(TICK))?,
-            Some(exit) if tracer.living()?.is_empty() => {
-                return Ok(Ended { exit, time_up: asked.is_some() });
-            }
             // Nobody is left to pass a signal on to: the first that comes ends the watch.
-            Some(exit) if forwarding.stopped(TICK)? => {
-                return Ok(Ended { exit, time_up: asked.is_some() });
+            Some(_) if tracer.living()?.is_empty() || forwarding.stopped(TICK)? => {
+                return Ok(Ended { exit, time_up: asked.is_some(), run_on: Vec::new() });
             }
             done => done,
         };
         let progress = tracer.poll()?;
         settling.look(tracer, &progress)?;
-        match asked {
+        let run_on = match asked {
             None if limit.is_some_and(|limit| start.elapsed() >= limit) => {
-                end(tracer, child, TERM)?;
                 asked = Some(Instant::now());
+                end(tracer, child, TERM)?
             }
             Some(since) if since.elapsed() >= GRACE => end(tracer, child, KILL)?,
-            _ => {}
+            _ => Vec::new(),
+        };
+        if !run_on.is_empty() {
+            return Ok(Ended { exit, time_up: true, run_on });
         }
     }
 }
 
-/// Sends a signal to the command and to all that it started and that still runs.
-fn end(tracer: &mut Tracer, child: &Child, signal: i32) -> Result<(), ObserveError> {
-    child.signal(signal)?;
+/// Sends a signal to the command and to all that it started and that still runs. Those that may not be
+/// sent one.
+fn end(tracer: &mut Tracer, child: &Child, signal: i32) -> Result<Vec<u32>, ObserveError> {
+    let mut refused = Vec::new();
+    if let Err(error) = child.signal(signal) {
+        match error {
+            LaunchError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                refused.push(child.pid());
+            }
+            error => return Err(error.into()),
+        }
+    }
     for pid in tracer.living()?.into_iter().filter(|pid| *pid != child.pid()) {
         // It may have ended meanwhile.
-        let _ = sys::signal::send_to(pid, signal);
+        let sent = sys::signal::send_to(pid, signal);
+        if sent.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            refused.push(pid);
+        }
     }
-    Ok(())
+    Ok(refused)
 }

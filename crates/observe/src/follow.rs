@@ -38,7 +38,8 @@ pub fn failing() -> Options {
 ///
 /// Ends after `limit`, or when somebody says that it is enough (SIGINT, SIGTERM). Without a limit also
 /// once a start of a wanted container has ended that was seen from its begin, or that ended badly.
-/// `watching` is called once everything is seen.
+/// `watching` is called once everything is seen, with the files that name containers and could not be
+/// read.
 ///
 /// # Errors
 /// [`ObserveError`].
@@ -46,14 +47,14 @@ pub fn follow(
     wanted: impl Fn(&Container) -> bool,
     options: Options,
     limit: Option<Duration>,
-    watching: impl FnOnce(&Tracer),
+    watching: impl FnOnce(&Tracer, &[String]),
 ) -> Result<Vec<Followed>, ObserveError> {
     let enough = Blocked::new([INT, TERM]).map_err(ObserveError::Signal)?;
     let mut tracer = Tracer::load(options)?;
     let mut known = Known::new(wanted);
     known.look();
     tracer.watch(Scope::containers()?)?;
-    watching(&tracer);
+    watching(&tracer, known.registry.unread());
     let start = Instant::now();
     for tick in 1_u32.. {
         let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));

@@ -93,6 +93,17 @@ pub fn own_ids() -> io::Result<(Ids, Ids)> {
     Ok((user, Ids::new(r, e, s)))
 }
 
+/// The supplementary groups of the calling process, sorted.
+///
+/// # Errors
+/// None that the kernel documents, getgroups(2).
+pub fn own_groups() -> io::Result<Vec<u32>> {
+    let groups = rustix::process::getgroups()?;
+    let mut groups: Vec<u32> = groups.into_iter().map(|group| group.as_raw()).collect();
+    groups.sort_unstable();
+    Ok(groups)
+}
+
 /// Credentials a child is to have before its `execve`.
 #[derive(Debug, Clone)]
 pub struct Change {

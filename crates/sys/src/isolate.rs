@@ -10,6 +10,9 @@ use rustix::net::{AddressFamily, SocketType};
 use rustix::process::{getgid, getuid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
+/// `verify_root_map` of `kernel/user_namespace.c`, Linux 5.12 and newer.
+const MAP_ROOT: &str = " (to map user 0 takes SETFCAP)";
+
 /// Why a namespace could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum IsolateError {
@@ -21,8 +24,10 @@ pub enum IsolateError {
     #[error("cannot make a user namespace: {0}")]
     User(io::Error),
     /// The identity maps could not be written, user_namespaces(7).
-    #[error("cannot write {file}: {error}")]
+    #[error("cannot write {file}: {error}{}", if *.root { MAP_ROOT } else { "" })]
     Map {
+        /// Whether it was user 0 that was to be mapped.
+        root: bool,
         /// The file.
         file: &'static str,
         /// What the kernel said.
@@ -60,7 +65,7 @@ pub fn own_user_namespace() -> Result<(), IsolateError> {
         ("/proc/self/gid_map", format!("0 {gid} 1")),
     ];
     for (file, text) in writes {
-        fs::write(file, text).map_err(|error| IsolateError::Map { file, error })?;
+        fs::write(file, text).map_err(|error| IsolateError::Map { root: uid == 0, file, error })?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ pub mod cgroup;
 pub mod container;
 pub mod credentials;
 pub mod isolate;
+pub mod memory;
 pub mod namespace;
 pub mod process;
 pub mod procfs;

@@ -8,6 +8,7 @@ mod stat;
 mod status;
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -242,6 +243,15 @@ impl Procfs {
     #[must_use]
     pub fn namespaces(&self, pid: u32) -> Namespaces {
         Folder::open(&self.folder(pid)).map(|folder| folder.namespaces()).unwrap_or_default()
+    }
+
+    /// What a process sees mounted where, proc_pid_mountinfo(5); `None` if it is gone. Two processes
+    /// that see the same are in one mount namespace with one root folder: every mount has a number
+    /// of its own there. Everybody may read it (`mounts_open_common`, `fs/proc_namespace.c`).
+    #[must_use]
+    pub fn mounts(&self, process: impl fmt::Display) -> Option<Vec<u8>> {
+        let mounts = fs::read(self.root.join(process.to_string()).join("mountinfo")).ok()?;
+        (!mounts.is_empty()).then_some(mounts)
     }
 
     /// The mount option that hides other users' processes (`hidepid=invisible`), proc(5), if this

@@ -91,7 +91,7 @@ plain! {
         pub mode: u32,
         pub entry: u32,
         pub cgroup: u64,
-        pub cgroup_level: u32,
+        pub opts_known: u32,
         pub mount_namespace: u32,
         pub user_namespace: u32,
         pub results: u32,
@@ -99,7 +99,7 @@ plain! {
         pub failures: u32,
         pub stack_mask: u64,
         pub remember: u32,
-        pub unused: u32,
+        pub mmap_min_addr: u32,
     }
 
     /// What the programs tell user space, beside their maps.
@@ -236,6 +236,16 @@ plain! {
         pub decides: u8,
         pub mask: u32,
         pub flags: u32,
+    }
+}
+
+impl Symbol {
+    /// Writes a name, as much of it as there is room for; whether there is one.
+    pub fn set(&mut self, name: &str) -> bool {
+        self.name = [0; NAME_SIZE];
+        let size = name.len().min(NAME_SIZE - 1);
+        self.name[..size].copy_from_slice(&name.as_bytes()[..size]);
+        size > 0
     }
 }
 

@@ -4,14 +4,17 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
+use std::str::FromStr;
 
-use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint};
+use aya::programs::ProgramError;
 use aya::{Btf, BtfError, Ebpf, EbpfLoader};
 use caps::{CapSet, Capability};
 
+use crate::attach;
+use crate::direct;
 use crate::error::TraceError;
+use crate::memlock;
 use crate::options::Rooms;
 
 /// Where the kernel's type information is.
@@ -22,35 +25,69 @@ static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!("bpf/captrace.x8
 #[cfg(not(target_arch = "x86_64"))]
 static OBJECT: Option<&[u8]> = None;
 
-/// A way of seeing capability checks. All give the same observations.
+/// A way of seeing capability checks. All give the same observations, but for the options of
+/// `cap_capable` (whether the check is for the audit log), which a tracepoint does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
+    /// The return from `cap_capable` by a BPF trampoline (Linux 5.5 and newer on x86, 6.0 on arm64;
+    /// CONFIG_FUNCTION_TRACER). It tells the options.
+    FExit,
     /// The tracepoint `capability:cap_capable` (commit d48da4d5ed7b, Linux 6.14), its arguments typed.
     TpBtf,
     /// The same tracepoint, its arguments as plain numbers.
     RawTp,
+    /// The entry into `cap_capable` by a kprobe and the return by a kretprobe (CONFIG_KPROBES). It
+    /// tells the options; it costs most, and the kernel may miss some, which are counted as lost.
+    Kprobe,
 }
 
 impl Backend {
-    /// All, the preferred first.
-    pub const ALL: [Self; 2] = [Self::TpBtf, Self::RawTp];
+    /// All, the preferred first: what tells most, then what costs least.
+    pub const ALL: [Self; 4] = [Self::FExit, Self::TpBtf, Self::RawTp, Self::Kprobe];
 
-    /// The word for it in a recording: `tp_btf`, `raw_tp`.
+    /// The word for it in a recording: `fexit`, `tp_btf`, `raw_tp`, `kprobe`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::FExit => "fexit",
             Self::TpBtf => "tp_btf",
             Self::RawTp => "raw_tp",
+            Self::Kprobe => "kprobe",
         }
     }
 
-    /// The BPF program that sees the checks.
-    pub(crate) fn program(self) -> &'static str {
+    /// Whether it sees the options of `cap_capable`, where the kernel's has such a parameter.
+    pub(crate) fn sees_options(self) -> bool {
+        matches!(self, Self::FExit | Self::Kprobe)
+    }
+
+    /// The BPF programs that see the checks.
+    pub(crate) fn programs(self) -> &'static [&'static str] {
         match self {
-            Self::TpBtf => "check_tp_btf",
-            Self::RawTp => "check_raw_tp",
+            Self::FExit => &["check_fexit"],
+            Self::TpBtf => &["check_tp_btf"],
+            Self::RawTp => &["check_raw_tp"],
+            Self::Kprobe => &["check_kprobe", "check_kretprobe"],
         }
+    }
+}
+
+/// No backend has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no backend {word:?}; there are fexit, tp_btf, raw_tp and kprobe")]
+pub struct ParseBackendError {
+    word: String,
+}
+
+impl FromStr for Backend {
+    type Err = ParseBackendError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|backend| backend.name() == word)
+            .ok_or_else(|| ParseBackendError { word: word.to_owned() })
     }
 }
 
@@ -76,6 +113,27 @@ pub enum Unavailable {
     /// The kernel has no such tracepoint.
     #[error("the kernel has no tracepoint cap_capable (Linux 6.14 and newer do)")]
     NoTracepoint,
+    /// The kernel has no function that could be traced so.
+    #[error("the kernel's type information has no function cap_capable")]
+    NoFunction,
+    /// The kernel has no kprobes.
+    #[error("the kernel has no kprobes (CONFIG_KPROBES, CONFIG_KPROBE_EVENTS)")]
+    NoKprobes,
+    /// Whether this kernel shows all checks by it cannot be tried: that takes a check of this process's
+    /// own, and the kernel side knows this process by another number.
+    #[error("dropcap runs in a PID namespace of its own, and must not for this")]
+    PidNamespace,
+    /// perf_event_open(2) is for others.
+    #[error(
+        "perf_event_open is refused: kernel.perf_event_paranoid is {paranoid}, and with that \
+         this kernel wants {wanted}"
+    )]
+    Perf {
+        /// The setting.
+        paranoid: i32,
+        /// The capability that would do.
+        wanted: Capability,
+    },
     /// The kernel refused although the capabilities are there.
     #[error("the kernel refuses it ({source}){lockdown}")]
     Refused {
@@ -99,7 +157,12 @@ pub fn probe() -> Result<Vec<Attempt>, TraceError> {
     let btf = read_btf()?;
     Ok(Backend::ALL
         .into_iter()
-        .map(|backend| Attempt { backend, outcome: attach(backend, &mut ebpf, &btf) })
+        .map(|backend| {
+            let outcome = attach(backend, &mut ebpf, &btf);
+            // Two at once would count for one another.
+            detach(backend, &mut ebpf);
+            Attempt { backend, outcome }
+        })
         .collect())
 }
 
@@ -148,102 +211,69 @@ pub(crate) fn load_object(rooms: &Rooms) -> Result<Ebpf, TraceError> {
     for (map, room) in rooms.maps() {
         loader.map_max_entries(map, room);
     }
-    loader.load(object).map_err(TraceError::bpf("load the BPF object"))
-}
-
-/// Loads and attaches the program of a backend.
-pub(crate) fn attach(backend: Backend, ebpf: &mut Ebpf, btf: &Btf) -> Result<(), Unavailable> {
-    let outcome = match backend {
-        Backend::TpBtf => attach_tp_btf(ebpf, btf),
-        Backend::RawTp => attach_raw_tp(ebpf, backend.program(), "cap_capable"),
-    };
-    outcome.map_err(|error| explain(&error))
-}
-
-/// How often the kernel skipped a program because it ran on that CPU already; 0 if it is not
-/// loaded. Linux 5.12 and newer count it (`bpf_prog_show_fdinfo`).
-pub(crate) fn recursion_misses(ebpf: &Ebpf, program: &str) -> u64 {
-    let fd = ebpf.program(program).and_then(|program| program.fd().ok());
-    let text = fd
-        .and_then(|fd| {
-            fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()
-        })
-        .unwrap_or_default();
-    text.lines()
-        .find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
-        .unwrap_or(0)
-}
-
-fn attach_tp_btf(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), ProgramError> {
-    let program: &mut BtfTracePoint = program(ebpf, Backend::TpBtf.program())?;
-    load_again(|| program.load("cap_capable", btf))?;
-    program.attach()?;
-    Ok(())
-}
-
-/// Loads a raw tracepoint's program and attaches it.
-pub(crate) fn attach_raw_tp(
-    ebpf: &mut Ebpf,
-    name: &str,
-    tracepoint: &str,
-) -> Result<(), ProgramError> {
-    let program: &mut RawTracePoint = program(ebpf, name)?;
-    load_again(|| program.load())?;
-    program.attach(tracepoint)?;
-    Ok(())
-}
-
-/// How often a load is tried, as libbpf does (`PROG_LOAD_ATTEMPTS`).
-const ATTEMPTS: usize = 5;
-
-/// Loads; again if the kernel says EAGAIN: its verifier gives up when a signal is pending
-/// (`do_check` of `kernel/bpf/verifier.c`).
-fn load_again(load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), ProgramError> {
-    again_while(load, |error| {
-        matches!(error, ProgramError::LoadError { io_error, .. }
-            if io_error.kind() == io::ErrorKind::WouldBlock)
+    let _raised = memlock::raise();
+    loader.load(object).map_err(|error| {
+        memlock::refused(&error).unwrap_or_else(|| TraceError::bpf("load the BPF object")(error))
     })
 }
 
-fn again_while<E>(
-    mut attempt: impl FnMut() -> Result<(), E>,
-    passes: impl Fn(&E) -> bool,
-) -> Result<(), E> {
-    for _ in 1..ATTEMPTS {
-        match attempt() {
-            Err(error) if passes(&error) => {}
-            done => return done,
-        }
+/// Loads and attaches the programs of a backend; none stays if one cannot.
+pub(crate) fn attach(backend: Backend, ebpf: &mut Ebpf, btf: &Btf) -> Result<(), Unavailable> {
+    let _raised = memlock::raise();
+    let outcome = match backend {
+        Backend::FExit => attach::fexit(ebpf, btf),
+        Backend::TpBtf => attach::tp_btf(ebpf, btf),
+        Backend::RawTp => attach::raw_tp(ebpf, "check_raw_tp", "cap_capable"),
+        Backend::Kprobe => attach::kprobes(ebpf),
+    };
+    let outcome = outcome.map_err(|error| explain(backend, &error)).and_then(|()| {
+        if backend.sees_options() { direct::attach(backend, ebpf, btf) } else { Ok(()) }
+    });
+    if outcome.is_err() {
+        detach(backend, ebpf);
     }
-    attempt()
+    outcome
 }
 
-/// A program of the object by its name.
-pub(crate) fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProgramError>
-where
-    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
-{
-    ebpf.program_mut(name)
-        .ok_or_else(|| ProgramError::InvalidName { name: name.to_owned() })?
-        .try_into()
+/// Detaches and unloads what [`attach`] did.
+fn detach(backend: Backend, ebpf: &mut Ebpf) {
+    let own = backend.programs().iter().map(|name| (*name).to_owned());
+    for name in own.chain(direct::programs(backend)) {
+        attach::unload(ebpf, &name);
+    }
 }
 
-fn explain(error: &ProgramError) -> Unavailable {
+fn explain(backend: Backend, error: &ProgramError) -> Unavailable {
     let io_error = match error {
         // The verifier says EACCES too, and then why.
         ProgramError::LoadError { verifier_log, .. } if !verifier_log.to_string().is_empty() => {
             return Unavailable::Failed(error.to_string());
         }
         ProgramError::LoadError { io_error, .. } => io_error,
+        ProgramError::SyscallError(error) if error.call == "perf_event_open" => {
+            match (paranoid(), error.io_error.kind()) {
+                (Some(paranoid), io::ErrorKind::PermissionDenied) => {
+                    return Unavailable::Perf { paranoid, wanted: wanted_for_perf(paranoid) };
+                }
+                _ => &error.io_error,
+            }
+        }
         ProgramError::SyscallError(error) => &error.io_error,
+        ProgramError::Btf(BtfError::UnknownBtfTypeName { .. }) if backend == Backend::FExit => {
+            return Unavailable::NoFunction;
+        }
         ProgramError::Btf(BtfError::UnknownBtfTypeName { .. }) => {
             return Unavailable::NoTracepoint;
+        }
+        ProgramError::KProbeError(_) | ProgramError::IOError(_) if backend == Backend::Kprobe => {
+            return Unavailable::NoKprobes;
         }
         other => return Unavailable::Failed(other.to_string()),
     };
     match io_error.kind() {
         // bpf_get_raw_tracepoint() did not find it.
-        io::ErrorKind::NotFound => Unavailable::NoTracepoint,
+        io::ErrorKind::NotFound if backend == Backend::RawTp => Unavailable::NoTracepoint,
+        io::ErrorKind::NotFound if backend == Backend::Kprobe => Unavailable::NoKprobes,
         io::ErrorKind::PermissionDenied => {
             let source = io_error
                 .raw_os_error()
@@ -252,6 +282,17 @@ fn explain(error: &ProgramError) -> Unavailable {
         }
         _ => Unavailable::Failed(error.to_string()),
     }
+}
+
+/// The setting `kernel.perf_event_paranoid` (Documentation/admin-guide/sysctl/kernel.rst).
+fn paranoid() -> Option<i32> {
+    fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").ok()?.trim().parse().ok()
+}
+
+/// What perf_event_open(2) asks for: `perfmon_capable()`; from 3 on, which Debian, Ubuntu and Android
+/// added, `capable(CAP_SYS_ADMIN)` before all else.
+fn wanted_for_perf(paranoid: i32) -> Capability {
+    if paranoid >= 3 { Capability::SYS_ADMIN } else { Capability::PERFMON }
 }
 
 /// Says that lockdown is on: in its confidentiality mode BPF may not read kernel memory.
@@ -269,18 +310,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_is_tried_again_and_not_for_ever() {
-        // It passes after two; it does not; it is of another kind.
-        for (kind, failures, calls, done) in
-            [("passes", 2, 3, true), ("passes", 99, ATTEMPTS, false), ("stays", 99, 1, false)]
-        {
-            let mut called = 0;
-            let attempt = || {
-                called += 1;
-                if called > failures { Ok(()) } else { Err(kind) }
-            };
-            let outcome = again_while(attempt, |kind| *kind == "passes");
-            assert_eq!((called, outcome.is_ok()), (calls, done), "{kind}");
+    fn a_backend_is_found_by_its_name() {
+        for backend in Backend::ALL {
+            assert_eq!(backend.name().parse(), Ok(backend));
         }
+        let error = "ftrace".parse::<Backend>().unwrap_err().to_string();
+        assert_eq!(error, "no backend \"ftrace\"; there are fexit, tp_btf, raw_tp and kprobe");
     }
 }

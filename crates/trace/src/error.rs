@@ -37,6 +37,16 @@ pub enum TraceError {
         /// Which.
         missing: caps::CapSet,
     },
+    /// The kernel charges what is loaded to a limit that is too low.
+    #[error(
+        "this process may lock {} of memory, which this kernel charges BPF maps to and which is too \
+         little; run it with SYS_RESOURCE, or raise the limit (ulimit -l unlimited)",
+        limit.map_or_else(|| "no more".to_owned(), |bytes| format!("{} KiB", bytes / 1024))
+    )]
+    LockedMemory {
+        /// RLIMIT_MEMLOCK's hard limit, bytes.
+        limit: Option<u64>,
+    },
     /// No way of seeing capability checks works on this kernel.
     #[error("no way to see capability checks works on this kernel: {}", list(attempts))]
     NoBackend {
@@ -70,6 +80,18 @@ pub enum TraceError {
     NoProcess {
         /// Its number.
         pid: u32,
+    },
+    /// What a process runs and where cannot be told, and without that its checks could be taken for
+    /// somebody else's.
+    #[error(
+        "cannot tell what process {pid} runs, nor in which namespaces: /proc shows it to SYS_PTRACE \
+         only, and the kernel's list of tasks cannot be read: {source}"
+    )]
+    MayNotLook {
+        /// Its number.
+        pid: u32,
+        /// Why the kernel does not say it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The cgroup's number cannot be told from here.
     #[error("cannot watch cgroup {path}: {why}")]

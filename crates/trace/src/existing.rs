@@ -3,15 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use caps::CapSet;
-use rustix::fs::{AtFlags, CWD, StatxFlags};
 use sys::cgroup::{Cgroups, Layout};
 use sys::procfs::Procfs;
 
 use crate::error::TraceError;
+use crate::look::Look;
 
 /// A process and all its descendants, as `/proc` shows them now.
 pub(crate) fn tree(root: u32) -> Result<BTreeSet<u32>, TraceError> {
@@ -73,18 +72,6 @@ pub(crate) fn in_cgroup(folder: &Path) -> Result<BTreeSet<u32>, TraceError> {
     Ok(found)
 }
 
-/// Whether a process runs a file of its own mount namespace.
-///
-/// A container runtime's init does not: it runs the runtime's file, which is mounted in the
-/// runtime's namespace, or nowhere (a memfd). `None` if the process is gone or is a zombie.
-pub(crate) fn runs_own_image(pid: u32) -> Option<bool> {
-    let exe = format!("/proc/{pid}/exe");
-    let stat = rustix::fs::statx(CWD, &exe, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
-    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok()?;
-    let id = stat.stx_mnt_id.to_string();
-    Some(mounts.lines().any(|line| line.split(' ').next() == Some(&id)))
-}
-
 fn cgroup_id(cgroups: &Cgroups) -> u64 {
     let folder = Layout::read().ok().and_then(|layout| layout.unified_folder(cgroups));
     folder.and_then(|folder| sys::cgroup::id(&folder).ok()).unwrap_or(0)
@@ -117,17 +104,10 @@ pub(crate) struct Image {
     pub file: u64,
 }
 
-/// Reads it; `None` if the process is gone.
-pub(crate) fn image(pid: u32) -> Option<Image> {
+/// Reads it; `None` if the process is gone. Its file's path is known only to whoever may look at it.
+pub(crate) fn image(pid: u32, look: &Look) -> Option<Image> {
     let process = Procfs::new().process(pid).ok()??;
-    let metadata = fs::metadata(format!("/proc/{pid}/exe")).ok();
-    let file = metadata.as_ref().map_or(0, |file| {
-        let device = file.dev();
-        // MKDEV() of include/linux/kdev_t.h.
-        let device =
-            u64::from(rustix::fs::major(device)) << 20 | u64::from(rustix::fs::minor(device));
-        device << 40 ^ file.ino()
-    });
+    let program = look.program.as_ref();
     Some(Image {
         pid,
         parent: Some(process.parent).filter(|parent| *parent != 0),
@@ -138,9 +118,9 @@ pub(crate) fn image(pid: u32) -> Option<Image> {
         bounding: process.caps.bounding,
         cgroup_id: cgroup_id(&process.cgroups),
         cgroup: process.cgroups.unified().map(str::to_owned),
-        mode: metadata.as_ref().map_or(0, MetadataExt::mode),
-        owner: metadata.as_ref().map_or(0, MetadataExt::uid),
-        group: metadata.as_ref().map_or(0, MetadataExt::gid),
-        file,
+        mode: program.map_or(0, |file| file.mode),
+        owner: program.map_or(0, |file| file.owner),
+        group: program.map_or(0, |file| file.group),
+        file: program.map_or(0, |file| file.file),
     })
 }

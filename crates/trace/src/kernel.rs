@@ -1,5 +1,6 @@
 //! The kernel side's maps and programs, by their names.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 
@@ -9,9 +10,14 @@ use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, Pod};
 
 use crate::abi::{self, Config, KINDS, KINDS_ROOM, State};
-use crate::backend::{self, Backend};
+use crate::attach;
+use crate::backend::Backend;
+use crate::btf;
+use crate::direct;
 use crate::error::TraceError;
+use crate::memlock;
 use crate::recording::Maps;
+use crate::symbols::Symbols;
 use crate::syscalls;
 
 /// `BPF_NOEXIST`.
@@ -22,19 +28,25 @@ const NOEXIST: u64 = 1;
 pub(crate) struct Kernel {
     ebpf: Ebpf,
     backend: Backend,
+    /// Whether the backend sees the options of `cap_capable`, and this kernel's has them.
+    opts_known: bool,
+    /// The kernel's functions, once they had to be asked for.
+    symbols: Option<Symbols>,
 }
 
 impl Kernel {
     /// Loads what every backend needs and fills the table of system calls; `backend` is attached
     /// already.
     pub fn prepare(ebpf: Ebpf, backend: Backend) -> Result<Self, TraceError> {
-        let mut this = Self { ebpf, backend };
+        let opts_known = backend.sees_options() && btf::cap_capable_has_opts();
+        let mut this = Self { ebpf, backend, opts_known, symbols: None };
+        let _raised = memlock::raise();
         for (program, tracepoint) in [
             ("on_fork", "sched_process_fork"),
             ("on_exec", "sched_process_exec"),
             ("on_exit", "sched_process_exit"),
         ] {
-            backend::attach_raw_tp(&mut this.ebpf, program, tracepoint)
+            attach::raw_tp(&mut this.ebpf, program, tracepoint)
                 .map_err(TraceError::bpf(format!("attach to the tracepoint {tracepoint}")))?;
         }
         let mut shapes: Array<&mut MapData, abi::Shape> = this.array("shapes")?;
@@ -49,6 +61,11 @@ impl Kernel {
     }
 
     pub fn configure(&mut self, config: Config) -> Result<(), TraceError> {
+        let config = Config {
+            opts_known: self.opts_known.into(),
+            mmap_min_addr: direct::mmap_min_addr(),
+            ..config
+        };
         let mut map: Array<&mut MapData, Config> = self.array(".data.config")?;
         map.set(0, config, 0).map_err(TraceError::bpf("write the map .data.config"))
     }
@@ -73,7 +90,7 @@ impl Kernel {
     /// Attaches the program that sees checks to another tracepoint.
     pub fn also_on(&mut self, tracepoint: &str) -> Result<(), TraceError> {
         let attach = |ebpf: &mut Ebpf| {
-            let program: &mut RawTracePoint = backend::program(ebpf, Backend::RawTp.program())?;
+            let program: &mut RawTracePoint = attach::program(ebpf, "check_raw_tp")?;
             program.attach(tracepoint).map(drop)
         };
         attach(&mut self.ebpf)
@@ -83,7 +100,8 @@ impl Kernel {
     /// Looks at what system calls return, from now on.
     pub fn attach_returns(&mut self) -> Result<RawTracePointLinkId, TraceError> {
         let attach = |ebpf: &mut Ebpf| {
-            let program: &mut RawTracePoint = backend::program(ebpf, "on_return")?;
+            let program: &mut RawTracePoint = attach::program(ebpf, "on_return")?;
+            let _raised = memlock::raise();
             match program.load() {
                 Ok(()) | Err(ProgramError::AlreadyLoaded) => program.attach("sys_exit"),
                 Err(error) => Err(error),
@@ -94,7 +112,7 @@ impl Kernel {
 
     /// Stops that.
     pub fn detach_returns(&mut self, link: RawTracePointLinkId) -> Result<(), TraceError> {
-        let program: &mut RawTracePoint = backend::program(&mut self.ebpf, "on_return")
+        let program: &mut RawTracePoint = attach::program(&mut self.ebpf, "on_return")
             .map_err(TraceError::bpf("find the program on_return"))?;
         program.detach(link).map_err(TraceError::bpf("detach from the tracepoint sys_exit"))?;
         // What is still open will return unseen; a later return is not its.
@@ -124,7 +142,7 @@ impl Kernel {
             symbols: self.entries("symbols")?.into_iter().collect(),
             totals: Vec::new(),
             missed: Missed {
-                checks: self.missed(&[self.backend.program()]),
+                checks: self.missed(self.backend.programs()),
                 processes: self.missed(&["on_fork", "on_exec", "on_exit"]),
                 returns: self.missed(&["on_return"]),
             },
@@ -135,8 +153,21 @@ impl Kernel {
             let totals = self.per_cpu("totals")?;
             maps.totals = (0..KINDS).map(|kind| sum(&totals, kind)).collect::<Result<_, _>>()?;
         }
+        self.name(&mut maps.symbols);
         maps.leave_out_runtimes();
         Ok(maps)
+    }
+
+    /// Names the functions that the kernel side could not name itself (before 5.13).
+    fn name(&mut self, symbols: &mut HashMap<u64, abi::Symbol>) {
+        if !symbols.values().any(|symbol| symbol.name[0] == 0) {
+            return;
+        }
+        let known = self.symbols.get_or_insert_with(Symbols::read);
+        symbols.retain(|address, symbol| {
+            // A return address may lie behind the end of a function that does not return.
+            symbol.name[0] != 0 || known.name(address - 1).is_some_and(|name| symbol.set(name))
+        });
     }
 
     /// The processes of the target that run now, by their IDs on the node.
@@ -152,7 +183,7 @@ impl Kernel {
 
     /// Runs of programs that the kernel skipped, because they ran on that CPU already.
     fn missed(&self, programs: &[&str]) -> u64 {
-        programs.iter().map(|name| backend::recursion_misses(&self.ebpf, name)).sum()
+        programs.iter().map(|name| attach::recursion_misses(&self.ebpf, name)).sum()
     }
 
     fn array<V: Pod>(&mut self, name: &str) -> Result<Array<&mut MapData, V>, TraceError> {

@@ -17,18 +17,24 @@
 
 mod abi;
 mod address;
+mod attach;
 pub mod backend;
+mod btf;
+mod direct;
 mod error;
 mod existing;
 mod kernel;
+mod look;
+mod memlock;
 mod options;
 mod recording;
 mod scope;
+mod symbols;
 mod syscalls;
 mod target;
 mod tracer;
 
-pub use backend::{Attempt, Backend, Unavailable, missing_privilege, probe};
+pub use backend::{Attempt, Backend, ParseBackendError, Unavailable, missing_privilege, probe};
 pub use error::TraceError;
 pub use options::{Options, Results, Rooms};
 pub use scope::{Scope, describe};

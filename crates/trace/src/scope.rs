@@ -10,6 +10,7 @@ use sys::procfs::Procfs;
 
 use crate::abi::{self, Config};
 use crate::error::TraceError;
+use crate::look::{self, Look};
 use crate::options::Options;
 
 /// The inode of the initial cgroup namespace: `PROC_CGROUP_INIT_INO`, `include/linux/proc_ns.h`.
@@ -27,7 +28,7 @@ pub(crate) enum Place {
     /// A process and its descendants; `held`: from its next `execve` on.
     Tree { pid: u32, held: bool },
     /// A cgroup of the unified hierarchy and those below it.
-    Cgroup { folder: PathBuf, level: u32, entry: Entry, first: Option<u32> },
+    Cgroup { folder: PathBuf, entry: Entry, first: Option<u32> },
 }
 
 /// Which `execve` in the cgroup makes a process the target's that was not followed before.
@@ -63,12 +64,8 @@ impl Scope {
     /// [`TraceError::Cgroup`] if there is none, or its number cannot be told from here.
     pub fn cgroup(path: &str) -> Result<Self, TraceError> {
         let (mount, relative) = find_cgroup(path)?;
-        let place = Place::Cgroup {
-            folder: mount.point.join(&relative),
-            level: level(&relative),
-            entry: Entry::Any,
-            first: None,
-        };
+        let place =
+            Place::Cgroup { folder: mount.point.join(&relative), entry: Entry::Any, first: None };
         Ok(Self { target: Target::Cgroup { path: format!("/{relative}") }, place })
     }
 
@@ -85,7 +82,7 @@ impl Scope {
         let place = match (path, init) {
             (Some(path), init) => Self::in_own_cgroup(path, init)?,
             // No cgroup of its own, or none in the unified hierarchy: the tree is what there is.
-            (None, Some(pid)) => Place::Tree { pid, held: runs_runtime(pid) },
+            (None, Some(pid)) => Place::Tree { pid, held: runs_runtime(pid)? },
             (None, None) => {
                 let why = "the container has no cgroup of its own, and no process";
                 return Err(TraceError::Cgroup { path: container.id.clone(), why });
@@ -144,14 +141,13 @@ impl Scope {
     /// [`TraceError::PidNamespace`], [`TraceError::NoProcess`], and what the file system says.
     pub(crate) fn configure(&self, options: &Options) -> Result<Config, TraceError> {
         let procfs = Procfs::new();
-        let user_namespace = |pid| {
-            procfs.namespaces(pid).user.and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0)
-        };
+        let user_namespace =
+            |pid| Ok::<_, TraceError>(look::at(pid)?.map_or(0, |look| look.user_namespace));
         let mut config = Config {
             mode: abi::MODE_TREE,
             entry: abi::ENTRY_ANY,
             cgroup: 0,
-            cgroup_level: 0,
+            opts_known: 0,
             mount_namespace: 0,
             user_namespace: 0,
             results: 0,
@@ -159,7 +155,7 @@ impl Scope {
             failures: options.failures.into(),
             stack_mask: options.rooms.stack_mask(),
             remember: options.remember.into(),
-            unused: 0,
+            mmap_min_addr: 0,
         };
         match &self.place {
             Place::Tree { pid, .. } => {
@@ -171,16 +167,23 @@ impl Scope {
                     return Err(TraceError::NoProcess { pid: *pid });
                 }
                 config.first_process = *pid;
-                config.user_namespace = user_namespace(*pid);
+                config.user_namespace = user_namespace(*pid)?;
             }
-            Place::Cgroup { folder, level, entry, first } => {
+            Place::Cgroup { folder, entry, first } => {
                 config.mode = abi::MODE_CGROUP;
                 config.cgroup = sys::cgroup::id(folder)
                     .map_err(TraceError::io(format!("look at {}", folder.display())))?;
-                config.cgroup_level = *level;
                 (config.entry, config.mount_namespace) = Entry::to_config(*entry);
-                config.first_process = first.unwrap_or(0);
-                config.user_namespace = first.map_or(0, user_namespace);
+                // Where something runs already, its end is the target's, not that of the first program
+                // executed from now on.
+                let there = || match entry {
+                    Entry::Any => {
+                        crate::existing::in_cgroup(folder).map(|all| all.first().copied())
+                    }
+                    _ => Ok(None),
+                };
+                config.first_process = first.map_or_else(there, |pid| Ok(Some(pid)))?.unwrap_or(0);
+                config.user_namespace = first.map_or(Ok(0), user_namespace)?;
             }
         }
         Ok(config)
@@ -194,12 +197,15 @@ impl Scope {
 
     fn in_own_cgroup(path: &str, init: Option<u32>) -> Result<Place, TraceError> {
         let (mount, relative) = find_cgroup(path)?;
-        let entry = match init.and_then(mount_namespace) {
-            Some(inside) if inside != own_mount_namespace() => Entry::MountNamespace(inside),
+        let inside = init.map(look::at).transpose()?.flatten().map(|look| look.mount_namespace);
+        let entry = match inside {
+            Some(inside) if inside != 0 && inside != own_mount_namespace() => {
+                Entry::MountNamespace(inside)
+            }
             _ => Entry::OwnImage(own_mount_namespace()),
         };
         let folder = mount.point.join(&relative);
-        Ok(Place::Cgroup { folder, level: level(&relative), entry, first: init })
+        Ok(Place::Cgroup { folder, entry, first: init })
     }
 }
 
@@ -214,21 +220,20 @@ impl Entry {
     }
 
     /// Whether a process that is in the cgroup already is the target's.
-    pub(crate) fn has_entered(self, pid: u32) -> bool {
+    pub(crate) fn has_entered(self, process: &Look) -> bool {
+        let runs_own = process.program.is_some_and(|program| program.own);
         match self {
             Self::Any => true,
-            Self::MountNamespace(_) => crate::existing::runs_own_image(pid) == Some(true),
-            Self::OwnImage(outside) => {
-                mount_namespace(pid).is_some_and(|inside| inside != outside)
-                    && crate::existing::runs_own_image(pid) == Some(true)
-            }
+            Self::MountNamespace(_) => runs_own,
+            Self::OwnImage(outside) => process.mount_namespace != outside && runs_own,
         }
     }
 }
 
 /// Whether a process is a runtime's init still, before the entrypoint.
-pub(crate) fn runs_runtime(pid: u32) -> bool {
-    crate::existing::runs_own_image(pid) == Some(false)
+fn runs_runtime(pid: u32) -> Result<bool, TraceError> {
+    let program = look::at(pid)?.and_then(|look| look.program);
+    Ok(program.is_some_and(|program| !program.own))
 }
 
 /// The mount of the unified hierarchy, and the cgroup's path in it without the first `/`.
@@ -258,17 +263,9 @@ fn find_cgroup(path: &str) -> Result<(Mount, String), TraceError> {
     Ok((mount, relative))
 }
 
-/// How deep below the root a path is: `cgroup.level` of the kernel.
-fn level(relative: &str) -> u32 {
-    relative.split('/').filter(|part| !part.is_empty()).count() as u32
-}
-
-pub(crate) fn mount_namespace(pid: u32) -> Option<u32> {
-    u32::try_from(Procfs::new().namespaces(pid).mnt?).ok()
-}
-
 fn own_mount_namespace() -> u32 {
-    mount_namespace(std::process::id()).unwrap_or(0)
+    let own = Procfs::new().namespaces(std::process::id()).mnt;
+    own.and_then(|inode| u32::try_from(inode).ok()).unwrap_or(0)
 }
 
 /// A container's names, for the recording.

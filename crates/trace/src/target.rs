@@ -45,12 +45,14 @@ pub struct ParseTargetError {
 #[non_exhaustive]
 pub enum FindError {
     /// No running container matches.
-    #[error("no running container matches {name}; {}", running(there))]
+    #[error("no running container matches {name}; {}{}", running(there), unnamed(unread))]
     NotFound {
         /// What was looked for.
         name: String,
         /// The containers that run.
         there: Vec<String>,
+        /// What could not be read and may have named it, each with its reason.
+        unread: Vec<String>,
     },
     /// More than one does.
     #[error("{name} could be any of {}; give more of its identifier", matches.join(", "))]
@@ -63,6 +65,13 @@ pub enum FindError {
     /// It was found and cannot be watched.
     #[error(transparent)]
     Trace(#[from] TraceError),
+}
+
+/// The end of a sentence: a container whose name could not be read may be the one.
+fn unnamed(unread: &[String]) -> String {
+    let Some(first) = unread.first() else { return String::new() };
+    let files = if unread.len() == 1 { "1 file" } else { &format!("{} files", unread.len()) };
+    format!("; {files} that may name it could not be read ({first})")
 }
 
 fn running(there: &[String]) -> String {
@@ -166,7 +175,8 @@ impl TargetName {
         match (self, &found[..]) {
             (_, []) => {
                 let there = containers.all().iter().filter(|c| !c.sandbox).map(label).collect();
-                Err(FindError::NotFound { name: name(), there })
+                let unread = containers.unread().to_vec();
+                Err(FindError::NotFound { name: name(), there, unread })
             }
             (Self::Container(_), [_, _, ..]) => {
                 let matches = found.into_iter().map(label).collect();

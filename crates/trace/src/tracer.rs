@@ -7,16 +7,16 @@ use aya::programs::raw_trace_point::RawTracePointLinkId;
 use caps::{CapSet, Capability};
 use record::observation::{Exit, Recording, Settled};
 use rustix::time::{ClockId, clock_gettime};
-use sys::procfs::Procfs;
 
 use crate::abi::{self, Config, KINDS_ROOM, State};
 use crate::backend::{self, Attempt, Backend};
 use crate::error::TraceError;
 use crate::existing;
 use crate::kernel::Kernel;
+use crate::look::Looker;
 use crate::options::{Options, Results};
 use crate::recording::{self, Frame};
-use crate::scope::{self, Place, Scope};
+use crate::scope::{Entry, Place, Scope};
 
 /// How long no new kind of refused check must have been seen before the returns of system calls
 /// are no longer looked at.
@@ -133,14 +133,10 @@ impl Tracer {
             }
             Place::Tree { pid, held: false } => {
                 watched.start_seen = false;
-                self.follow(&mut watched, || existing::tree(pid), |_| true)?;
+                self.follow(&mut watched, || existing::tree(pid), Entry::Any)?;
             }
             Place::Cgroup { folder, entry, .. } => {
-                let seen = self.follow(
-                    &mut watched,
-                    || existing::in_cgroup(&folder),
-                    |p| entry.has_entered(p),
-                )?;
+                let seen = self.follow(&mut watched, || existing::in_cgroup(&folder), entry)?;
                 watched.start_seen = seen == 0;
             }
         }
@@ -286,31 +282,34 @@ impl Tracer {
         &mut self,
         watched: &mut Watched,
         list: impl Fn() -> Result<BTreeSet<u32>, TraceError>,
-        belongs: impl Fn(u32) -> bool,
+        entry: Entry,
     ) -> Result<usize, TraceError> {
-        let procfs = Procfs::new();
         let mut looked_at = BTreeSet::new();
+        let mut looker = Looker::default();
         loop {
             let new: Vec<u32> = list()?.difference(&looked_at).copied().collect();
             if new.is_empty() {
                 return Ok(watched.existing.len());
             }
+            let looks = looker.at_all(new.iter().copied())?;
             for pid in new {
                 looked_at.insert(pid);
-                let Some(image) = existing::image(pid).filter(|_| belongs(pid)) else { continue };
+                let Some(look) = looks.get(&pid).filter(|look| entry.has_entered(look)) else {
+                    continue;
+                };
+                let Some(image) = existing::image(pid, look) else { continue };
                 let id = EXISTING | watched.existing.len() as u32;
-                let own = procfs.namespaces(pid).user.and_then(|n| u32::try_from(n).ok());
                 let process = abi::Process {
                     image: id,
                     state: abi::COUNTS,
                     file: image.file,
                     user_namespace: match watched.config.user_namespace {
-                        0 => own.unwrap_or(0),
+                        0 => look.user_namespace,
                         target => target,
                     },
                     forked: 0,
                     cgroup: image.cgroup_id,
-                    mount_namespace: scope::mount_namespace(pid).unwrap_or(0),
+                    mount_namespace: look.mount_namespace,
                     // Whoever runs already has come through its runtime.
                     level: 1,
                 };

@@ -17,6 +17,9 @@ pub fn dropcap() -> PathBuf {
         if let Some(path) = std::env::var_os("CARGO_BIN_EXE_dropcap") {
             return PathBuf::from(path);
         }
+        if let Some(prebuilt) = crate::programs::prebuilt() {
+            return prebuilt.join("dropcap");
+        }
         build()
     })
     .clone()

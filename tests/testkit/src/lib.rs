@@ -19,6 +19,7 @@ mod debian;
 pub mod need;
 mod pod;
 mod podman;
+pub mod programs;
 mod tryout;
 
 use std::io::Write;
@@ -52,6 +53,13 @@ pub fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
 /// Whether nothing may be left out (`DROPCAP_NO_SKIP`).
 fn strict() -> bool {
     std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0")
+}
+
+/// The tracer's backend that this test run is for, by its name (`DROPCAP_TEST_BACKEND`); without one the
+/// tests take the first that works.
+#[must_use]
+pub fn backend() -> Option<String> {
+    std::env::var("DROPCAP_TEST_BACKEND").ok().filter(|name| !name.is_empty())
 }
 
 /// Says on standard error that the running test is skipped and why; panics with `DROPCAP_NO_SKIP=1`.

@@ -105,6 +105,11 @@ pub fn program(name: &str) -> Met {
     find_program(name).map(drop).ok_or_else(|| format!("needs the program {name}"))
 }
 
+/// The small C programs of the tests ([`crate::programs`]): compiled before, or a compiler.
+pub fn test_programs() -> Met {
+    if crate::programs::prebuilt().is_some() { Ok(()) } else { program("cc") }
+}
+
 /// Where the program of this name is.
 #[must_use]
 pub fn find_program(name: &str) -> Option<PathBuf> {

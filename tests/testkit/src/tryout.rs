@@ -11,7 +11,11 @@ use std::sync::OnceLock;
 /// If it cannot be built.
 pub fn tryout() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(build).clone()
+    PATH.get_or_init(|| match crate::programs::prebuilt() {
+        Some(prebuilt) => prebuilt.join("tryout"),
+        None => build(),
+    })
+    .clone()
 }
 
 fn build() -> PathBuf {

@@ -14,7 +14,7 @@ use jobs::run_container;
 use observe::{Ended, ObserveError, Observed};
 use record::observation::Recording;
 use runtime::{Request, Runtime};
-use trace::{FindError, Options, TargetName, TraceError};
+use trace::{Backend, FindError, Options, TargetName, TraceError};
 
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -56,6 +56,10 @@ pub struct Args {
     /// Stop after so long: 30s, 5m; a command then gets SIGTERM
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     limit: Option<Duration>,
+
+    /// See checks in this way only: fexit, tp_btf, raw_tp, kprobe; else the first that works here
+    #[arg(long, value_name = "BACKEND", conflicts_with = "replay")]
+    backend: Option<Backend>,
 
     /// Run the command as this runtime would start a container's root: containerd, docker, podman@4.9, …
     #[arg(long, value_name = "RUNTIME", requires = "command")]
@@ -106,6 +110,10 @@ impl Args {
     fn incomplete(&self) -> Incomplete {
         if self.accept_incomplete { Incomplete::Accept } else { Incomplete::Refuse }
     }
+
+    fn options(&self) -> Options {
+        Options { backend: self.backend, ..Options::default() }
+    }
 }
 
 /// Runs it.
@@ -147,7 +155,12 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
     };
     let scopes = match name.find() {
         Ok(scopes) => scopes,
-        Err(FindError::NotFound { .. }) if args.wait => return wait_for(args, &name, watching),
+        Err(FindError::NotFound { .. }) if args.wait => {
+            return wait_for(args, &name, |tracer, unread| {
+                warn_of_unread(unread, ui);
+                watching(tracer);
+            });
+        }
         Err(FindError::Trace(error)) => return Err(cannot_trace(error)),
         Err(error @ FindError::NotFound { .. }) => {
             return Err(
@@ -156,18 +169,18 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
         }
         Err(error) => return Err(Failure::new(error).help("`dropcap ps` lists what runs")),
     };
-    observe::targets(scopes, Options::default(), args.limit, watching).map_err(cannot_observe)
+    observe::targets(scopes, args.options(), args.limit, watching).map_err(cannot_observe)
 }
 
 /// A container that is not there yet, from its entrypoint on; all its starts together.
 fn wait_for(
     args: &Args,
     name: &TargetName,
-    watching: impl FnOnce(&trace::Tracer),
+    watching: impl FnOnce(&trace::Tracer, &[String]),
 ) -> Result<Vec<Observed>, Failure> {
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
     // Nobody judges while it is watched, so nothing is settled.
-    let options = Options { settle: false, ..Options::default() };
+    let options = Options { settle: false, ..args.options() };
     let followed =
         observe::follow(wanted, options, args.limit, watching).map_err(cannot_observe)?;
     if followed.is_empty() {
@@ -187,18 +200,43 @@ fn command(args: &Args, ui: &Ui) -> Result<Observed, Failure> {
     let mut spec = plan.spec;
     spec.die_with_parent = true;
     let (observed, ended) =
-        observe::command(spec, Options::default(), args.limit).map_err(cannot_observe)?;
-    if let Some(warning) = cut_short(ended) {
+        observe::command(spec, args.options(), args.limit).map_err(cannot_observe)?;
+    if let Some(warning) = cut_short(&ended) {
         ui.warning(&warning);
     }
+    warn_of_left(&ended, ui);
     Ok(observed)
 }
 
+/// What was to be ended and could not be.
+pub(super) fn warn_of_left(ended: &Ended, ui: &Ui) {
+    let left: Vec<String> = ended.run_on.iter().map(u32::to_string).collect();
+    if !left.is_empty() {
+        ui.warning(&format!(
+            "still running: {}, of another user now; to end it when its time is up, this process \
+             would need KILL",
+            left.join(" ")
+        ));
+    }
+}
+
 /// A command that failed may not have come to what it needs.
-fn cut_short(ended: Ended) -> Option<String> {
-    let status = ended.exit.status();
+fn cut_short(ended: &Ended) -> Option<String> {
+    let status = ended.exit?.status();
     (status != 0 && !ended.time_up)
         .then(|| format!("the command ended with status {status}: what it would have done after that was not seen"))
+}
+
+/// A container is told by its name, which is in files that not everybody may read.
+pub(super) fn warn_of_unread(unread: &[String], ui: &Ui) {
+    if let Some(first) = unread.first() {
+        let count = unread.len();
+        let (files, them) = if count == 1 { ("file", "it") } else { ("files", "one of them") };
+        ui.warning(&format!(
+            "{count} {files} that may name containers could not be read, so a container that only \
+             {them} names is not found; the first: {first}"
+        ));
+    }
 }
 
 pub(super) fn cannot_observe(error: ObserveError) -> Failure {

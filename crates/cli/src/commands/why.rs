@@ -15,9 +15,9 @@ use judge::why::{End, Known, diagnose};
 use manifest::Manifest;
 use record::observation::{Recording, Target};
 use runtime::{Engine, Request, Runtime};
-use trace::{FindError, TargetName};
+use trace::{Backend, FindError, Options, TargetName};
 
-use super::trace::{cannot_observe, cannot_trace, duration};
+use super::trace::{cannot_observe, cannot_trace, duration, warn_of_left, warn_of_unread};
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
 
@@ -54,6 +54,10 @@ pub struct Args {
     /// Stop after so long: 30s, 5m; a command then gets SIGTERM
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     limit: Option<Duration>,
+
+    /// See checks in this way only: fexit, tp_btf, raw_tp, kprobe; else the first that works here
+    #[arg(long, value_name = "BACKEND", conflicts_with = "replay")]
+    backend: Option<Backend>,
 
     /// The manifest that decided
     #[arg(short, long, value_name = "MANIFEST")]
@@ -103,6 +107,12 @@ impl Seen {
     fn once(recording: Recording) -> Self {
         let starts = vec![recording.clone()];
         Self::new(recording, starts)
+    }
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        Options { backend: self.backend, ..observe::failing() }
     }
 }
 
@@ -159,13 +169,17 @@ fn see(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Vec<Seen>, F
             FindError::Trace(error) => cannot_trace(error),
             error => Failure::new(error).help("`dropcap ps` lists what runs"),
         })?;
-        let observed = observe::targets(scopes, observe::failing(), args.limit, watching)
+        let observed = observe::targets(scopes, args.options(), args.limit, watching)
             .map_err(cannot_observe)?;
         return Ok(observed.into_iter().map(|o| Seen::once(o.recording)).collect());
     }
     let wanted = |container: &sys::container::Container| name.names(container) == Some(true);
-    let followed = observe::follow(wanted, observe::failing(), args.limit, watching)
-        .map_err(cannot_observe)?;
+    let following = |tracer: &trace::Tracer, unread: &[String]| {
+        warn_of_unread(unread, ui);
+        watching(tracer);
+    };
+    let followed =
+        observe::follow(wanted, args.options(), args.limit, following).map_err(cannot_observe)?;
     if followed.is_empty() {
         return Err(Failure::new(format_args!("nothing ran in {name} while it was watched"))
             .help("`dropcap ps` lists the containers that run; --for waits longer for one that is to come"));
@@ -203,7 +217,8 @@ fn command(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Seen, Fa
     let mut spec = plan.spec;
     spec.die_with_parent = true;
     let (observed, ended) =
-        observe::command(spec, observe::failing(), args.limit).map_err(cannot_observe)?;
+        observe::command(spec, args.options(), args.limit).map_err(cannot_observe)?;
+    warn_of_left(&ended, ui);
     let mut seen = Seen::once(observed.recording);
     // What was ended because its time was up did not fail.
     seen.known.end = ended.time_up.then_some(End::Running);

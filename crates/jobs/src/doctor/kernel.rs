@@ -1,46 +1,15 @@
-//! The kernel: its version, its capabilities, and whether its checks can be seen.
+//! The kernel: its version, its capabilities, its types and symbols.
 
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use caps::{CapSet, Capability};
-use trace::{Backend, TraceError};
-
 use super::{Area, Fact, Status};
+use crate::needs::Machine;
+use caps::{CapSet, Capability};
 
-/// Whether capability checks can be traced.
-#[derive(Debug)]
-pub(super) enum Tracing {
-    /// By these; the first is used.
-    Works(Vec<Backend>),
-    /// These capabilities are missing.
-    NoPrivilege(CapSet),
-    /// Something else is, in words.
-    Missing(String),
-}
-
-impl Tracing {
-    /// Tries every backend for real.
-    pub(super) fn probe() -> Self {
-        match trace::probe() {
-            Ok(attempts) => {
-                let works: Vec<Backend> =
-                    attempts.iter().filter(|a| a.outcome.is_ok()).map(|a| a.backend).collect();
-                if works.is_empty() {
-                    Self::Missing(TraceError::NoBackend { attempts }.to_string())
-                } else {
-                    Self::Works(works)
-                }
-            }
-            Err(TraceError::NoPrivilege { missing }) => Self::NoPrivilege(missing),
-            Err(error) => Self::Missing(error.to_string()),
-        }
-    }
-}
-
-pub(super) fn facts(tracing: &Tracing) -> Vec<Fact> {
-    vec![release(), type_information(), checks(tracing), symbols()]
+pub(super) fn facts(machine: &Machine) -> Vec<Fact> {
+    vec![release(), type_information(), symbols(machine)]
 }
 
 fn release() -> Fact {
@@ -74,30 +43,13 @@ fn type_information() -> Fact {
     }
 }
 
-fn checks(tracing: &Tracing) -> Fact {
-    let fact = |status, says| Fact::new("kernel.capabilityChecks", Area::Kernel, status, says);
-    match tracing {
-        Tracing::Works(backends) => {
-            let names: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
-            fact(
-                Status::Works,
-                format!("capability checks can be seen, by {}", names.join(" and ")),
-            )
-        }
-        Tracing::NoPrivilege(missing) => fact(
-            Status::Missing,
-            format!("capability checks cannot be seen without {}", join(*missing)),
-        )
-        .help("run as root"),
-        Tracing::Missing(why) => {
-            fact(Status::Missing, format!("capability checks cannot be seen: {why}"))
-        }
-    }
-}
-
-/// Call sites are told from the kernel stack, for which its symbols' addresses must be readable.
-fn symbols() -> Fact {
+/// Call sites are told from the kernel stack, whose functions the kernel names itself, or its list of
+/// symbols does.
+fn symbols(machine: &Machine) -> Fact {
     let fact = |status, says| Fact::new("kernel.symbols", Area::Kernel, status, says);
+    if machine.names_functions {
+        return fact(Status::Works, "kernel functions are named by the kernel itself".into());
+    }
     let mut start = String::new();
     let read = fs::File::open("/proc/kallsyms")
         .and_then(|file| file.take(64 * 1024).read_to_string(&mut start));
@@ -105,7 +57,11 @@ fn symbols() -> Fact {
         // kptr_restrict shows zeros; a few symbols are at zero anyway.
         Ok(_) if has_addresses(&start) => fact(Status::Works, "kernel symbols can be read (/proc/kallsyms)".into()),
         Ok(_) => fact(Status::Missing, "kernel symbols are hidden (/proc/kallsyms shows zeros)".into())
-            .help("run as root; if kernel.kptr_restrict is 2, set it to 1: without symbols trace sees which capability, not what for"),
+            .help(if machine.kptr_restrict >= 2 {
+                "set kernel.kptr_restrict to 1, and hold SYSLOG: without symbols trace tells which capability is used, not what for"
+            } else {
+                "hold SYSLOG: without symbols trace tells which capability is used, not what for"
+            }),
         Err(error) => fact(Status::Missing, format!("kernel symbols cannot be read: /proc/kallsyms: {error}"))
             .help("trace sees which capability is asked for, and not what for"),
     }

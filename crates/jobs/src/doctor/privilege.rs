@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use caps::{CapSet, CapState};
+use caps::{CapSet, CapState, Capability};
 use sys::namespace::{INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE};
 use sys::procfs::{Process, Procfs, Seccomp};
 
@@ -26,6 +26,8 @@ pub(super) struct Privilege {
     pub(super) hidepid: Option<String>,
     /// Whether it may make a user namespace: `Err` says why not.
     pub(super) user_namespaces: Result<(), String>,
+    /// Whether what it holds counts in a user namespace of its own only.
+    pub(super) in_user_namespace: bool,
     process: Option<Process>,
 }
 
@@ -41,6 +43,9 @@ impl Privilege {
                 .is_none_or(|p| p.namespaces.pid.is_none_or(|n| n == INITIAL_PID_NAMESPACE)),
             hidepid: procfs.hidepid(),
             user_namespaces: user_namespaces(),
+            in_user_namespace: own
+                .and_then(|p| p.namespaces.user)
+                .is_some_and(|namespace| namespace != INITIAL_USER_NAMESPACE),
             process,
         }
     }
@@ -54,11 +59,7 @@ impl Privilege {
     }
 
     fn user(&self) -> Fact {
-        let inside = self
-            .process
-            .as_ref()
-            .and_then(|p| p.namespaces.user)
-            .is_some_and(|namespace| namespace != INITIAL_USER_NAMESPACE);
+        let inside = self.in_user_namespace;
         let who = if self.uid == 0 { "root".to_owned() } else { format!("user {}", self.uid) };
         let place = if inside { ", in a user namespace of its own" } else { "" };
         let held = Phrase::of(self.caps.effective, self.all);
@@ -68,13 +69,43 @@ impl Privilege {
         };
         if inside {
             fact(Status::Limited)
-                .help("what is held counts in that namespace only; run on the node as root")
-        } else if self.caps.effective.is_empty() {
-            fact(Status::Limited)
-                .help("run as root (sudo dropcap …) for run, trace and the whole of ps")
+                .help("what is held counts in that namespace only, and BPF takes the node's")
         } else {
             fact(Status::Works)
         }
+    }
+
+    /// What stands in the way of tracing besides what is held.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.in_user_namespace {
+            reasons.push(
+                "this is a user namespace, and BPF and PERFMON count in the node's only".to_owned(),
+            );
+        }
+        let seccomp = self.process.as_ref().map(|process| process.seccomp);
+        if matches!(seccomp, Some(Seccomp::Filter(_))) {
+            reasons.push(
+                "a seccomp filter is on, which may refuse bpf(2) (docker run --security-opt \
+                 seccomp=unconfined)"
+                    .to_owned(),
+            );
+        }
+        reasons
+    }
+
+    /// Why it does not see every process.
+    pub(super) fn hides(&self) -> Option<String> {
+        if !self.sees_node {
+            return Some(
+                "sees the processes of this PID namespace only (hostPID: true, docker run \
+                 --pid=host)"
+                    .to_owned(),
+            );
+        }
+        let option = self.hidepid.as_ref()?;
+        (!self.caps.effective.contains(Capability::SYS_PTRACE))
+            .then(|| format!("/proc is mounted with {option}: sees this user's processes only"))
     }
 
     fn bounding(&self) -> Fact {
@@ -83,7 +114,14 @@ impl Privilege {
         if missing.is_empty() {
             return fact(Status::Works, "the bounding set is whole: any set can be given".into());
         }
-        fact(Status::Limited, format!("the bounding set lacks {}", join(missing))).help(
+        let lacks = if missing == self.all {
+            "the bounding set is empty".to_owned()
+        } else if self.caps.bounding.len() < missing.len() {
+            format!("the bounding set is only {}", join(self.caps.bounding))
+        } else {
+            format!("the bounding set lacks {}", join(missing))
+        };
+        fact(Status::Limited, lacks).help(
             "nobody below this process can be given what it lacks; what started it (service manager, \
              container, virtual machine) took it away",
         )
@@ -113,7 +151,7 @@ impl Privilege {
         match &self.user_namespaces {
             Ok(()) => fact(Status::Works, "user namespaces can be made".into()),
             Err(why) => fact(Status::Limited, format!("user namespaces cannot be made: {why}"))
-                .help("only needed to try capabilities without being root"),
+                .help("only the demo needs them, and only without root's capabilities"),
         }
     }
 

@@ -138,7 +138,7 @@ fn a_container_s_overlayfs_does_not_show() {
 /// In a container user 1000 gains by a set-uid program, and by one with file capabilities.
 #[test]
 fn what_a_user_gains_in_a_container_is_its_need() {
-    needs!(podman, bpf, runc, program("cc"), program("setcap"));
+    needs!(podman, bpf, runc, test_programs, program("setcap"));
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
     installed("exec", &file("exec"), 0o755, "");
@@ -183,7 +183,7 @@ fn su_takes_two() {
 /// own init is one, is not taken for it.
 #[test]
 fn an_entrypoint_may_be_anything() {
-    needs!(podman, bpf, runc, program("cc"), program("catatonit"));
+    needs!(podman, bpf, runc, test_programs, program("catatonit"));
     let folder = tempfile::tempdir().unwrap();
     installed("exec", &folder.path().join("exec"), 0o755, "");
     installed("raw_socket", &folder.path().join("raw_socket"), 0o755, "");

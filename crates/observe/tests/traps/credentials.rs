@@ -16,7 +16,7 @@ fn of_root(name: &'static str) -> impl Fn(&Path) + 'static {
 /// SETPCAP is asked for on every capset(2).
 #[test]
 fn capset_takes_nothing_within_what_one_has() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["effective", "inheritable"] {
         let trap = Trap::new("capset", &[how]);
         let Some(seen) = trap.trace() else { return };
@@ -29,7 +29,7 @@ fn capset_takes_nothing_within_what_one_has() {
 
 #[test]
 fn a_bounding_drop_takes_setpcap() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("bounding", &[]);
     let Some(seen) = trap.trace() else { return };
     seen.is("SETPCAP", "");
@@ -38,7 +38,7 @@ fn a_bounding_drop_takes_setpcap() {
 
 #[test]
 fn what_a_program_gave_up_it_does_not_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("given_up", &[]).prepare(of_root("f"));
     let Some(seen) = trap.trace() else { return };
     seen.is("SETUID", "").dismisses(Capability::CHOWN, Dismissal::GivenUp);
@@ -47,7 +47,7 @@ fn what_a_program_gave_up_it_does_not_need() {
 
 #[test]
 fn a_thread_with_its_own_credentials_is_judged_by_them() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("thread", &[]).prepare(of_root("f"));
     let Some(seen) = trap.trace() else { return };
     seen.is("CHOWN", "").dismisses(Capability::CHOWN, Dismissal::GivenUp);
@@ -58,7 +58,7 @@ fn a_thread_with_its_own_credentials_is_judged_by_them() {
 /// A line that lends the user 0 takes SETFCAP too (`verify_root_map`).
 #[test]
 fn an_opened_uid_map_is_judged_by_who_opened_it() {
-    needs!(root, bpf, program("cc"), user_namespaces);
+    needs!(root, bpf, test_programs, user_namespaces);
     for (map, needed) in [("5 2000 10\n", "SETUID"), ("5 0 1\n100 2000 10\n", "SETFCAP SETUID")] {
         let trap = Trap::new("uid_map", &[map]);
         let Some(seen) = trap.trace() else { return };
@@ -70,7 +70,7 @@ fn an_opened_uid_map_is_judged_by_who_opened_it() {
 /// The writer's capability is asked for first, and was given up.
 #[test]
 fn a_uid_map_that_is_refused_to_its_writer_takes_nothing() {
-    needs!(root, bpf, program("cc"), user_namespaces);
+    needs!(root, bpf, test_programs, user_namespaces);
     let trap = Trap::new("uid_map", &["5 2000 10\n", "dropped"]);
     let Some(seen) = trap.trace() else { return };
     seen.is("", "").dismisses(Capability::SETUID, Dismissal::GivenUp);
@@ -80,7 +80,7 @@ fn a_uid_map_that_is_refused_to_its_writer_takes_nothing() {
 /// The kernel asks for the tracer's SYS_PTRACE while the child runs: `cap_ptrace_traceme`.
 #[test]
 fn a_child_that_asks_to_be_traced_takes_its_tracer_s_capability() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("traceme", &[]).prepare(of_root("f"));
     let Some(seen) = trap.trace() else { return };
     seen.is("CHOWN SYS_PTRACE", "");
@@ -89,7 +89,7 @@ fn a_child_that_asks_to_be_traced_takes_its_tracer_s_capability() {
 
 #[test]
 fn credentials_over_a_socket_take_something_only_if_they_are_another_s() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (pid, uid, needed) in
         [("own", "own", ""), ("own", "1000", "SETUID"), ("1", "own", "SYS_ADMIN")]
     {
@@ -102,7 +102,7 @@ fn credentials_over_a_socket_take_something_only_if_they_are_another_s() {
 
 #[test]
 fn entering_a_namespace_takes_what_its_kind_asks() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (kind, needed) in
         [("mnt", "SYS_ADMIN SYS_CHROOT"), ("net", "SYS_ADMIN"), ("uts", "SYS_ADMIN")]
     {
@@ -122,7 +122,7 @@ fn entering_a_namespace_takes_what_its_kind_asks() {
 /// SYS_ADMIN, at the end of `cap_capable`'s walk.
 #[test]
 fn a_user_namespace_of_another_user_takes_the_container_s_own() {
-    needs!(root, bpf, program("cc"), user_namespaces);
+    needs!(root, bpf, test_programs, user_namespaces);
     let trap = Trap::new("setns", &["user", "1000"]);
     let Some(seen) = trap.trace() else { return };
     // Doubtful: opening /proc/PID/ns/user of another's process asks as a mere look at it does.
@@ -133,7 +133,7 @@ fn a_user_namespace_of_another_user_takes_the_container_s_own() {
 /// `__sys_setuid` asks first and looks afterwards whether it is one's own id.
 #[test]
 fn taking_the_ids_one_has_takes_nothing() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (how, doubtful) in [("setuid", "SETUID"), ("setgid", "SETGID"), ("setresuid", "")] {
         let trap = Trap::new("same_id", &[how]);
         let Some(seen) = trap.trace() else { return };
@@ -150,7 +150,7 @@ fn taking_the_ids_one_has_takes_nothing() {
 /// It looks as if the container had never had it: its bounding set at the start tells.
 #[test]
 fn what_is_dropped_from_the_bounding_set_is_no_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("bounding", &["chown"]).prepare(of_root("f"));
     let Some(seen) = trap.trace() else { return };
     seen.is("SETPCAP", "").dismisses(Capability::CHOWN, Dismissal::GivenUp);
@@ -161,7 +161,7 @@ fn what_is_dropped_from_the_bounding_set_is_no_need() {
 /// a message, pam_limits other limits, and none of them minds a refusal.
 #[test]
 fn su_of_this_machine_takes_two() {
-    needs!(root, bpf, program("cc"), program("su"));
+    needs!(root, bpf, test_programs, program("su"));
     let su = ["execve", "/usr/bin/su", "nobody", "-s", "/bin/sh", "-c", "true"];
     let trap = Trap::new("exec", &su);
     let Some(seen) = trap.trace() else { return };
@@ -179,7 +179,7 @@ fn su_of_this_machine_takes_two() {
 /// Lowered while it is not used, it is refused meanwhile: the program gave it up itself.
 #[test]
 fn a_capability_that_is_kept_and_raised_when_it_is_used() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("keep_caps", &[]);
     let Some(seen) = trap.trace() else { return };
     seen.is("NET_RAW SETUID", "").dismisses(Capability::NET_RAW, Dismissal::GivenUp);
@@ -188,7 +188,7 @@ fn a_capability_that_is_kept_and_raised_when_it_is_used() {
 
 #[test]
 fn securebits_take_setpcap() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("securebits", &[]);
     let Some(seen) = trap.trace() else { return };
     seen.is("SETPCAP", "");
@@ -197,7 +197,7 @@ fn securebits_take_setpcap() {
 
 #[test]
 fn another_user_s_shared_memory_takes_what_is_done_to_it() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (how, needed) in [("attach", "IPC_OWNER SETUID"), ("remove", "SETUID SYS_ADMIN")] {
         let trap = Trap::new("shared_memory", &[how]);
         let Some(seen) = trap.trace() else { return };

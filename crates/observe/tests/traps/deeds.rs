@@ -57,7 +57,7 @@ const OF_FILES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID LINUX_I
 
 #[test]
 fn what_is_needed_for_a_deed_is_what_changes_it() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let mut needed = CapSet::EMPTY;
     for deed in DEEDS {
         for (uid, gid, mode) in testkit::sample(FILES) {
@@ -75,7 +75,7 @@ fn what_is_needed_for_a_deed_is_what_changes_it() {
 /// The same on overlayfs, where what the mounter is asked for changes nothing.
 #[test]
 fn what_is_needed_for_a_deed_on_an_overlay_is_what_changes_it() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let mut needed = CapSet::EMPTY;
     let (uid, gid, mode) = (OTHER, FOREIGN, 0o2755);
     for deed in DEEDS {

@@ -28,7 +28,7 @@ pub fn foreign(name: &'static str) -> impl Fn(&Path) + 'static {
 
 #[test]
 fn a_read_takes_either_of_two() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let read = Trap::new("open", &["r", "f"]).prepare(foreign("f"));
     for held in [
         // DAC_READ_SEARCH is refused first, then DAC_OVERRIDE granted.
@@ -47,7 +47,7 @@ fn a_read_takes_either_of_two() {
 
 #[test]
 fn a_write_takes_the_one() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let write = Trap::new("open", &["w", "f"]).prepare(foreign("f"));
     for held in [everything(), set("DAC_OVERRIDE")] {
         let Some(seen) = write.trace_with(held) else { return };
@@ -59,7 +59,7 @@ fn a_write_takes_the_one() {
 /// access(2) asks with a copy of the task's own credentials, which are not its real ones then.
 #[test]
 fn a_question_is_a_need_like_the_deed() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["a", "e"] {
         let ask = Trap::new("open", &[how, "f"]).prepare(foreign("f"));
         let Some(seen) = ask.trace() else { return };
@@ -74,7 +74,7 @@ fn a_question_is_a_need_like_the_deed() {
 /// set-group-ID bit is silently left off, and nothing else.
 #[test]
 fn a_mode_takes_fsetid_only_with_its_set_group_id_bit() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let every = [
         ("2755", FOREIGN, "FSETID"),
         ("0644", FOREIGN, ""),
@@ -105,7 +105,7 @@ fn a_mode_takes_fsetid_only_with_its_set_group_id_bit() {
 /// The same on another owner's file.
 #[test]
 fn a_mode_of_another_owner_s_file_takes_fowner() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (mode, needed) in [("0644", "FOWNER"), ("2755", "FOWNER FSETID"), ("4755", "FOWNER")] {
         let trap = Trap::new("chmod", &["chmod", mode, "f"]).prepare(foreign("f"));
         let Some(seen) = trap.trace() else { return };
@@ -116,7 +116,7 @@ fn a_mode_of_another_owner_s_file_takes_fowner() {
 
 #[test]
 fn a_write_to_a_set_uid_file_only_loses_its_bits() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (mode, doubtful) in [(0o4755, "FSETID"), (0o2755, "FSETID"), (0o755, "")] {
         let prepare = move |folder: &Path| file(&folder.join("f"), 0, FOREIGN, mode);
         let write = Trap::new("write", &["f"]).prepare(prepare);
@@ -132,7 +132,7 @@ fn a_write_to_a_set_uid_file_only_loses_its_bits() {
 /// 1024 is 02000: in another place a mode with a set-group-ID bit.
 #[test]
 fn the_number_of_a_group_is_not_a_mode() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["chown", "fchown", "fchownat", "int80"] {
         for (uid, gid) in [("-1", "1024"), ("1024", "-1"), ("1024", "1024")] {
             let trap = Trap::new("chown", &[how, uid, gid, "f"])
@@ -147,7 +147,7 @@ fn the_number_of_a_group_is_not_a_mode() {
 /// One function asks for both, so the alternative holds for the one and not for the other.
 #[test]
 fn a_read_and_a_write_of_the_same_file_take_the_one() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let both = Trap::new("open", &["b", "f"]).prepare(foreign("f"));
     for held in [everything(), set("DAC_OVERRIDE"), set("DAC_OVERRIDE DAC_READ_SEARCH")] {
         let Some(seen) = both.trace_with(held) else { return };
@@ -159,7 +159,7 @@ fn a_read_and_a_write_of_the_same_file_take_the_one() {
 /// The folder alone stands in the way.
 #[test]
 fn a_search_takes_either_of_two() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let search = Trap::new("open", &["w", "d/f"]).prepare(|folder| {
         let closed = folder.join("d");
         fs::create_dir(&closed).unwrap();
@@ -177,7 +177,7 @@ fn a_search_takes_either_of_two() {
 
 #[test]
 fn reading_without_a_trace_of_it_is_doubtful() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let prepare = |folder: &Path| file(&folder.join("f"), OTHER, OTHER, 0o644);
     let trap = Trap::new("open", &["n", "f"]).prepare(prepare);
     let Some(seen) = trap.trace() else { return };
@@ -189,7 +189,7 @@ fn reading_without_a_trace_of_it_is_doubtful() {
 /// Times of one's own choice take ownership; the time now only the right to write.
 #[test]
 fn the_times_of_another_s_file() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let times = |when, mode| {
         let prepare = move |folder: &Path| file(&folder.join("f"), OTHER, OTHER, mode);
         Trap::new("times", &[when, "f"]).prepare(prepare)

@@ -10,7 +10,6 @@ use caps::Capability;
 use judge::Dismissal;
 use testkit::needs;
 
-use crate::build;
 use crate::support::{Trap, set};
 
 /// A user that is not root.
@@ -18,7 +17,7 @@ const USER: u32 = 1000;
 
 /// A program of root's with this mode, and with these file capabilities if there are any.
 pub fn installed(program: &str, to: &Path, mode: u32, file_capabilities: &str) {
-    build::install(program, to);
+    testkit::programs::install("traps", program, to);
     fs::set_permissions(to, fs::Permissions::from_mode(mode)).unwrap();
     if !file_capabilities.is_empty() {
         let output = Command::new("setcap").arg(file_capabilities).arg(to).output().unwrap();
@@ -40,7 +39,7 @@ pub fn user_executes(
 
 #[test]
 fn what_a_set_uid_program_uses_is_a_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["execve", "fork", "vfork", "thread"] {
         let trap = user_executes(how, "raw_socket", 0o4755, "");
         let Some(seen) = trap.trace() else { return };
@@ -51,7 +50,7 @@ fn what_a_set_uid_program_uses_is_a_need() {
 
 #[test]
 fn what_a_file_capability_gives_is_a_need() {
-    needs!(root, bpf, program("cc"), program("setcap"));
+    needs!(root, bpf, test_programs, program("setcap"));
     for how in ["execve", "vfork"] {
         let trap = user_executes(how, "raw_socket", 0o755, "cap_net_raw+ep");
         let Some(seen) = trap.trace() else { return };
@@ -64,7 +63,7 @@ fn what_a_file_capability_gives_is_a_need() {
 /// (`bprm_caps_from_vfs_caps`), whatever the program then uses. The kernel asks no question there.
 #[test]
 fn a_file_s_whole_permitted_set_is_a_need() {
-    needs!(root, bpf, program("cc"), program("setcap"));
+    needs!(root, bpf, test_programs, program("setcap"));
     const FILE: &str = "cap_net_raw,cap_net_admin+ep";
     let child = user_executes("execve", "raw_socket", 0o755, FILE);
     // The target's first program is one itself.
@@ -81,7 +80,7 @@ fn a_file_s_whole_permitted_set_is_a_need() {
 /// Without the effective bit it is executed whatever there is to be had, and raises what it uses itself.
 #[test]
 fn of_a_file_s_permitted_set_what_is_used_is_a_need() {
-    needs!(root, bpf, program("cc"), program("setcap"));
+    needs!(root, bpf, test_programs, program("setcap"));
     let trap = Trap::new("raw_socket", &["raise"]).user(USER).prepare(|folder| {
         let file = folder.join("raw_socket");
         installed("raw_socket", &file, 0o755, "cap_net_raw,cap_net_admin+p");
@@ -95,7 +94,7 @@ fn of_a_file_s_permitted_set_what_is_used_is_a_need() {
 /// change that.
 #[test]
 fn what_is_not_gained_is_no_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let plain = user_executes("execve", "raw_socket", 0o755, "");
     let set_uid = user_executes("execve", "raw_socket", 0o4755, "").no_new_privs();
     for trap in [plain, set_uid] {
@@ -109,7 +108,7 @@ fn what_is_not_gained_is_no_need() {
 /// the same.
 #[test]
 fn what_is_gained_under_a_tracer_takes_the_tracer_s_capability() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("traced_exec", &["./helper"])
         .prepare(|folder| installed("raw_socket", &folder.join("helper"), 0o4755, ""));
     let Some(seen) = trap.trace() else { return };
@@ -121,7 +120,7 @@ fn what_is_gained_under_a_tracer_takes_the_tracer_s_capability() {
 /// As runc executes itself: from a file that lies in no mount.
 #[test]
 fn a_program_from_memory_is_the_target_s() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("exec", &["memfd", "./helper"])
         .prepare(|folder| installed("raw_socket", &folder.join("helper"), 0o755, ""));
     let Some(seen) = trap.trace() else { return };
@@ -132,7 +131,7 @@ fn a_program_from_memory_is_the_target_s() {
 /// User 1000 who holds something without gaining it: by the ambient set, as a runtime may give it.
 #[test]
 fn what_a_user_holds_is_a_need_like_root_s() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("exec", &["fork", "./helper"])
         .user(USER)
         .ambient()
@@ -145,7 +144,7 @@ fn what_a_user_holds_is_a_need_like_root_s() {
 /// As user 1000 in effect and root in truth, a file with capabilities gives root's whole permitted set.
 #[test]
 fn what_the_real_user_root_gains_is_not_what_the_file_names() {
-    needs!(root, bpf, program("cc"), program("setcap"));
+    needs!(root, bpf, test_programs, program("setcap"));
     let trap = Trap::new("exec", &["seteuid", "./helper"]).prepare(|folder| {
         installed("raw_socket", &folder.join("helper"), 0o755, "cap_net_raw+ep");
     });

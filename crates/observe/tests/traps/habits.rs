@@ -24,7 +24,7 @@ fn shared(mode: u32, of_file: u32) -> impl Fn(&Path) + 'static {
 
 #[test]
 fn a_name_in_another_s_folder_takes_fowner_if_it_is_sticky() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["unlink", "rename"] {
         for (mode, needed) in [(0o1777, "FOWNER"), (0o777, "")] {
             let trap = Trap::new("names", &[how]).prepare(shared(mode, 0o600));
@@ -38,7 +38,7 @@ fn a_name_in_another_s_folder_takes_fowner_if_it_is_sticky() {
 /// `may_linkat`: a file that one may read and write, or that one owns.
 #[test]
 fn a_hard_link_takes_either_of_two() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     if fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap().trim() == "0" {
         return testkit::skip("needs fs.protected_hardlinks = 1");
     }
@@ -57,7 +57,7 @@ fn a_hard_link_takes_either_of_two() {
 
 #[test]
 fn attributes_take_what_their_prefix_says() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (words, needed, doubtful) in [
         (&["list"][..], "", ""),
         (&["set", "user.x"], "", ""),
@@ -77,7 +77,7 @@ fn attributes_take_what_their_prefix_says() {
 
 #[test]
 fn a_signal_takes_kill_only_for_another_user_and_only_if_it_is_one() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     // 10 is SIGUSR1; to a child of another user, then to one of one's own.
     for (words, needed, doubtful) in [
         (&["10"][..], "KILL SETUID", ""),
@@ -95,7 +95,7 @@ fn a_signal_takes_kill_only_for_another_user_and_only_if_it_is_one() {
 
 #[test]
 fn what_proc_shows_of_another_user_s_process() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (name, minimal, doubtful) in [
         ("status", "", ""),
         // Only whether addresses are shown.
@@ -122,7 +122,7 @@ fn what_proc_shows_of_another_user_s_process() {
 
 #[test]
 fn opening_by_handle_takes_the_one() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("handle", &[]).prepare(|folder| file(&folder.join("f"), 0, 0, 0o644));
     for held in [everything(), set("DAC_READ_SEARCH DAC_OVERRIDE")] {
         let Some(seen) = trap.trace_with(held) else { return };
@@ -140,7 +140,7 @@ fn opening_by_handle_takes_the_one() {
 
 #[test]
 fn another_user_for_files_gives_the_capabilities_for_files_up() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("fsuid", &[]).prepare(|folder| {
         file(&folder.join("f"), OTHER, OTHER, 0o600);
         file(&folder.join("g"), 0, 0, 0o600);
@@ -152,7 +152,7 @@ fn another_user_for_files_gives_the_capabilities_for_files_up() {
 
 #[test]
 fn memory_is_locked_for_nothing_within_the_limit() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (size, needed) in [("16", ""), ("1024", "IPC_LOCK")] {
         let trap = Trap::new("lock", &[size]);
         let Some(seen) = trap.trace() else { return };
@@ -163,7 +163,7 @@ fn memory_is_locked_for_nothing_within_the_limit() {
 
 #[test]
 fn a_node_takes_mknod_only_if_it_is_a_device() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (how, needed) in
         [("fifo", ""), ("socket", ""), ("file", ""), ("whiteout", ""), ("device", "MKNOD")]
     {

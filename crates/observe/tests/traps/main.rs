@@ -4,7 +4,6 @@
 //! of that it fails.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-mod build;
 mod containers;
 mod credentials;
 mod deeds;

@@ -9,7 +9,7 @@ use crate::support::{Trap, everything};
 
 #[test]
 fn overcommit_is_no_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("overcommit", &[]);
     for held in [everything(), CapSet::EMPTY] {
         let Some(seen) = trap.trace_with(held) else { return };
@@ -21,7 +21,7 @@ fn overcommit_is_no_need() {
 /// A child of the program's that is not its child, as containers' runtimes make them (`CLONE_PARENT`).
 #[test]
 fn a_sibling_is_the_program_s() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("sibling", &[]).prepare(|folder| file(&folder.join("f"), 0, 0, 0o644));
     let Some(seen) = trap.trace() else { return };
     seen.is("CHOWN", "");

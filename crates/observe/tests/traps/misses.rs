@@ -10,7 +10,7 @@ use crate::support::Trap;
 /// seen; the question is asked on every capset(2).
 #[test]
 fn raising_the_inheritable_set_beyond_the_permitted_one_takes_setpcap() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("capset", &["beyond"]);
     trap.proves("CHOWN SETPCAP");
     let Some(seen) = trap.trace() else { return };
@@ -22,7 +22,7 @@ fn raising_the_inheritable_set_beyond_the_permitted_one_takes_setpcap() {
 /// permitted set is the bounding one afterwards, so that it does not show what the file named.
 #[test]
 fn a_file_s_whole_permitted_set_is_a_need_of_root_s_too() {
-    needs!(root, bpf, program("cc"), program("setcap"));
+    needs!(root, bpf, test_programs, program("setcap"));
     let trap = Trap::new("exec", &["execve", "./helper"]).prepare(|folder| {
         installed("raw_socket", &folder.join("helper"), 0o755, "cap_net_raw,cap_net_admin+ep");
     });

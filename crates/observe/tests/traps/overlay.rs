@@ -55,7 +55,7 @@ fn foreign(folder: &Path) -> Overlay {
 /// Only the mounter is asked, and for a lot.
 #[test]
 fn the_mounter_s_capabilities_are_no_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("grow", &[]).user(OTHER).prepare(|folder| {
         let overlay = Overlay::mount(folder, |lower| {
             fs::create_dir(lower.join("mine")).unwrap();
@@ -74,7 +74,7 @@ fn the_mounter_s_capabilities_are_no_need() {
 /// copy of its credentials, and overlayfs lends it its mounter's within.
 #[test]
 fn the_program_s_own_check_is_its_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (how, answer) in [
         ("r", "DAC_OVERRIDE|DAC_READ_SEARCH"),
         ("a", "DAC_OVERRIDE|DAC_READ_SEARCH"),
@@ -93,7 +93,7 @@ fn the_program_s_own_check_is_its_need() {
 /// User 1000 asks for a file that it may read: nothing but the mounter is asked for more.
 #[test]
 fn access_to_one_s_own_file_takes_nothing() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["a", "e", "r", "w"] {
         let trap = Trap::new("open", &[how, "o/f"]).user(OTHER).prepare(foreign);
         for held in [everything(), CapSet::EMPTY] {
@@ -106,7 +106,7 @@ fn access_to_one_s_own_file_takes_nothing() {
 
 #[test]
 fn modes_and_owners_are_judged_as_on_a_plain_file_system() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (words, group, needed) in [
         (&["chmod", "chmod", "0644", "o/f"], 0, ""),
         (&["chmod", "chmod", "2755", "o/f"], 0, ""),
@@ -131,7 +131,7 @@ fn modes_and_owners_are_judged_as_on_a_plain_file_system() {
 
 #[test]
 fn a_write_to_a_set_uid_file_on_an_overlay_only_loses_its_bits() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let prepare =
         |folder: &Path| Overlay::mount(folder, |lower| file(&lower.join("f"), 0, FOREIGN, 0o4755));
     let trap = Trap::new("write", &["o/f"]).prepare(prepare);
@@ -145,7 +145,7 @@ fn a_write_to_a_set_uid_file_on_an_overlay_only_loses_its_bits() {
 /// The time now, by one who may write; a time of one's choice takes ownership.
 #[test]
 fn times_are_judged_as_on_a_plain_file_system() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (when, answer, doubtful) in [("now", "", "FOWNER|DAC_OVERRIDE"), ("then", "FOWNER", "")] {
         let trap = Trap::new("times", &[when, "o/f"]).prepare(|folder| {
             Overlay::mount(folder, |lower| file(&lower.join("f"), OTHER, OTHER, 0o666))

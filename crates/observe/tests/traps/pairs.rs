@@ -23,7 +23,7 @@ fn is_told_apart(trap: &Trap, specific: Capability) {
 
 #[test]
 fn bpf_is_told_apart_from_sys_admin() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     is_told_apart(&Trap::new("bpf_map", &["hash"]), Capability::BPF);
     let Some(seen) = Trap::new("bpf_map", &["array"]).trace() else { return };
     seen.is("BPF|SYS_ADMIN", "");
@@ -31,19 +31,19 @@ fn bpf_is_told_apart_from_sys_admin() {
 
 #[test]
 fn perfmon_is_told_apart_from_sys_admin() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     is_told_apart(&Trap::new("perf_event", &[]), Capability::PERFMON);
 }
 
 #[test]
 fn checkpoint_restore_is_told_apart_from_sys_admin() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     is_told_apart(&Trap::new("set_tid", &[]), Capability::CHECKPOINT_RESTORE);
 }
 
 #[test]
 fn sys_nice_is_told_apart_from_sys_admin() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     is_told_apart(&Trap::new("ioprio", &[]), Capability::SYS_NICE);
     // SYS_ADMIN does not serve here.
     let raise = Trap::new("nice", &["-5"]);
@@ -59,7 +59,7 @@ fn sys_nice_is_told_apart_from_sys_admin() {
 /// Where SYS_ADMIN is needed anyway it serves, and the other is not listed beside it.
 #[test]
 fn an_alternative_that_is_needed_anyway_is_not_listed_twice() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("ioprio", &["unshare"]);
     for held in [everything(), set("SYS_ADMIN"), set("SYS_ADMIN SYS_NICE")] {
         let Some(seen) = trap.trace_with(held) else { return };
@@ -71,7 +71,7 @@ fn an_alternative_that_is_needed_anyway_is_not_listed_twice() {
 /// The log may be open to all: `kernel.dmesg_restrict`.
 #[test]
 fn the_kernel_s_log_takes_syslog() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let restricted = std::fs::read_to_string("/proc/sys/kernel/dmesg_restrict").unwrap();
     if restricted.trim() == "0" {
         return testkit::skip("needs kernel.dmesg_restrict = 1");

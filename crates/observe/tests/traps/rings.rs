@@ -10,7 +10,7 @@ use crate::support::Trap;
 /// registered and then given up, which are not the task's own.
 #[test]
 fn what_io_uring_does_is_the_program_s_need() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["inline", "worker", "polled", "personality"] {
         let trap = Trap::new("io_uring", &[how]).prepare(foreign("f"));
         let Some(seen) = trap.trace() else { return };

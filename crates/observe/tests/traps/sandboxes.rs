@@ -9,7 +9,7 @@ use crate::support::Trap;
 /// `do_seccomp` asks by the same helper as `do_jit` of the same call, where nothing depends on it.
 #[test]
 fn a_seccomp_filter_takes_sys_admin_only_without_no_new_privs() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for how in ["seccomp", "prctl"] {
         let without = Trap::new("seccomp", &[how]);
         let Some(seen) = without.trace() else { return };
@@ -29,7 +29,7 @@ fn a_seccomp_filter_takes_sys_admin_only_without_no_new_privs() {
 
 #[test]
 fn a_refused_seccomp_filter_is_doubtful() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let Some(seen) = Trap::new("seccomp", &["seccomp"]).trace_with(CapSet::EMPTY) else { return };
     // A program may have another way when it is refused (set no_new_privs and try again): only a
     // trial tells.
@@ -38,7 +38,7 @@ fn a_refused_seccomp_filter_is_doubtful() {
 
 #[test]
 fn a_landlock_ruleset_takes_sys_admin_only_without_no_new_privs() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let without = Trap::new("landlock", &[]);
     let Some(seen) = without.trace() else { return };
     seen.is("SYS_ADMIN", "");
@@ -51,7 +51,7 @@ fn a_landlock_ruleset_takes_sys_admin_only_without_no_new_privs() {
 
 #[test]
 fn a_mount_inside_an_own_user_namespace_takes_nothing() {
-    needs!(root, bpf, program("cc"), user_namespaces);
+    needs!(root, bpf, test_programs, user_namespaces);
     let trap = Trap::new("mount_inside", &[]);
     let Some(seen) = trap.trace() else { return };
     seen.is("", "").dismisses(Capability::SYS_ADMIN, Dismissal::InnerNamespace);
@@ -62,7 +62,7 @@ fn a_mount_inside_an_own_user_namespace_takes_nothing() {
 /// asks nobody.
 #[test]
 fn root_in_an_own_user_namespace_takes_setfcap() {
-    needs!(root, bpf, program("cc"), user_namespaces);
+    needs!(root, bpf, test_programs, user_namespaces);
     let trap = Trap::new("own_map", &["0 0 1\n"]);
     trap.proves("SETFCAP");
     let Some(seen) = trap.trace() else { return };

@@ -8,7 +8,7 @@ use crate::support::{Trap, everything, set};
 /// su asks so by pam_systemd.
 #[test]
 fn a_larger_buffer_is_doubtful() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("buffer", &[]);
     let Some(seen) = trap.trace() else { return };
     // Doubtful: who is refused it mostly takes what the limit allows.
@@ -18,7 +18,7 @@ fn a_larger_buffer_is_doubtful() {
 
 #[test]
 fn marking_takes_either_of_two() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let trap = Trap::new("buffer", &["mark"]);
     for held in [everything(), set("NET_RAW"), set("NET_ADMIN")] {
         let Some(seen) = trap.trace_with(held) else { return };
@@ -30,7 +30,7 @@ fn marking_takes_either_of_two() {
 
 #[test]
 fn the_network_takes_what_changes_it() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     for (how, needed) in [
         ("80", "NET_BIND_SERVICE SYS_ADMIN"),
         ("8080", "SYS_ADMIN"),
@@ -52,7 +52,7 @@ fn the_network_takes_what_changes_it() {
 /// to be needed. The doubtful may be either.
 #[test]
 fn a_sweep_of_the_network_changes_by_exactly_what_is_needed() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let sweep = Trap::new("sweep", &[]);
     let Some(seen) = sweep.trace() else { return };
     seen.is("NET_ADMIN NET_BROADCAST NET_RAW SYS_ADMIN", "");

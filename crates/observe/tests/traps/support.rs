@@ -13,9 +13,7 @@ use dropcap_observe::Observed;
 use judge::Dismissal;
 use launch::{LaunchError, Output, Spec};
 use record::observation::Exit;
-use trace::{Options, Results, Scope, TraceError, Tracer};
-
-use crate::build;
+use trace::{Backend, Options, Results, Scope, TraceError, Tracer};
 
 /// What a program that cannot be tried here ends with, as `automake` has it.
 const CANNOT_TRY: i32 = 77;
@@ -155,7 +153,7 @@ impl Place {
     fn make(trap: &Trap) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
-        build::install(trap.program, &folder.path().join(trap.program));
+        testkit::programs::install("traps", trap.program, &folder.path().join(trap.program));
         Self { _around: (trap.prepare)(folder.path()), folder }
     }
 }
@@ -164,11 +162,23 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
-/// A loaded tracer; `None`, said aloud, where this kernel shows no capability checks.
+/// The backend that this test run is for, if it is for one.
+fn asked_for() -> Option<Backend> {
+    let name = testkit::backend()?;
+    let backend = Backend::ALL.into_iter().find(|backend| backend.name() == name);
+    Some(backend.unwrap_or_else(|| panic!("DROPCAP_TEST_BACKEND={name}: no backend of that name")))
+}
+
+/// A loaded tracer; `None`, said aloud, where this kernel shows no capability checks. A backend that
+/// is asked for has to work.
 pub fn tracer() -> Option<Tracer> {
-    match Tracer::load(Options { results: Results::Always, ..Options::default() }) {
+    let backend = asked_for();
+    let options = Options { backend, results: Results::Always, ..Options::default() };
+    match Tracer::load(options) {
         Ok(tracer) => Some(tracer),
-        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. })) => {
+        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. }))
+            if backend.is_none() =>
+        {
             testkit::skip(&error.to_string());
             None
         }

@@ -12,6 +12,10 @@ use crate::cgroup::{Cgroups, Membership};
 use crate::namespace::INITIAL_PID_NAMESPACE;
 use crate::procfs::{Process, Procfs};
 
+/// Where containerd 1.4 and newer keeps the bundles of its version 2 shims, below it a folder for each
+/// of its namespaces.
+const SHIM_BUNDLES: &str = "/run/containerd/io.containerd.runtime.v2.task";
+
 impl Containers {
     /// Finds the containers that these processes make up.
     ///
@@ -26,8 +30,9 @@ impl Containers {
     #[must_use]
     pub fn discover_in(procfs: &Procfs, root: &Path, processes: &[Process]) -> Self {
         let mut search = Search::new(procfs, processes);
-        search.by_supervisors();
-        search.by_state_files(&View::at(root));
+        let view = View::at(root);
+        search.by_supervisors(&view);
+        search.by_state_files(&view);
         search.by_cgroups();
         search.finish()
     }
@@ -65,11 +70,19 @@ impl<'a> Search<'a> {
     }
 
     /// The children of conmon and of shims.
-    fn by_supervisors(&mut self) {
+    fn by_supervisors(&mut self, own: &View) {
         let processes: Vec<&Process> = self.processes.values().copied().collect();
+        let mounts = self.procfs.mounts("self");
         for process in processes {
             let Some(supervisor) = self.supervisors.get(&process.parent).cloned() else { continue };
-            let view = View::at(self.procfs.folder(supervisor.pid).join("root"));
+            // Its root folder takes SYS_PTRACE (`proc_pid_get_link`, `fs/proc/base.c`), its mounts take
+            // nothing: where they are this process's own, so are its files.
+            let same = mounts.is_some() && self.procfs.mounts(supervisor.pid) == mounts;
+            let view = if same {
+                own.clone()
+            } else {
+                View::at(self.procfs.folder(supervisor.pid).join("root"))
+            };
             match supervisor.kind {
                 Kind::Conmon => self.conmon_child(&supervisor, view, process),
                 Kind::Shim => self.shim_child(&supervisor, view, process),
@@ -103,7 +116,10 @@ impl<'a> Search<'a> {
         let working_folder = self.procfs.folder(shim.pid).join("cwd");
         let bundles = std::fs::read_link(&working_folder)
             .ok()
-            .and_then(|bundle| bundle.parent().map(Path::to_owned));
+            .and_then(|bundle| bundle.parent().map(Path::to_owned))
+            // The link takes SYS_PTRACE. containerd's default, `config.go` `DefaultStateDir`, and the
+            // plugin's folder in it; whether it is the one, the PID files say.
+            .or_else(|| Some(Path::new(SHIM_BUNDLES).join(shim.namespace.as_ref()?)));
         let first = |id: &str| view.number(&bundles.as_ref()?.join(id).join("init.pid"));
         let id = match self.named.get(&process.pid) {
             Some(named) => match first(&named.id) {
@@ -113,8 +129,11 @@ impl<'a> Search<'a> {
             },
             None => {
                 let Some(folder) = &bundles else { return };
+                let mut unread = Vec::new();
+                let ids = view.list(folder, &mut unread);
+                self.unread.append(&mut unread);
                 let is_its = |id: &String| first(id) == Some(process.pid) && !self.is_named(id);
-                let Some(id) = view.list(folder).into_iter().find(is_its) else { return };
+                let Some(id) = ids.into_iter().find(is_its) else { return };
                 id
             }
         };
@@ -147,14 +166,16 @@ impl<'a> Search<'a> {
         // containerd gives its runtimes a folder for each of its namespaces, and Docker's is apart.
         for above in ["/run/containerd/runc", "/run/docker/runtime-runc"] {
             let above = Path::new(above);
-            folders.extend(view.list(above).into_iter().map(|name| above.join(name)));
+            folders.extend(
+                view.list(above, &mut self.unread).into_iter().map(|name| above.join(name)),
+            );
         }
         let users = Path::new("/run/user");
-        for user in view.list(users) {
+        for user in view.list(users, &mut self.unread) {
             folders.extend(["runc", "crun"].map(|runtime| users.join(&user).join(runtime)));
         }
         for folder in folders {
-            for id in view.list(&folder) {
+            for id in view.list(&folder, &mut self.unread) {
                 self.state_file(view, &folder, &id);
             }
         }

@@ -65,10 +65,19 @@ impl View {
         std::str::from_utf8(&self.read(path).ok()?).ok()?.trim().parse().ok()
     }
 
-    /// The names in a folder; none if it cannot be listed.
-    pub fn list(&self, path: &Path) -> Vec<String> {
+    /// The names in a folder; none if there is no such folder. One that may not be listed goes to
+    /// `unread`.
+    pub fn list(&self, path: &Path, unread: &mut Vec<String>) -> Vec<String> {
         let relative = path.strip_prefix("/").unwrap_or(path);
-        let Ok(entries) = std::fs::read_dir(self.root.join(relative)) else { return Vec::new() };
+        let entries = match std::fs::read_dir(self.root.join(relative)) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    unread.push(format!("cannot list {}: {error}", path.display()));
+                }
+                return Vec::new();
+            }
+        };
         let mut names: Vec<String> =
             entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort_unstable();

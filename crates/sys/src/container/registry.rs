@@ -61,7 +61,8 @@ impl Registry {
     /// Looks for containers that are new, or of which no name was written down before.
     pub fn refresh(&mut self) {
         let mut describer = Describer::default();
-        for (id, engine, bundle) in self.written() {
+        let written = self.written(&mut describer.unread);
+        for (id, engine, bundle) in written {
             if self.known.get(&id).is_some_and(|known| known.name.is_some()) {
                 continue;
             }
@@ -116,32 +117,38 @@ impl Registry {
     }
 
     /// Identifier, engine and bundle of each container that is written down now.
-    fn written(&self) -> Vec<(String, Engine, PathBuf)> {
+    fn written(&self, unread: &mut Vec<String>) -> Vec<(String, Engine, PathBuf)> {
         let mut found = Vec::new();
         for root in [self.graph_root(), PathBuf::from(RUN_ROOT)] {
-            for folder in self.view.list(&root) {
+            for folder in self.view.list(&root, unread) {
                 if !folder.ends_with("-containers") {
                     continue;
                 }
                 let folder = root.join(folder);
-                for id in self.view.list(&folder) {
+                for id in self.view.list(&folder, unread) {
                     let bundle = folder.join(&id).join("userdata");
-                    let is_bundle = self.view.read(&bundle.join("config.json")).is_ok();
+                    let config = self.view.read(&bundle.join("config.json"));
+                    if let Err(error) = &config
+                        && error.kind() == std::io::ErrorKind::PermissionDenied
+                    {
+                        unread.push(format!("cannot read {}: {error}", bundle.display()));
+                    }
+                    let is_bundle = config.is_ok();
                     found.extend(is_bundle.then_some((id, Engine::Podman, bundle)));
                 }
             }
         }
         for tasks in TASKS.map(Path::new) {
-            for namespace in self.view.list(tasks) {
+            for namespace in self.view.list(tasks, unread) {
                 let docker = namespace == "moby";
                 let engine = if docker { Engine::Docker } else { Engine::Containerd };
                 let folder = tasks.join(namespace);
-                let ids = self.view.list(&folder).into_iter();
+                let ids = self.view.list(&folder, unread).into_iter();
                 found.extend(ids.map(|id| (id.clone(), engine, folder.join(id))));
             }
         }
         let containers = self.docker_root().join("containers");
-        for id in self.view.list(&containers) {
+        for id in self.view.list(&containers, unread) {
             found.push((id.clone(), Engine::Docker, containers.join(id)));
         }
         found

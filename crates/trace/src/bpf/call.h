@@ -2,29 +2,54 @@
 /* The system call a task is in, and the arguments of it that matter. */
 #pragma once
 
+/* The task that runs. Where the verifier knows its type, its fields are read by TASK() without
+ * asking a helper. */
+static __always_inline struct task_struct *current_task(void)
+{
+	return has_helper(get_current_task_btf) ? bpf_get_current_task_btf() :
+						  (struct task_struct *)bpf_get_current_task();
+}
+
+#define TASK(task, field) ({ \
+	typeof((task)->field) _value; \
+	if (has_helper(get_current_task_btf)) \
+		_value = (task)->field; \
+	else \
+		_value = BPF_CORE_READ(task, field); \
+	_value; \
+})
+
 /* What kind of task it is. */
 static __always_inline u8 task_kind(struct task_struct *task)
 {
-	u32 flags = task->flags;
+	u32 flags = TASK(task, flags);
+	/* A field of a few bits has no address; whether it is there can be told all the same. */
+	u32 io_worker = bpf_core_field_exists(struct kernel_clone_args, io_thread) ? PF_IO_WORKER : 0;
+	u32 user_worker = bpf_core_field_exists(struct kernel_clone_args, user_worker) ? PF_USER_WORKER : 0;
 
-	if (!(flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)))
+	if (!(flags & (PF_KTHREAD | io_worker | user_worker)))
 		return TASK_PROGRAM;
 	if (flags & PF_KTHREAD)
 		return TASK_KERNEL_THREAD;
-	return flags & PF_IO_WORKER ? TASK_IO_WORKER : TASK_USER_WORKER;
+	return flags & io_worker ? TASK_IO_WORKER : TASK_USER_WORKER;
 }
 
-/* The system call of a program's task, with its arguments; -1 for none. */
-static __always_inline s32 syscall_of(struct task_struct *task, u64 *arguments, u8 *flags)
+/* Where the registers of the system call are: at the top of the task's kernel stack. */
+static __always_inline void *registers_of(struct task_struct *task)
 {
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	if (has_helper(task_pt_regs))
+		return (void *)bpf_task_pt_regs(task);
+	return BPF_CORE_READ(task, stack) + THREAD_SIZE - sizeof(struct pt_regs);
+}
+
+static __always_inline s32 take_call(const struct pt_regs *regs, bool compat, u64 *arguments)
+{
 	s32 number = regs->orig_ax;
 
 	/* An exception or an interrupt stores a negative number here. */
 	if (number < 0)
 		return -1;
-	if (task->thread_info.status & TS_COMPAT) {
-		*flags |= COMPAT;
+	if (compat) {
 		arguments[0] = regs->bx, arguments[1] = regs->cx, arguments[2] = regs->dx;
 		arguments[3] = regs->si, arguments[4] = regs->di, arguments[5] = regs->bp;
 	} else {
@@ -32,6 +57,23 @@ static __always_inline s32 syscall_of(struct task_struct *task, u64 *arguments, 
 		arguments[3] = regs->r10, arguments[4] = regs->r8, arguments[5] = regs->r9;
 	}
 	return number;
+}
+
+/* The system call of a program's task, with its arguments; -1 for none. */
+static __always_inline s32 syscall_of(struct task_struct *task, u64 *arguments, u8 *flags)
+{
+	bool compat = TASK(task, thread_info.status) & TS_COMPAT;
+
+	if (compat)
+		*flags |= COMPAT;
+	if (has_helper(task_pt_regs))
+		return take_call((void *)bpf_task_pt_regs(task), compat, arguments);
+	struct pt_regs regs;
+
+	/* The stack of a kernel with KASAN is larger: then these are no registers of user space. */
+	if (bpf_probe_read_kernel(&regs, sizeof(regs), registers_of(task)) || !is_user(&regs))
+		return -1;
+	return take_call(&regs, compat, arguments);
 }
 
 /* Which arguments matter; none for a number beyond the tables. */

@@ -13,11 +13,13 @@
 #include "captrace.h"
 #include "maps.h"
 #include "image.h"
+#include "call.h"
 #include "memory.h"
 #include "stack.h"
-#include "call.h"
 #include "returns.h"
 #include "check.h"
+#include "entered.h"
+#include "direct.h"
 
 /* The kernel lends its helpers to programs with a licence compatible with the GPL only. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -44,6 +46,73 @@ int BPF_PROG(check_raw_tp, const struct cred *cred, struct user_namespace *targe
 	struct check check = { .cred = cred, .target = target, .cap = cap, .ret = ret, .opts = OPTS_UNKNOWN };
 
 	return handle(ctx, &check);
+}
+
+SEC("fexit/cap_capable")
+int BPF_PROG(check_fexit, const struct cred *cred, struct user_namespace *target, int cap,
+	     unsigned int opts, int ret)
+{
+	struct check check = {
+		.cred = cred, .target = target, .cap = cap, .ret = ret, .opts = known_opts(opts),
+		.typed = true,
+	};
+
+	return handle(ctx, &check);
+}
+
+SEC("kprobe/cap_capable")
+int check_kprobe(struct pt_regs *regs)
+{
+	struct check check = {
+		.cred = (void *)PARAMETER_1(regs), .target = (void *)PARAMETER_2(regs),
+		.cap = PARAMETER_3(regs), .opts = known_opts(PARAMETER_4(regs)),
+	};
+
+	return enter(regs, &check);
+}
+
+SEC("kretprobe/cap_capable")
+int check_kretprobe(struct pt_regs *regs)
+{
+	return leave(regs, RETURNED(regs));
+}
+
+/* ---- The checks that no probe of cap_capable() sees, where there are such. */
+
+SEC("fentry/cap_capset")
+int BPF_PROG(capset_fentry)
+{
+	return on_capset(ctx);
+}
+
+SEC("fentry/cap_task_prctl")
+int BPF_PROG(prctl_fentry, int option, unsigned long bits)
+{
+	return on_prctl(ctx, option, bits);
+}
+
+SEC("fentry/cap_mmap_addr")
+int BPF_PROG(mmap_addr_fentry, unsigned long address)
+{
+	return on_mmap_addr(ctx, address);
+}
+
+SEC("kprobe/cap_capset")
+int capset_kprobe(struct pt_regs *regs)
+{
+	return on_capset(regs);
+}
+
+SEC("kprobe/cap_task_prctl")
+int prctl_kprobe(struct pt_regs *regs)
+{
+	return on_prctl(regs, PARAMETER_1(regs), PARAMETER_2(regs));
+}
+
+SEC("kprobe/cap_mmap_addr")
+int mmap_addr_kprobe(struct pt_regs *regs)
+{
+	return on_mmap_addr(regs, PARAMETER_1(regs));
 }
 
 /* ---- The target's processes. Raw tracepoints: their arguments are the same on every kernel from

@@ -54,9 +54,10 @@ enum {
 struct config {
 	u32 mode;
 	u32 entry;
-	/* MODE_CGROUP: the cgroup's id in the unified hierarchy, and its depth below the root. */
+	/* MODE_CGROUP: the cgroup's id in the unified hierarchy. */
 	u64 cgroup;
-	u32 cgroup_level;
+	/* Whether the fourth argument of cap_capable() is its options. */
+	u32 opts_known;
 	/* ENTRY_MOUNT_NAMESPACE: the container's; ENTRY_OWN_IMAGE: the one that never counts. */
 	u32 mount_namespace;
 	/* The target's user namespace; 0: that of each process at the execve by which it enters. */
@@ -71,7 +72,8 @@ struct config {
 	u64 stack_mask;
 	/* Whether stacks that were unwound once are known again by their words. */
 	u32 remember;
-	u32 unused;
+	/* Below it, mapping asks for SYS_RAWIO (vm.mmap_min_addr). */
+	u32 mmap_min_addr;
 };
 
 /* Written by the programs, read by user space. */
@@ -239,4 +241,6 @@ struct scratch {
 	struct user_namespace *holder;
 	u32 euid;
 	u32 unused;
+	/* Pointers as numbers. */
+	u64 numbers[2];
 };

@@ -16,6 +16,9 @@ struct check {
 	/* Whether the verifier knows the types of the two pointers, so that they can be followed
 	 * without asking a helper. */
 	bool typed;
+	/* Whether the kernel stack was unwound before, and its number. */
+	bool unwound;
+	u64 stack;
 };
 
 /* Whether a user namespace is this one, or below it. User namespaces nest 33 deep at most
@@ -80,7 +83,7 @@ static __always_inline void total(u32 index)
 static __always_inline int keep(void *ctx, const struct check *check, struct scratch *room,
 				const struct process *process, u32 relation, u8 flags)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	const struct cred *cred = check->cred;
 	struct key *key = &room->key;
 
@@ -107,7 +110,7 @@ static __always_inline int keep(void *ctx, const struct check *check, struct scr
 		if (decides < 6)
 			key->decides = room->tally.arguments[decides] & shape->mask;
 	}
-	key->stack = stack_of(ctx, task, room);
+	key->stack = check->unwound ? check->stack : stack_of(ctx, task, room);
 
 	u64 now = bpf_ktime_get_ns();
 	struct tally *tally = bpf_map_lookup_elem(&tallies, key);
@@ -136,33 +139,43 @@ static __always_inline int keep(void *ctx, const struct check *check, struct scr
 	return 0;
 }
 
-static __always_inline int handle(void *ctx, const struct check *check)
+/* The process whose check this is, if it is the target's and counts. */
+static __always_inline struct process *checked_process(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
 
-	if (!process || process->state != COUNTS)
-		return 0;
-	struct scratch *room = scratch(FOR_CHECK);
+	return process && process->state == COUNTS ? process : 0;
+}
 
-	if (!room)
-		return 0;
-	struct task_struct *task = bpf_get_current_task_btf();
+/* Whose sets answer, relative to the target's; adds to the flags whether they are the task's own. */
+static __always_inline u32 relate(const struct check *check, const struct process *process,
+				  struct scratch *room, u8 *flags)
+{
 	const struct cred *cred = check->cred;
-	u8 flags = check->ret ? 0 : GRANTED;
-	u32 relation = NS_OWN;
 
-	if (cred == task->real_cred)
-		flags |= OWN_CREDENTIALS;
+	if (cred == TASK(current_task(), real_cred))
+		*flags |= OWN_CREDENTIALS;
 	struct user_namespace *holder = check->typed ? cred->user_ns : BPF_CORE_READ(cred, user_ns);
 	u32 number = check->typed ? holder->ns.inum : BPF_CORE_READ(holder, ns.inum);
 
-	if (holder != check->target || number != process->user_namespace) {
-		room->target = check->target;
-		room->holder = holder;
-		room->euid = BPF_CORE_READ(cred, euid.val);
-		relation = relation_to(process->user_namespace);
-	}
+	if (holder == check->target && number == process->user_namespace)
+		return NS_OWN;
+	room->target = check->target;
+	room->holder = holder;
+	room->euid = BPF_CORE_READ(cred, euid.val);
+	return relation_to(process->user_namespace);
+}
+
+static __always_inline int handle(void *ctx, const struct check *check)
+{
+	struct process *process = checked_process();
+	struct scratch *room = scratch(FOR_CHECK);
+
+	if (!process || !room)
+		return 0;
+	u8 flags = check->ret ? 0 : GRANTED;
+	u32 relation = relate(check, process, room, &flags);
 	u32 kind = kind_of(check->cap, relation, flags);
 
 	if (settled[kind & (KINDS_ROOM - 1)]) {

@@ -31,6 +31,31 @@ static __always_inline bool enters_anew(struct task_struct *task, const struct p
 	       mount_namespace_of(task) != known->mount_namespace;
 }
 
+static __always_inline struct kernfs_node *parent_of(struct kernfs_node *node)
+{
+	struct kernfs_node___since_6_15 *newer = (void *)node;
+
+	return bpf_core_field_exists(newer->__parent) ? BPF_CORE_READ(newer, __parent) :
+							BPF_CORE_READ(node, parent);
+}
+
+/* Whether the task runs in this cgroup of the unified hierarchy, or below it. Its number is that of
+ * its kernfs node (cgroup_id()); bpf_get_current_ancestor_cgroup_id() is not for these programs
+ * before 5.15. */
+static __always_inline bool is_below(struct task_struct *task, u64 cgroup)
+{
+	struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+
+	for (int i = 0; i < 64; i++) {
+		if (!node)
+			break;
+		if (BPF_CORE_READ(node, id) == cgroup)
+			return true;
+		node = parent_of(node);
+	}
+	return false;
+}
+
 /* Whether a process that was not followed is the target's from this execve on.
  *
  * A runtime's own init runs in the container's cgroup before it executes the entrypoint, and it
@@ -38,8 +63,7 @@ static __always_inline bool enters_anew(struct task_struct *task, const struct p
  * still in the runtime's mount namespace). So the image decides, not the cgroup alone. */
 static __always_inline bool enters(struct task_struct *task, struct linux_binprm *binprm)
 {
-	if (config.mode != MODE_CGROUP ||
-	    bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup)
+	if (config.mode != MODE_CGROUP || !is_below(task, config.cgroup))
 		return false;
 	if (config.entry == ENTRY_ANY)
 		return true;
@@ -88,14 +112,6 @@ static __always_inline void walk(struct task_struct *task, struct path *path, st
 		dentry = BPF_CORE_READ(dentry, d_parent);
 	}
 	*size = 0; /* too long to be told whole */
-}
-
-static __always_inline struct kernfs_node *parent_of(struct kernfs_node *node)
-{
-	struct kernfs_node___since_6_15 *newer = (void *)node;
-
-	return bpf_core_field_exists(newer->__parent) ? BPF_CORE_READ(newer, __parent) :
-							BPF_CORE_READ(node, parent);
 }
 
 /* The names from the task's cgroup up to the root, whose own name is empty. */

@@ -35,7 +35,17 @@ enum {
 	BPF_NOEXIST = 1,
 };
 
-/* include/linux/sched.h */
+/* Helpers that not every kernel from 5.10 on has; which are there is read off the kernel's own
+ * list, not off its version: distributions take newer parts over. */
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158,
+	BPF_FUNC_snprintf = 165,
+	BPF_FUNC_task_pt_regs = 175,
+};
+#define has_helper(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+
+/* include/linux/sched.h. The first two mean something else where there are no such tasks:
+ * kernel_clone_args says whether there are. */
 #define PF_IO_WORKER 0x00000010
 #define PF_USER_WORKER 0x00004000
 #define PF_KTHREAD 0x00200000
@@ -101,6 +111,7 @@ struct cred {
 	kernel_cap_t cap_effective;
 	kernel_cap_t cap_bset;
 	kernel_cap_t cap_ambient;
+	unsigned int securebits;
 	struct user_namespace *user_ns;
 };
 
@@ -174,6 +185,7 @@ struct socket {
 };
 
 struct kernfs_node {
+	u64 id;
 	const char *name;
 	struct kernfs_node *parent;
 };
@@ -209,8 +221,14 @@ struct thread_info {
 	u32 status;
 };
 
+struct kernel_clone_args {
+	int io_thread;
+	u32 user_worker;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	unsigned int flags;
 	unsigned long atomic_flags;
 	int pid;
@@ -219,6 +237,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
 	const struct cred *real_cred;
+	const struct cred *cred;
 	struct fs_struct *fs;
 	struct pid *thread_pid;
 	struct files_struct *files;
@@ -232,10 +251,27 @@ struct task_struct {
 /* The user's registers at the system call. Their layout is ABI and is not relocated. */
 #if defined(__TARGET_ARCH_x86)
 
+/* arch/x86/include/asm/page_64_types.h, without KASAN: what a kernel without bpf_task_pt_regs()
+ * (before 5.15) keeps the registers at the top of. */
+#define THREAD_SIZE 16384
+
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
 	unsigned long ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
 };
+
+/* The calling convention of kernel functions. */
+#define PARAMETER_1(regs) ((regs)->di)
+#define PARAMETER_2(regs) ((regs)->si)
+#define PARAMETER_3(regs) ((regs)->dx)
+#define PARAMETER_4(regs) ((regs)->cx)
+#define RETURNED(regs) ((regs)->ax)
+
+/* arch/x86/include/asm/ptrace.h: user_mode() */
+static inline bool is_user(const struct pt_regs *regs)
+{
+	return (regs->cs & 3) == 3;
+}
 
 /* arch/x86/include/asm/thread_info.h */
 #define TS_COMPAT 0x0002

@@ -130,6 +130,9 @@ __noinline u32 take(u32 set, u32 way, u32 at)
 
 	if (!frames)
 		return 1;
+	/* Checked in the register that it is used in: before 6.3 the verifier does not know that one
+	 * read back from the stack has the bounds of the other. */
+	barrier_var(to);
 	if (to >= PLACES)
 		return 0;
 	known->place[to].word = word;
@@ -179,6 +182,7 @@ __noinline u32 drop_places(u32 set, u32 way)
 
 		if (place.at >= words->count || words->at[place.at & (WORDS - 1)] != place.word)
 			continue;
+		barrier_var(to);
 		if (to >= PLACES)
 			break;
 		known->place[to] = place;

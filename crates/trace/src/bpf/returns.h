@@ -140,7 +140,7 @@ static __always_inline void look(long result)
 	if (failed && !config.failures)
 		return;
 	struct scratch *room = scratch(FOR_RETURN);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 
 	if (!room || task_kind(task) != TASK_PROGRAM)
 		return;

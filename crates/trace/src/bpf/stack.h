@@ -21,7 +21,8 @@ static __always_inline bool is_same(const struct stack *kept, const struct stack
 /* Remembers the stack in the scratch room, and returns its number; 0 if there is no room for it,
  * or another stack has that number already.
  *
- * The kernel names its own functions: no /proc/kallsyms to read, none hidden by kptr_restrict. */
+ * The kernel names its own functions: no /proc/kallsyms to read, none hidden by kptr_restrict; only
+ * before 5.13 user space has to. */
 __noinline u64 remember_stack(u32 depth)
 {
 	static const char format[] = "%ps";
@@ -61,7 +62,10 @@ __noinline u64 remember_stack(u32 depth)
 		/* A return address may lie behind the end of a function that does not return. */
 		u64 call = address - 1;
 
-		bpf_snprintf(room->symbol.name, NAME_SIZE, format, &call, sizeof(call));
+		if (has_helper(snprintf))
+			bpf_snprintf(room->symbol.name, NAME_SIZE, format, &call, sizeof(call));
+		else
+			room->symbol.name[0] = 0; /* user space will name it */
 		/* A stack with a frame that has no name is counted as lost, once it is read. */
 		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_ANY);
 	}
@@ -83,9 +87,15 @@ static __always_inline u64 unwind(void *ctx, struct scratch *room)
 
 /* How many words of the kernel stack lie between the context and the registers that the system
  * call saved at its top; 0 if the context is not on that stack. */
-static __always_inline u32 words_above(struct task_struct *task, void *ctx)
+static __always_inline u32 words_above(struct task_struct *task, void *ctx, struct scratch *room)
 {
-	u64 length = (void *)bpf_task_pt_regs(task) - ctx;
+	/* Written and read again, they are numbers to the verifier, which is strict about what is done
+	 * with pointers. */
+	volatile u64 *numbers = room->numbers;
+
+	*(void *volatile *)&numbers[0] = registers_of(task);
+	*(void *volatile *)&numbers[1] = ctx;
+	u64 length = numbers[0] - numbers[1];
 
 	return length > MAX_STACK ? 0 : length / 8;
 }
@@ -94,7 +104,7 @@ static __always_inline u32 words_above(struct task_struct *task, void *ctx)
 static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct scratch *room)
 {
 	const struct key *key = &room->key;
-	u32 above = words_above(task, ctx);
+	u32 above = words_above(task, ctx, room);
 	struct words *words = words_of();
 	u64 hint = (((u64)key->syscall << 32 | key->image) ^ (u64)key->capability << 24 ^
 		    (u64)key->flags << 56) * 0x9e3779b97f4a7c15ULL | 1;

@@ -7,7 +7,7 @@ use dropcap_trace::{Backend, Options, Results, Rooms, Scope};
 use record::observation::{Lost, Recording};
 use testkit::needs;
 
-use crate::support::{compile, own, own_state, spec, state_without, trace_with, tracer};
+use crate::support::{own, own_state, spec, state_without, trace_with, tracer};
 
 /// One program, several capabilities, several stacks.
 const SEVERAL: &str = "chown 1, 1, $ARGV[0]; chmod 02755, $ARGV[0]; chroot '/'; \
@@ -123,22 +123,9 @@ fn failures_that_find_no_room_are_counted() {
 /// too, an interrupt that comes while it looks at a check finds it running and is skipped.
 #[test]
 fn runs_that_the_kernel_skips_are_lost_checks() {
-    needs!(root, bpf, program("cc"));
-    let program = compile(
-        r#"
-        #include <signal.h>
-        #include <sys/prctl.h>
-        #include <sys/time.h>
-        static void tick(int signal) { (void)signal; }
-        int main(void) {
-            struct itimerval often = { { 0, 50 }, { 0, 50 } };
-            signal(SIGALRM, tick);
-            setitimer(ITIMER_REAL, &often, 0);
-            for (int i = 0; i < 1000000; i++) prctl(PR_CAPBSET_DROP, 99);
-            return 0;
-        }"#,
-    );
-    let argv = [program.path.to_str().unwrap()];
+    needs!(root, bpf, test_programs);
+    let program = testkit::programs::program("kernel", "interrupted");
+    let argv = [program.to_str().unwrap()];
     let options = Options { backend: Some(Backend::RawTp), remember: false, ..Options::default() };
     let Some(mut tracer) = tracer(options) else { return };
     tracer.also_on("kmem_cache_alloc").unwrap();
@@ -151,23 +138,10 @@ fn runs_that_the_kernel_skips_are_lost_checks() {
 
 #[test]
 fn fifty_thousand_processes_are_counted_exactly() {
-    needs!(root, bpf, program("cc"));
-    let program = compile(
-        r#"
-        #include <sys/prctl.h>
-        #include <sys/wait.h>
-        #include <unistd.h>
-        int main(void) {
-            for (int i = 0; i < 50000; i++) {
-                if (!vfork()) { prctl(PR_CAPBSET_DROP, 99); _exit(0); }
-                while (i % 8 == 7 && wait(0) > 0);
-            }
-            while (wait(0) > 0);
-            return 0;
-        }"#,
-    );
+    needs!(root, bpf, test_programs);
+    let program = testkit::programs::program("kernel", "processes");
     let options = Options { results: Results::Never, ..Options::default() };
-    let argv = [program.path.to_str().unwrap()];
+    let argv = [program.to_str().unwrap(), "50000"];
     let Some((recording, _)) = trace_with(options, spec(&argv, own_state())) else { return };
     let checks: u64 =
         own(&recording).filter(|o| o.capability == Capability::SETPCAP).map(|o| o.count).sum();
@@ -175,26 +149,10 @@ fn fifty_thousand_processes_are_counted_exactly() {
     assert_eq!((recording.lost, recording.still_running), (Lost::default(), 0));
 }
 
-/// Eight processes, each with so many checks of SETPCAP.
-const EIGHT: &str = r#"
-    #include <stdlib.h>
-    #include <sys/prctl.h>
-    #include <sys/wait.h>
-    #include <unistd.h>
-    int main(int count, char **words) {
-        for (int p = 0; p < 8; p++) {
-            if (fork()) continue;
-            for (long i = atol(words[count - 1]); i; i--) prctl(PR_CAPBSET_DROP, 99);
-            _exit(0);
-        }
-        while (wait(0) > 0);
-        return 0;
-    }"#;
-
 /// What eight processes with so many checks each showed, and how many that was a second.
 fn eight(each: u64, settled: bool) -> Option<(Recording, f64)> {
-    let program = compile(EIGHT);
-    let argv = [program.path.to_str().unwrap().to_owned(), each.to_string()];
+    let program = testkit::programs::program("kernel", "eight");
+    let argv = [program.to_str().unwrap().to_owned(), each.to_string()];
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     let mut tracer = tracer(Options { results: Results::Never, ..Options::default() })?;
     let held = launch::spawn_held(spec(&words, own_state()).captured()).unwrap();
@@ -211,7 +169,7 @@ fn eight(each: u64, settled: bool) -> Option<(Recording, f64)> {
 /// What is settled is counted by each CPU for itself, and nothing of it is lost.
 #[test]
 fn settled_checks_of_eight_processes_are_counted_exactly() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let Some((recording, rate)) = eight(1_000_000, true) else { return };
     let [settled] = recording.settled[..] else { panic!("{:?}", recording.settled) };
     assert_eq!((settled.capability, settled.count), (Capability::SETPCAP, 8_000_000));
@@ -223,7 +181,7 @@ fn settled_checks_of_eight_processes_are_counted_exactly() {
 /// As fast as the machine goes, and each check with its call site.
 #[test]
 fn unsettled_checks_of_eight_processes_keep_their_call_site() {
-    needs!(root, bpf, program("cc"));
+    needs!(root, bpf, test_programs);
     let Some((recording, rate)) = eight(250_000, false) else { return };
     let checks: Vec<_> = own(&recording).filter(|o| o.capability == Capability::SETPCAP).collect();
     let [check] = checks[..] else { panic!("{checks:?}") };

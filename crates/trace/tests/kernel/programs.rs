@@ -186,23 +186,8 @@ fn every_backend_sees_the_same() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn a_32_bit_call_is_named_by_its_own_table() {
-    needs!(root, bpf, program("cc"));
-    let folder = tempfile::tempdir().unwrap();
-    let (source, program) = (folder.path().join("compat.c"), folder.path().join("compat"));
-    let text = r#"
-        int main(void) {
-            long result;
-            __asm__ volatile("int $0x80" : "=a"(result)
-                : "a"(61L /* chroot */), "b"("/") : "memory");
-            return result == 0 ? 0 : 1;
-        }"#;
-    std::fs::write(&source, text).unwrap();
-    let built = std::process::Command::new("cc")
-        .args(["-static", "-no-pie", "-o"])
-        .args([&program, &source])
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    needs!(root, bpf, test_programs);
+    let program = testkit::programs::program("kernel", "compat");
     let Some((recording, _)) = trace(&[program.to_str().unwrap()]) else { return };
     if recording.exit != Some(record::observation::Exit::Code(0)) {
         return testkit::skip("needs a kernel with 32-bit system calls (CONFIG_IA32_EMULATION)");

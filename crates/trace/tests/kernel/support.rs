@@ -4,15 +4,27 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use caps::{CapState, Capability};
-use dropcap_trace::{Options, Scope, TraceError, Tracer};
+use dropcap_trace::{Backend, Options, Scope, TraceError, Tracer};
 use launch::Spec;
 use record::observation::{NamespaceRelation, Observation, Recording};
 
-/// A loaded tracer; `None`, said aloud, where this kernel shows no capability checks.
+/// The backend that this test run is for, if it is for one.
+fn asked_for() -> Option<Backend> {
+    let name = testkit::backend()?;
+    let backend = Backend::ALL.into_iter().find(|backend| backend.name() == name);
+    Some(backend.unwrap_or_else(|| panic!("DROPCAP_TEST_BACKEND={name}: no backend of that name")))
+}
+
+/// A loaded tracer, of the backend that this run is for unless the options name one; `None`, said
+/// aloud, where this kernel shows no capability checks. What the run is for has to work.
 pub fn tracer(options: Options) -> Option<Tracer> {
-    match Tracer::load(options) {
+    let asked_for = asked_for();
+    let backend = options.backend.or(asked_for);
+    match Tracer::load(Options { backend, ..options }) {
         Ok(tracer) => Some(tracer),
-        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. })) => {
+        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. }))
+            if asked_for.is_none() || backend != asked_for =>
+        {
             testkit::skip(&error.to_string());
             None
         }
@@ -95,24 +107,4 @@ pub fn capabilities<'a>(
 /// The name of the system call of an observation.
 pub fn call(observation: &Observation) -> Option<&str> {
     observation.syscall.as_ref()?.name.as_deref()
-}
-
-/// A program made of C, in a folder that goes with it.
-pub struct Compiled {
-    pub path: std::path::PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-/// Compiles a program.
-pub fn compile(source: &str) -> Compiled {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (file, path) = (folder.path().join("program.c"), folder.path().join("program"));
-    std::fs::write(&file, source).expect("the source is written");
-    let output = std::process::Command::new("cc")
-        .args(["-O2", "-static", "-o"])
-        .args([&path, &file])
-        .output()
-        .expect("cc runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Compiled { path, _folder: folder }
 }

@@ -1,0 +1,278 @@
+//! Everything that dropcap does, done with exactly the capabilities that `data/needs.toml` names, which
+//! `dropcap doctor` and docs/privileges.md are made of: the same result as with everything; and without
+//! each of them a failure that names it.
+#![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
+
+mod harness;
+mod said;
+
+use caps::{CapSet, Capability};
+use harness::{Cgroup, Place, Who, backend, found, traces};
+use jobs::needs::{self, Machine, Mode};
+use testkit::needs;
+use trace::Backend;
+
+/// An ordinary user.
+const USER: u32 = 1000;
+
+/// What a case tries: its result in a form that can be compared, or what it said when it failed.
+type Outcome = Result<String, String>;
+
+/// Holds a mode of the table against the kernel, for user 0 and for an ordinary user.
+fn holds(id: &str, attempt: impl Fn(Who) -> Outcome) {
+    holds_for(id, &[Who::Root(CapSet::EMPTY), Who::User(USER, CapSet::EMPTY)], attempt);
+}
+
+fn holds_for(id: &str, whose: &[Who], attempt: impl Fn(Who) -> Outcome) {
+    let mode = needs::of(id).expect("a mode of the table");
+    let with_everything = attempt(Who::Everything).expect("it works with everything");
+    for who in whose {
+        let takes = takes(mode, *who);
+        assert_eq!(
+            attempt(who.with(takes)),
+            Ok(with_everything.clone()),
+            "{id} with {takes} {who:?}"
+        );
+        for missing in takes {
+            let set = takes.without(missing);
+            let said = attempt(who.with(filled(mode, set))).expect_err("it is required");
+            assert!(said.contains(&missing.to_string()), "{id} without {missing}: {said}");
+        }
+    }
+}
+
+/// What the table says that it takes for somebody here.
+fn takes(mode: &'static Mode, who: Who) -> CapSet {
+    let uid = if let Who::User(uid, _) = who { uid } else { 0 };
+    let machine = Machine { uid, ..Machine::read() };
+    let (required, _) = mode.wants(backend().unwrap_or(Backend::ALL[0]));
+    needs::taken(&required, &machine)
+}
+
+/// The same, and if nothing is left something to drop.
+fn filled(mode: &Mode, set: CapSet) -> CapSet {
+    let drops = mode.required.iter().any(|want| want.when == Some(needs::When::Drops));
+    if drops && set.is_empty() { CapSet::from(Capability::LEASE) } else { set }
+}
+
+#[test]
+fn every_mode_of_the_table_is_tried_here() {
+    let mut ids: Vec<&str> = needs::modes().iter().map(|mode| mode.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        [
+            "demo",
+            "demo.whole",
+            "doctor",
+            "ps",
+            "run",
+            "run.user",
+            "static",
+            "trace.command",
+            "trace.container",
+            "trace.process"
+        ]
+    );
+}
+
+#[test]
+fn text_and_rules_take_nothing() {
+    needs!(root);
+    let place = Place::new();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  \
+               - {name: c, image: x, securityContext: {capabilities: {add: [SYS_ADMIN]}}}\n";
+    place.write("pod.yaml", pod);
+    let profile = "apiVersion: dropcap.dev/v1\nkind: CapabilityProfile\nmetadata: {name: p}\n\
+                   spec: {capabilities: {needed: [CHOWN], doubtful: []}}\n";
+    place.write("profile.yaml", profile);
+    let mut commands: Vec<Vec<&str>> = vec![
+        vec!["explain", "NET_RAW"],
+        vec!["show", "pod.yaml"],
+        vec!["check", "pod.yaml", "--format", "json"],
+        vec!["fix", "--diff", "--unsafe-fixes", "pod.yaml"],
+        vec!["profile", "show", "profile.yaml"],
+        vec!["profile", "merge", "profile.yaml", "profile.yaml"],
+        vec!["profile", "diff", "profile.yaml", "profile.yaml"],
+    ];
+    let record = ["trace", "--record", "recording", "--", "chown", "5", "file"];
+    if place.run(Who::Everything, &record).status.success() {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(place.path("recording"), mode).expect("chmod");
+        commands.push(vec!["trace", "--replay", "recording"]);
+        commands.push(vec!["why", "--replay", "recording"]);
+    } else {
+        testkit::skip("needs a kernel that can be traced, for a recording");
+    }
+    let whose = [Who::Root(CapSet::EMPTY), Who::User(65534, CapSet::EMPTY)];
+    for command in commands {
+        holds_for("static", &whose, |who| {
+            let output = place.run(who, &command);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            // 2: it could not be done.
+            if output.status.code() == Some(2) || output.status.code().is_none() {
+                return Err(format!("{command:?}: {stderr}"));
+            }
+            assert!(!output.stdout.is_empty() || command[1] == "diff", "{command:?}: {stderr}");
+            Ok(format!("{:?} {}", output.status.code(), String::from_utf8_lossy(&output.stdout)))
+        });
+    }
+}
+
+#[test]
+fn doctor_takes_nothing() {
+    needs!(root);
+    let place = Place::new();
+    holds("doctor", |who| {
+        let output = place.run(who, &["doctor", "--json"]);
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
+        // Which commands there are is the same for everybody.
+        let commands = report["commands"].as_array().expect("commands").iter();
+        Ok(commands.map(|command| format!("{}\n", command["id"])).collect())
+    });
+}
+
+#[test]
+fn ps_takes_nothing() {
+    needs!(root);
+    let place = Place::new();
+    let giver = place.giver();
+    let pid = giver.child();
+    holds("ps", |who| {
+        let listing = place.succeed(who, &["ps", "-a", "--json"])?;
+        let listing: serde_json::Value = serde_json::from_str(&listing).expect("JSON");
+        let host = listing["host"].as_array().expect("processes");
+        let holder = host.iter().find(|holder| holder["pid"] == pid).expect("it runs");
+        Ok(format!("{} {} {}", holder["holds"], holder["sets"], holder["uidOnNode"]))
+    });
+}
+
+#[test]
+fn run_takes_setpcap_to_drop() {
+    needs!(root);
+    let place = Place::new();
+    holds("run", |who| {
+        place.succeed(who, &["run", "--cap-drop", "ALL", "--", "grep", "Cap", "/proc/self/status"])
+    });
+    // What the command is to have, it takes, too.
+    let set = CapSet::of(&[Capability::SETPCAP, Capability::KILL]);
+    let kill =
+        ["run", "--cap-drop", "ALL", "--cap-add", "KILL", "--", "grep", "Cap", "/proc/self/status"];
+    let with_everything = place.succeed(Who::Everything, &kill).expect("it works");
+    assert_eq!(place.succeed(Who::Root(set), &kill), Ok(with_everything));
+    let said = place.succeed(Who::Root(set.without(Capability::KILL)), &kill).expect_err("none");
+    assert!(said.contains("cannot have KILL"), "{said}");
+}
+
+#[test]
+fn run_as_another_user_takes_setuid_and_setgid() {
+    needs!(root);
+    let place = Place::new();
+    let shell = "id -u; id -g; grep -e Cap -e Groups /proc/self/status";
+    holds("run.user", |who| {
+        place
+            .succeed(who, &["run", "--user", "33:33", "--cap-drop", "ALL", "--", "sh", "-c", shell])
+    });
+}
+
+#[test]
+fn a_command_is_traced_with_what_the_backend_takes() {
+    needs!(root, bpf);
+    if !traces() {
+        return;
+    }
+    let place = Place::new();
+    holds("trace.command", |who| {
+        let json = place.succeed(who, &["trace", "--json", "--", "chown", "5", "file"])?;
+        let (_, start_seen, list) = found(&json);
+        assert!(start_seen);
+        Ok(list.join(" "))
+    });
+}
+
+#[test]
+fn processes_of_others_are_traced_with_no_more() {
+    needs!(root, bpf);
+    if !traces() {
+        return;
+    }
+    let place = Place::new();
+    let giver = place.giver();
+    let pid = giver.child();
+    let Some(cgroup) = Cgroup::with(pid, "dropcap-privilege") else { return };
+    for target in [format!("pid/{pid}"), cgroup.target()] {
+        holds("trace.process", |who| {
+            let json = place.succeed(who, &["trace", &target, "--for", "1s", "--json"])?;
+            let (_, start_seen, list) = found(&json);
+            assert!(!start_seen, "{target} was running");
+            assert_eq!(list, ["CHOWN"], "{target} {who:?}");
+            Ok(list.join(" "))
+        });
+    }
+    drop(giver);
+}
+
+#[test]
+fn containers_are_traced_with_no_more() {
+    needs!(podman, bpf, runc);
+    if !traces() {
+        return;
+    }
+    let place = Place::new();
+    let gives = ["sh", "-c", "while :; do chown 5 /tmp; sleep 0.05; done"];
+    let container = testkit::Container::start(&[], &gives);
+    let target = format!("ctr/{}", container.name);
+    holds("trace.container", |who| {
+        let json = place.succeed(who, &["trace", &target, "--for", "1s", "--json"])?;
+        let (name, start_seen, list) = found(&json);
+        assert_eq!((&name, start_seen), (&container.name, false));
+        assert_eq!(list, ["CHOWN"], "{who:?}");
+        Ok(list.join(" "))
+    });
+}
+
+#[test]
+fn the_demo_takes_nothing_of_an_ordinary_user() {
+    needs!(root, user_namespaces);
+    let place = Place::new();
+    let nobody = Who::User(65534, CapSet::EMPTY);
+    let of_nobody = last_line(&place.succeed(nobody, &["demo"]).expect("it takes nothing"));
+    assert!(of_nobody.ends_with("not all decided in 7 runs"), "{of_nobody}");
+    // User 0 without the rest of root.
+    let mode = needs::of("demo").expect("a mode of the table");
+    let takes = takes(mode, Who::Root(CapSet::EMPTY));
+    assert_eq!(takes, CapSet::from(Capability::SETFCAP));
+    assert_eq!(
+        last_line(&place.succeed(Who::Root(takes), &["demo"]).expect("it works")),
+        of_nobody
+    );
+    match place.succeed(Who::Root(CapSet::EMPTY), &["demo"]) {
+        Err(said) => assert!(said.contains("SETFCAP"), "{said}"),
+        Ok(_) => assert!(Machine::read().kernel < (5, 12), "verify_root_map() is of Linux 5.12"),
+    }
+}
+
+#[test]
+fn the_whole_demo_takes_what_its_service_does() {
+    needs!(root, bpf);
+    if !traces() {
+        return;
+    }
+    let place = Place::new();
+    holds_for("demo.whole", &[Who::Root(CapSet::EMPTY)], |who| {
+        let printed = place.succeed(who, &["demo"])?;
+        let line = last_line(&printed);
+        if line.contains("not all decided") {
+            return Err(printed);
+        }
+        // The number of runs depends on how much there was to leave out; a trace saves some.
+        let traced = printed.contains("== trace");
+        let proven = line.split(" in ").next().unwrap_or_default();
+        if traced { Ok(proven.to_owned()) } else { Err(printed) }
+    });
+}
+
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or_default().to_owned()
+}
