@@ -136,8 +136,9 @@ impl Loops<'_> {
         let mut spec = Spec::new(self.program, state).args(self.arguments(pause));
         spec.stdout = launch::Stdio::File(stdout);
         let (observed, ended) = observe::command(spec, options, None).map_err(|e| e.to_string())?;
-        if ended.exit.status() != 0 {
-            return Err(format!("loops ended with status {}", ended.exit.status()));
+        let status = ended.exit.map(launch::Exit::status);
+        if status != Some(0) {
+            return Err(format!("loops ended with status {status:?}"));
         }
         whole(&observed, options)?;
         let mut text = String::new();

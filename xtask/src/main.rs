@@ -4,6 +4,8 @@ mod bpf;
 mod ci;
 mod layers;
 mod process;
+mod sites;
+mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +16,10 @@ pub type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
+  pages          write docs/rules/ and docs/schema/check-v1.json from the code; the tests compare
+  sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
+  vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
 
 fn main() -> ExitCode {
@@ -24,7 +29,10 @@ fn main() -> ExitCode {
         ["layers"] => layers::run(),
         ["bpf"] => bpf::run(false),
         ["bpf", "--check"] => bpf::run(true),
+        ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
+        ["sites", rest @ ..] => sites::run(rest),
+        ["vm", rest @ ..] => vm::run(rest),
         ["ci"] => ci::run(),
         _ => Err(USAGE.to_owned()),
     };
@@ -41,6 +49,12 @@ fn main() -> ExitCode {
 pub fn groundtruth(arguments: &[&str]) -> Result {
     let mut command = process::cargo(&["run", "--quiet", "--package", "dropcap-groundtruth", "--"]);
     process::run(command.args(arguments))
+}
+
+/// What `docs/` has from the code of `check`: its tests write it when they are asked to.
+fn pages() -> Result {
+    let tests = ["test", "--package", "dropcap-check", "--test", "pages", "--test", "schema"];
+    process::run(process::cargo(&tests).env("DROPCAP_UPDATE", "1"))
 }
 
 /// The workspace's root folder.

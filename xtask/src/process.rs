@@ -20,3 +20,17 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command.args(arguments);
     command
 }
+
+/// What a program prints; fails with its name and what it complained of if it fails.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = format!("{command:?}");
+    let output = command
+        .current_dir(crate::root())
+        .output()
+        .map_err(|e| format!("cannot start {shown}: {e}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{shown} failed: {}: {}", output.status, said.trim()))
+}

@@ -7,7 +7,7 @@ use crate::holding::Held;
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::rule::Rule;
-use crate::rules::{RULES, dangerous_capability};
+use crate::rules::{HELD, KUBERNETES_ONLY, RULES};
 use crate::subject::Subject;
 
 /// What came of checking a manifest.
@@ -85,17 +85,20 @@ pub fn check(manifest: &Manifest, options: &Options) -> Checked {
     Checker::new(options.clone()).check(manifest)
 }
 
-/// Whether a rule is about what is written in this format. An OCI configuration has no `add` and
-/// `drop`: only what is held can be wrong with it.
+/// Whether a rule is about what is written in this format.
 fn applies(rule: &Rule, format: Format) -> bool {
-    format != Format::Oci || rule.id == dangerous_capability::RULE.id
+    match format {
+        Format::Kubernetes => true,
+        Format::Compose => !KUBERNETES_ONLY.contains(&rule),
+        Format::Oci => HELD.contains(&rule),
+    }
 }
 
 fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
     let mut checked = Checked::default();
     for (place, workload) in manifest.workloads.iter().enumerate() {
         for (index, container) in workload.pod.containers.iter().enumerate() {
-            let subject = Subject::new(&manifest.source, workload, container, checker);
+            let subject = Subject::any(&manifest.source, workload, container, checker);
             let number = checked.containers.len();
             checked.containers.push(CheckedContainer {
                 id: ContainerId { workload: place, container: index },
@@ -106,9 +109,8 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
                 index: container.index,
                 name: container.name.clone(),
                 span: container.name_span,
-                held: subject.as_ref().map(|subject| subject.held),
+                held: (!subject.is_windows()).then_some(subject.held),
             });
-            let Some(subject) = subject else { continue };
             let first = checked.findings.len();
             let format = workload.pod.format;
             let rules = RULES

@@ -28,6 +28,13 @@ pub fn is_big_four(capability: Capability) -> bool {
     knowledge(capability).is_some_and(|known| known.big_four)
 }
 
+/// Whether a capability may be kept by a waiver only: one of the Big Four, or one that escapes by
+/// itself.
+#[must_use]
+pub fn demands_waiver(capability: Capability) -> bool {
+    knowledge(capability).is_some_and(|known| known.big_four || known.reach == Reach::Escape)
+}
+
 impl Danger {
     /// ` (Big Four)` for one of them, to put behind the name.
     #[must_use]

@@ -1,7 +1,9 @@
 //! A finding: what is wrong, where, how bad, and what to do about it.
 
+use caps::CapSet;
 use manifest::Span;
 
+use crate::danger::demands_waiver;
 use crate::fix::{Change, Remedy};
 use crate::holding::Held;
 use crate::rule::Rule;
@@ -29,6 +31,8 @@ pub struct Finding {
     pub help: Vec<String>,
     /// The container, by its place in [`crate::Checked::containers`].
     pub container: usize,
+    /// The capabilities that it is about; none if it is about words or fields.
+    pub capabilities: CapSet,
     /// What the container holds.
     pub before: Held,
     /// The edit, or why there is none.
@@ -64,6 +68,7 @@ impl Finding {
             notes: Vec::new(),
             help: Vec::new(),
             container: 0,
+            capabilities: CapSet::EMPTY,
             before: subject.held,
             remedy: Remedy::None { why: String::new() },
         }
@@ -81,6 +86,24 @@ impl Finding {
     pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
         self.related.push(Label { span, text: text.into() });
         self
+    }
+
+    /// About these capabilities.
+    #[must_use]
+    pub fn about(mut self, capabilities: impl Into<CapSet>) -> Self {
+        self.capabilities = capabilities.into();
+        self
+    }
+
+    /// Those of its capabilities that nobody keeps on a word alone: of the Big Four, or a way out of
+    /// the container by themselves. An inline ignore does not count for them. Empty for a note.
+    #[must_use]
+    pub fn demands_waiver(&self) -> CapSet {
+        if self.severity == Severity::Note {
+            return CapSet::EMPTY;
+        }
+        let held = self.capabilities & self.before.reach();
+        held.iter().filter(|capability| demands_waiver(*capability)).collect()
     }
 
     /// With more about it.

@@ -34,6 +34,11 @@ pub enum Change {
         /// The word.
         word: String,
     },
+    /// `ALL` out of `add` and into `drop`: what it would leave of the default set goes with it.
+    DropAllInstead {
+        /// The words under `add` that are `ALL`, each spelling once.
+        words: Vec<String>,
+    },
     /// `drop: [ALL]` and exactly these under `add`.
     Exactly {
         /// What is added back, each with a comment to put behind it.
@@ -54,6 +59,12 @@ impl Change {
             }
             Change::Remove { list, word } => {
                 vec![manifest::Change::Remove(key(*list), word.clone())]
+            }
+            Change::DropAllInstead { words } => {
+                let remove =
+                    |word: &String| manifest::Change::Remove(manifest::List::Add, word.clone());
+                let drop = manifest::Change::Include(manifest::List::Drop, Item::new("ALL"));
+                words.iter().map(remove).chain([drop]).collect()
             }
             Change::Exactly { add } => {
                 let item = |(capability, comment): &(Capability, Option<String>)| Item {
@@ -78,10 +89,10 @@ impl Change {
     pub fn apply(&self, request: &Request) -> Request {
         let mut after = request.clone();
         match self {
-            Change::DropAll => {
-                if !after.drop.iter().any(|word| word == "ALL") {
-                    after.drop.push("ALL".to_owned());
-                }
+            Change::DropAll => drop_all(&mut after),
+            Change::DropAllInstead { words } => {
+                after.add.retain(|there| !words.contains(there));
+                drop_all(&mut after);
             }
             Change::Respell { list, from, to } => respell(words_of(&mut after, *list), from, to),
             Change::Remove { list, word } => {
@@ -102,12 +113,19 @@ impl Change {
             Change::DropAll => "drop `ALL`".to_owned(),
             Change::Respell { list, from, to } => format!("{list} `{to}` instead of `{from}`"),
             Change::Remove { list, word } => format!("remove `{word}` from `{list}`"),
+            Change::DropAllInstead { .. } => "drop `ALL` instead of adding it".to_owned(),
             Change::Exactly { add } if add.is_empty() => "drop `ALL`, add nothing".to_owned(),
             Change::Exactly { add } => {
                 let add: CapSet = add.iter().map(|(capability, _)| *capability).collect();
                 format!("drop `ALL`, add {add}")
             }
         }
+    }
+}
+
+fn drop_all(request: &mut Request) {
+    if !request.drop.iter().any(|word| word == "ALL") {
+        request.drop.push("ALL".to_owned());
     }
 }
 

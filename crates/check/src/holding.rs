@@ -1,7 +1,7 @@
 //! In which way a container has a capability: not only what the process holds at start counts,
 //! but also what something in its image could bring back.
 
-use caps::{CapSet, CapState, Capability};
+use caps::{CapSet, CapState, Capability, FileCaps};
 use runtime::{Resolution, Sets};
 
 /// What is known of the file that the container executes first.
@@ -12,6 +12,30 @@ pub enum Entrypoint {
     Unknown,
     /// It carries none.
     Plain,
+    /// It carries these, as getcap(8) prints them. The sets of a [`Resolution`] have them in already.
+    Carries(FileCaps),
+}
+
+impl Entrypoint {
+    /// What it is known to carry.
+    #[must_use]
+    pub const fn carried(self) -> Option<FileCaps> {
+        match self {
+            Self::Unknown | Self::Plain => None,
+            Self::Carries(file) => Some(file),
+        }
+    }
+
+    /// Whether the file could not be executed, or would lack something, without `capability` in the
+    /// bounding set. Nobody knows where nobody has looked.
+    #[must_use]
+    pub fn may_ask_for(self, capability: Capability) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Plain => false,
+            Self::Carries(file) => (file.permitted | file.inheritable).contains(capability),
+        }
+    }
 }
 
 /// In which way a capability is had, the strongest last.
@@ -74,7 +98,7 @@ impl Held {
             regainable: sets.regainable,
             entrypoint: match entrypoint {
                 Entrypoint::Unknown => by_file & sets.spec.bounding,
-                Entrypoint::Plain => CapSet::EMPTY,
+                Entrypoint::Plain | Entrypoint::Carries(_) => CapSet::EMPTY,
             },
         }
     }

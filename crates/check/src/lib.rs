@@ -25,7 +25,7 @@ mod subject;
 pub mod words;
 
 pub use checked::{Checked, CheckedContainer, Checker, check};
-pub use danger::{Danger, is_big_four};
+pub use danger::{Danger, demands_waiver, is_big_four};
 pub use exposure::Exposure;
 pub use finding::{Finding, Label};
 pub use holding::{BareSets, Entrypoint, Held, Holding};

@@ -1,8 +1,8 @@
 //! How a check is configured.
 
-use runtime::{Engine, Runtime};
-
-use manifest::Format;
+use manifest::{Container, Format};
+use resolve::{Context, Policy};
+use runtime::{Engine, Request, Runtime};
 
 use crate::holding::Entrypoint;
 use crate::rule::Selection;
@@ -14,10 +14,14 @@ pub struct Options {
     pub runtime: Runtime,
     /// The same for Compose files.
     pub compose_runtime: Runtime,
+    /// Whether nobody named those runtimes. What only these make needless is then not called so.
+    pub assumed: bool,
     /// What is known of the images' entrypoints.
     pub entrypoint: Entrypoint,
     /// Which rules run.
     pub selection: Selection,
+    /// The Pod Security policy that pods are to pass; `None` asks for none.
+    pub pod_security: Option<Policy>,
 }
 
 /// The runtimes assumed for Kubernetes and for Compose, nothing known of the images, all rules.
@@ -26,13 +30,21 @@ impl Default for Options {
         Self {
             runtime: Runtime::assumed_for_kubernetes(),
             compose_runtime: Runtime::new(Engine::Docker),
+            assumed: true,
             entrypoint: Entrypoint::Unknown,
             selection: Selection::default(),
+            pod_security: None,
         }
     }
 }
 
 impl Options {
+    /// What the runtime is asked for, with what is known of the image.
+    #[must_use]
+    pub fn request(&self, context: &Context, container: &Container) -> Request {
+        Request { entrypoint: self.entrypoint.carried(), ..context.request(container) }
+    }
+
     /// The runtime as a person calls it: `containerd 2.0`, `Podman`.
     #[must_use]
     pub fn runtime_name(&self) -> String {

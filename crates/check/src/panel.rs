@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
+use caps::FileCaps;
 use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, SpecSets, User, Word, resolve};
 
 use crate::holding::BareSets;
@@ -56,8 +57,8 @@ pub struct Panel {
     readings: RefCell<HashMap<(List, String), Rc<Readings>>>,
 }
 
-/// All of a request that decides; nobody knows the image's files here.
-type Key = (Vec<String>, Vec<String>, bool, bool, User, Option<SpecSets>);
+/// All of a request that decides.
+type Key = (Vec<String>, Vec<String>, bool, bool, User, Option<FileCaps>, Option<SpecSets>);
 
 /// More answers than any repository needs; a generated one with more of them is asked again.
 const MEMORY: usize = 1024;
@@ -120,8 +121,8 @@ impl Panel {
 }
 
 fn key(request: &Request) -> Key {
-    let Request { add, drop, privileged, no_new_privs, user, spec, .. } = request;
-    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user, spec.clone())
+    let Request { add, drop, privileged, no_new_privs, user, entrypoint, spec } = request;
+    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user, *entrypoint, spec.clone())
 }
 
 /// What is remembered under `key`, or `made` now.
@@ -172,6 +173,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// That of nobody: there is no runtime that knows capabilities.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { refusal: None, resolution: None, kept: [Vec::new(), Vec::new()] }
+    }
+
     /// Asks `runtime`.
     #[must_use]
     pub fn of(runtime: &Runtime, request: &Request) -> Self {

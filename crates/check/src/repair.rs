@@ -80,7 +80,7 @@ impl Checker {
     /// text: as [`Checker::repair`], but an edit that the text would not allow counts as made.
     #[must_use]
     pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Checked {
-        let original = requests(manifest);
+        let original = requests(manifest, &self.options);
         let mut model = manifest.clone();
         let mut checked = checked.clone();
         for _ in 0..MAX_ROUNDS {
@@ -105,7 +105,7 @@ pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repai
 }
 
 fn all_rounds(manifest: &Manifest, checker: &Checker, consent: Consent) -> Repaired {
-    let original = requests(manifest);
+    let original = requests(manifest, &checker.options);
     let mut repaired = Repaired {
         source: manifest.source.clone(),
         applied: Vec::new(),
@@ -154,7 +154,7 @@ impl Round {
     ) -> Self {
         let Checker { options, panel, .. } = checker;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
-        let before = requests(manifest);
+        let before = requests(manifest, options);
         let mut now = before.clone();
         for finding in in_order(&checked.findings) {
             let Some(fix) = finding.remedy.fix() else { continue };
@@ -219,12 +219,12 @@ fn in_order(findings: &[Finding]) -> Vec<&Finding> {
     ordered
 }
 
-fn requests(manifest: &Manifest) -> BTreeMap<ContainerId, Request> {
+fn requests(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Request> {
     let workloads = manifest.workloads.iter().enumerate();
     let containers = workloads.flat_map(|(workload, object)| {
         object.pod.containers.iter().enumerate().map(move |(container, found)| {
             let context = resolve::Context::of(&object.pod, found);
-            (ContainerId { workload, container }, context.request(found))
+            (ContainerId { workload, container }, options.request(&context, found))
         })
     });
     containers.collect()

@@ -49,6 +49,13 @@ impl Rule {
         RULES.iter().copied().find(|rule| rule.id == id)
     }
 
+    /// Its page as Markdown: a doc comment's lines begin with one space.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let lines = self.page.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// The first sentence of its page.
     #[must_use]
     pub fn summary(&self) -> &'static str {
@@ -90,7 +97,9 @@ pub struct UnknownRule {
 }
 
 fn ids() -> String {
-    RULES.iter().map(|rule| rule.id).collect::<Vec<_>>().join(", ")
+    let mut ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    ids.sort_unstable();
+    ids.join(", ")
 }
 
 impl Selection {
@@ -133,7 +142,7 @@ mod tests {
         assert!(!but.contains(rule) && but.contains(other));
         let error = Selection::new(&["add-al"], &[]).unwrap_err();
         assert!(
-            error.to_string().starts_with("unknown rule \"add-al\"; expected one of capability-")
+            error.to_string().starts_with("unknown rule \"add-al\"; expected one of add-all, ")
         );
     }
 }

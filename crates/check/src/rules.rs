@@ -2,12 +2,23 @@
 //! `tests/rules/`.
 
 mod add_all;
+mod added_and_dropped;
 mod capability_spelling;
-pub(crate) mod dangerous_capability;
+mod dangerous_capability;
 mod drop_all_missing;
+mod file_capabilities_outside_bounding;
 mod ineffective_add;
+mod low_port;
+mod needless_net_bind_service;
+mod net_raw_for_ping;
+mod pod_level_capabilities;
+mod pod_security;
 mod privileged;
+mod redundant_add;
+mod set_uid_regain;
+mod sys_admin_without_escalation;
 mod unknown_capability;
+mod windows_capabilities;
 
 use crate::rule::Rule;
 
@@ -15,12 +26,39 @@ pub use ineffective_add::instead;
 
 /// All rules, in the order in which findings at one place are shown and their edits are made: what
 /// is written wrong comes before what follows from it.
-pub static RULES: [&Rule; 7] = [
+pub static RULES: [&Rule; 18] = [
+    &windows_capabilities::RULE,
+    &pod_level_capabilities::RULE,
     &capability_spelling::RULE,
     &unknown_capability::RULE,
     &privileged::RULE,
+    &file_capabilities_outside_bounding::RULE,
     &add_all::RULE,
+    &added_and_dropped::RULE,
     &dangerous_capability::RULE,
+    &sys_admin_without_escalation::RULE,
+    &redundant_add::RULE,
     &drop_all_missing::RULE,
+    &pod_security::RULE,
     &ineffective_add::RULE,
+    &needless_net_bind_service::RULE,
+    &net_raw_for_ping::RULE,
+    &set_uid_regain::RULE,
+    &low_port::RULE,
 ];
+
+/// The rules about what only Kubernetes has: its admission, fields of its pods, and ports that are
+/// declared for information. On Compose a port is published by Docker, and what is listened on is
+/// the image's matter.
+pub(crate) static KUBERNETES_ONLY: [&Rule; 5] = [
+    &windows_capabilities::RULE,
+    &pod_level_capabilities::RULE,
+    &sys_admin_without_escalation::RULE,
+    &pod_security::RULE,
+    &low_port::RULE,
+];
+
+/// The rules about what is held, whoever asked for it. An OCI configuration has no `add` and
+/// `drop`: nothing else can be wrong with it.
+pub(crate) static HELD: [&Rule; 3] =
+    [&file_capabilities_outside_bounding::RULE, &dangerous_capability::RULE, &set_uid_regain::RULE];

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use caps::{CapSet, Capability};
 use manifest::{Container, ContainerList, Source, Span, Spanned, Workload};
 use resolve::{Context, Resolved};
-use runtime::{List, Meaning, Request, Resolution, Sets, User, Word};
+use runtime::{List, Meaning, Refusal, Request, Resolution, Sets, User, Word};
 
 use crate::checked::Checker;
 use crate::danger::{self, Danger, is_big_four};
@@ -52,18 +52,31 @@ impl<'a> Subject<'a> {
         container: &'a Container,
         checker: &'a Checker,
     ) -> Option<Self> {
+        Some(Self::any(source, workload, container, checker))
+            .filter(|subject| !subject.is_windows())
+    }
+
+    /// The same for every container; one of Windows has no sets.
+    #[must_use]
+    pub(crate) fn any(
+        source: &'a Source,
+        workload: &'a Workload,
+        container: &'a Container,
+        checker: &'a Checker,
+    ) -> Self {
         let Checker { options, panel, .. } = checker.of(workload.pod.format);
         let context = Context::of(&workload.pod, container);
-        if context.windows.is_some() {
-            return None;
-        }
-        let request = context.request(container);
-        let answer = panel.ask_one(&options.runtime, &request);
+        let request = options.request(&context, container);
+        let answer = if context.windows.is_some() {
+            Rc::new(Answer::none())
+        } else {
+            panel.ask_one(&options.runtime, &request)
+        };
         let held = answer.resolution.as_ref().map_or_else(Held::default, |resolution| {
             Held::of(resolution, request.no_new_privs, options.entrypoint)
         });
         let exposure = Exposure::of(&workload.pod, container);
-        Some(Self {
+        Self {
             source,
             workload,
             container,
@@ -74,7 +87,26 @@ impl<'a> Subject<'a> {
             held,
             exposure,
             answer,
-        })
+        }
+    }
+
+    /// Whether it is a container of Windows, where there are no capabilities.
+    #[must_use]
+    pub fn is_windows(&self) -> bool {
+        self.context.windows.is_some()
+    }
+
+    /// Its index among all containers of its pod.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        let all = &self.workload.pod.containers;
+        all.iter().position(|one| std::ptr::eq(one, self.container)).unwrap_or_default()
+    }
+
+    /// Why the runtime does not start it, if it does not.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.answer.refusal.as_ref()
     }
 
     /// What the runtime is asked for.
@@ -175,7 +207,7 @@ impl<'a> Subject<'a> {
     pub fn confidence(&self) -> Confidence {
         let known = self.request().user != User::Unknown;
         let plain =
-            self.options.entrypoint == Entrypoint::Plain || self.request().user == User::Root;
+            self.options.entrypoint != Entrypoint::Unknown || self.request().user == User::Root;
         if known && plain { Confidence::High } else { Confidence::Medium }
     }
 
@@ -186,6 +218,12 @@ impl<'a> Subject<'a> {
             Some(Meaning::One(capability)) => Some(capability),
             _ => None,
         }
+    }
+
+    /// Whether a word under `add` means `meant`, in whatever spelling.
+    #[must_use]
+    pub fn adds(&self, meant: Meaning) -> bool {
+        self.words(List::Add).any(|(word, _)| word.meant() == Some(meant))
     }
 
     /// The names of `set`, the most dangerous first.

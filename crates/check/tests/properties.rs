@@ -1,12 +1,15 @@
 //! What holds for every manifest: edits never widen, safe ones never take away what could take
 //! effect, a second run changes nothing, and a smaller set is never judged worse.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use caps::{CapSet, Capability};
 use dropcap_check::fix::Class;
 use dropcap_check::{
-    Checked, Checker, Consent, Entrypoint, Options, Repaired, Severity, check, panel, repair,
+    Checked, Checker, Consent, Entrypoint, Finding, Options, Repaired, Severity, check, panel,
+    repair,
 };
-use manifest::Manifest;
+use manifest::{Edit, Manifest};
 use proptest::prelude::*;
 use runtime::{Request, Resolution, Runtime, Sets, resolve};
 
@@ -22,6 +25,12 @@ struct Pod {
     host_path: bool,
     user_namespace: bool,
     flow: bool,
+    /// A `containerPort`.
+    port: Option<u16>,
+    /// A sysctl of the pod opens low ports.
+    open_ports: bool,
+    /// It runs ping.
+    ping: bool,
 }
 
 impl Pod {
@@ -34,6 +43,9 @@ impl Pod {
         if self.user_namespace {
             text += "  hostUsers: false\n";
         }
+        if self.open_ports {
+            text += "  securityContext: { sysctls: [{ name: net.ipv4.ip_unprivileged_port_start, value: \"0\" }] }\n";
+        }
         if self.host_path {
             text += "  volumes: [{ name: etc, hostPath: { path: /etc } }]\n";
         }
@@ -41,6 +53,12 @@ impl Pod {
                  { runAsUser: 1, capabilities: { drop: [ALL] } }\n    - name: web   # this one\n      image: b\n";
         if self.host_path {
             text += "      volumeMounts: [{ name: etc, mountPath: /etc }]\n";
+        }
+        if let Some(port) = self.port {
+            text += &format!("      ports: [{{ containerPort: {port} }}]\n");
+        }
+        if self.ping {
+            text += "      command: [ping, db]\n";
         }
         text += "      securityContext:\n        readOnlyRootFilesystem: true\n";
         text += self.user;
@@ -120,12 +138,27 @@ fn users() -> impl Strategy<Value = &'static str> {
 }
 
 fn pods(pool: Vec<&'static str>) -> impl Strategy<Value = Pod> {
-    let around = (any::<bool>(), prop::bool::weighted(0.1), any::<[bool; 4]>());
+    let port = prop::sample::select(vec![None, Some(80), Some(8080)]);
+    let around = (any::<bool>(), prop::bool::weighted(0.1), any::<[bool; 6]>(), port);
     (words(pool.clone()), words(pool), users(), around).prop_map(|(add, drop, user, around)| {
-        let (no_new_privs, privileged, [host_pid, host_path, user_namespace, flow]) = around;
+        let (no_new_privs, privileged, more, port) = around;
+        let [host_pid, host_path, user_namespace, flow, open_ports, ping] = more;
         // The API server refuses both together.
         let no_new_privs = no_new_privs && !privileged;
-        Pod { add, drop, user, no_new_privs, privileged, host_pid, host_path, user_namespace, flow }
+        Pod {
+            add,
+            drop,
+            user,
+            no_new_privs,
+            privileged,
+            host_pid,
+            host_path,
+            user_namespace,
+            flow,
+            port,
+            open_ports,
+            ping,
+        }
     })
 }
 
@@ -213,16 +246,87 @@ fn consents() -> impl Strategy<Value = Consent> {
     prop::sample::select(vec![Consent::Safe, Consent::Unsafe])
 }
 
+/// Everything is asked for: the newest restricted level, too.
+fn options(runtime: &Runtime) -> Options {
+    Options {
+        runtime: runtime.clone(),
+        assumed: false,
+        pod_security: "restricted".parse().ok(),
+        ..Options::default()
+    }
+}
+
+/// The rules that find something at the middle container, each with how bad the worst is and how
+/// often that is.
+fn verdicts(checked: &Checked) -> BTreeMap<&'static str, Vec<Severity>> {
+    let mut verdicts: BTreeMap<&'static str, Vec<Severity>> = BTreeMap::new();
+    for finding in &checked.findings {
+        if finding.container == 1 {
+            verdicts.entry(finding.rule.id).or_default().push(finding.severity);
+        }
+    }
+    verdicts
+}
+
 fn worst(pod: &Pod, runtime: &Runtime) -> Severity {
     let options = Options { runtime: runtime.clone(), ..Options::default() };
-    let checked = check(&pod.manifest(), &options);
-    let web = checked.findings.iter().filter(|finding| finding.container == 1);
+    let all = verdicts(&check(&pod.manifest(), &options));
     // A note is a remark and no verdict.
-    web.map(|finding| finding.severity).max().unwrap_or(Severity::Note)
+    all.into_values().flatten().max().unwrap_or(Severity::Note)
+}
+
+/// How bad the worst is that is said of a capability, by itself or among others.
+fn judged(checked: &Checked, alone: bool) -> BTreeMap<Capability, Severity> {
+    let mut judged = BTreeMap::new();
+    let findings = checked.findings.iter().filter(|finding| finding.container == 1);
+    for finding in findings.filter(|finding| !alone || finding.capabilities.len() == 1) {
+        for capability in finding.capabilities {
+            let worst = judged.entry(capability).or_insert(finding.severity);
+            *worst = finding.severity.max(*worst);
+        }
+    }
+    judged
+}
+
+/// Rules that speak of everything a container holds with one finding. What they said of all of it
+/// others say of what is left.
+const UMBRELLAS: [&str; 2] = ["privileged", "add-all"];
+
+/// Findings that count against a container, by how many are at least so bad.
+fn counted(verdicts: &BTreeMap<&'static str, Vec<Severity>>) -> [usize; 2] {
+    [Severity::Warning, Severity::Error]
+        .map(|least| verdicts.values().flatten().filter(|severity| **severity >= least).count())
+}
+
+/// Ways to hold less, each by one change of what is written.
+fn smaller(pod: &Pod, less: &[&'static str], without: prop::sample::Index) -> Vec<Pod> {
+    let mut all = Vec::new();
+    let mut with = |change: &dyn Fn(&mut Pod)| {
+        let mut other = pod.clone();
+        change(&mut other);
+        all.push(other);
+    };
+    with(&|pod| pod.drop.get_or_insert_default().extend(less));
+    with(&|pod| pod.drop.get_or_insert_default().push("ALL"));
+    with(&|pod| pod.drop = Some(vec!["ALL"]));
+    with(&|pod| {
+        if let Some(add) = pod.add.as_mut().filter(|add| !add.is_empty()) {
+            add.remove(without.index(add.len()));
+        }
+    });
+    with(&|pod| pod.add = None);
+    with(&|pod| pod.privileged = false);
+    with(&|pod| (pod.add, pod.drop, pod.privileged) = (None, Some(vec!["ALL"]), false));
+    all
+}
+
+/// So many random pods for each property; more by hand, with `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn edits_never_widen_and_safe_ones_never_take(
@@ -271,21 +375,130 @@ proptest! {
         without in any::<prop::sample::Index>(),
         runtime in prop::sample::select(panel().to_vec()),
     ) {
-        // Two ways to less: drop more, or add less.
-        let mut dropped = pod.clone();
-        dropped.drop.get_or_insert_default().extend(less);
-        let mut removed = pod.clone();
-        if let Some(add) = removed.add.as_mut().filter(|add| !add.is_empty()) {
-            add.remove(without.index(add.len()));
-        }
-        for smaller in [dropped, removed] {
-            let sets = |pod: &Pod| resolve(&runtime, &request(&pod.manifest()));
-            let (Ok(large), Ok(small)) = (sets(&pod), sets(&smaller)) else { continue };
-            if within(&small, &large) {
-                let (was, is) = (worst(&pod, &runtime), worst(&smaller, &runtime));
-                prop_assert!(is <= was, "{runtime}: {was} -> {is}\n{}{}", pod.yaml(), smaller.yaml());
+        let sets = |pod: &Pod| resolve(&runtime, &request(&pod.manifest()));
+        let Ok(large) = sets(&pod) else { return Ok(()) };
+        let checker = Checker::new(options(&runtime));
+        let checked = checker.check(&pod.manifest());
+        let (was, before) = (verdicts(&checked), judged(&checked, false));
+        for smaller in smaller(&pod, &less, without) {
+            let Ok(small) = sets(&smaller) else { continue };
+            if !within(&small, &large) {
+                continue;
+            }
+            let checked = checker.check(&smaller.manifest());
+            let (is, after) = (verdicts(&checked), judged(&checked, true));
+            for (capability, severity) in &after {
+                let before = before.get(capability);
+                prop_assert!(
+                    before >= Some(severity), "{capability}: {before:?} -> {severity}\n{}{}",
+                    pod.yaml(), smaller.yaml()
+                );
+            }
+            let said = format!("{runtime}: {was:?} -> {is:?}\n{}{}", pod.yaml(), smaller.yaml());
+            let worst = |verdicts: &BTreeMap<&str, Vec<Severity>>| {
+                verdicts.values().flatten().max().copied().unwrap_or(Severity::Note)
+            };
+            prop_assert!(worst(&is) <= worst(&was), "{said}");
+            if UMBRELLAS.iter().any(|rule| was.contains_key(rule) && !is.contains_key(rule)) {
+                // One finding about everything gives way to those about what is still held.
+                continue;
+            }
+            // Nothing new that counts: not one warning more, not one error more, and no rule that
+            // is stricter than it was.
+            for (is, was) in counted(&is).iter().zip(counted(&was)) {
+                prop_assert!(*is <= was, "{said}");
+            }
+            for (rule, severities) in &is {
+                let now = severities.iter().max().unwrap();
+                // A rule that is new speaks in place of a worse one that is silent now.
+                let worse = was.iter().filter(|(rule, _)| !is.contains_key(*rule));
+                let worse = worse.flat_map(|(_, all)| all).any(|was| was > now);
+                let before = was.get(rule).and_then(|all| all.iter().max());
+                let allowed = *now == Severity::Note || before >= Some(now) || worse;
+                prop_assert!(allowed, "{rule}: {said}");
             }
         }
+    }
+
+    #[test]
+    fn advice_that_is_followed_triggers_no_other_rule(
+        pod in any_pod(), entrypoint in entrypoints(),
+        runtime in prop::sample::select(panel().to_vec()),
+    ) {
+        let manifest = pod.manifest();
+        let checker = Checker::new(Options { entrypoint, ..options(&runtime) });
+        let rules = |checked: &Checked| -> BTreeSet<(usize, &'static str)> {
+            checked.findings.iter().map(|finding| (finding.container, finding.rule.id)).collect()
+        };
+        let checked = checker.check(&manifest);
+        let was = rules(&checked);
+        for finding in &checked.findings {
+            // An edit, by itself.
+            let Some(fix) = finding.remedy.fix() else { continue };
+            let id = checked.containers[finding.container].id;
+            let edits = fix.change.edits().into_iter();
+            let edits: Vec<Edit> = edits.map(|change| Edit { container: id, change }).collect();
+            let edited = manifest::apply(&manifest, &edits);
+            prop_assert_eq!(edited.refused.len(), 0);
+            let edited = manifest::parse_source(edited.source);
+            let after = checker.check(&edited);
+            let now = rules(&after);
+            let umbrella = checked.findings.iter().find(|finding| {
+                let of = (finding.container, finding.rule.id);
+                UMBRELLAS.contains(&finding.rule.id) && !now.contains(&of)
+            });
+            let left = |finding: &&Finding| {
+                umbrella.is_some_and(|umbrella| {
+                    !finding.capabilities.is_empty()
+                        && finding.capabilities.is_subset(umbrella.capabilities)
+                        && finding.severity <= umbrella.severity
+                })
+            };
+            let new: Vec<&str> = after
+                .findings
+                .iter()
+                .filter(|finding| !was.contains(&(finding.container, finding.rule.id)))
+                .filter(|finding| !left(finding))
+                // It says what a lost NET_BIND_SERVICE was for: the edit is unsafe, and the finding
+                // told to add it back.
+                .filter(|after| after.rule.id != "low-port" || fix.class == Class::Safe)
+                .map(|finding| finding.rule.id)
+                .collect();
+            prop_assert!(
+                new.is_empty(), "{} -> {new:?}\n{}{}", finding.rule.id, pod.yaml(), edited.source.text()
+            );
+        }
+    }
+
+    /// What is said in words, done by hand.
+    #[test]
+    fn help_that_is_followed_triggers_no_other_rule(
+        pod in any_pod(), runtime in prop::sample::select(panel().to_vec()),
+    ) {
+        let checker = Checker::new(options(&runtime));
+        let was = verdicts(&checker.check(&pod.manifest()));
+        let mut followed = pod.clone();
+        // Fields that a manifest has once; each is changed only if a rule says so.
+        if was.contains_key("set-uid-regain") {
+            followed.no_new_privs = true;
+            let admin = |word: &&str| word.parse() == Ok(Capability::SYS_ADMIN);
+            followed.add.iter_mut().for_each(|add| add.retain(|word| !admin(word)));
+        }
+        if was.contains_key("privileged") {
+            (followed.privileged, followed.add, followed.drop) = (false, None, Some(vec!["ALL"]));
+        }
+        if was.contains_key("low-port") {
+            followed.open_ports = true;
+        }
+        let now = verdicts(&checker.check(&followed.manifest()));
+        for gone in ["set-uid-regain", "privileged", "low-port"] {
+            // A port below 1024 that nobody opens is a matter of its own once `privileged` went.
+            let port = gone == "low-port" && !was.contains_key("low-port");
+            prop_assert!(port || !now.contains_key(gone), "{gone}: {}", followed.yaml());
+        }
+        let new: Vec<_> =
+            now.keys().filter(|rule| !was.contains_key(*rule) && **rule != "low-port").collect();
+        prop_assert!(new.is_empty(), "{was:?} -> {now:?}\n{}{}", pod.yaml(), followed.yaml());
     }
 
     #[test]
@@ -318,6 +531,9 @@ fn each_capability_taken_away_makes_it_better_or_leaves_it() {
         host_path: true,
         user_namespace: false,
         flow: true,
+        port: None,
+        open_ports: false,
+        ping: false,
     };
     assert_eq!(worst(&pod(Vec::new()), &runtime), Severity::Error);
     let mut last = Severity::Error;

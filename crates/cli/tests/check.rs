@@ -107,15 +107,15 @@ fn rules_can_be_selected() {
         findings.iter().map(|f| f["rule"].as_str().expect("a rule").to_owned()).collect::<Vec<_>>()
     };
     let all = rules(&[]);
-    assert_eq!(all.len(), 6, "{all:?}");
+    assert_eq!(all.len(), 7, "{all:?}");
     assert_eq!(rules(&["--select", "drop-all-missing"]), ["drop-all-missing"]);
     assert_eq!(
         rules(&["--ignore", "capability-spelling,ineffective-add"]),
-        ["drop-all-missing", "unknown-capability"]
+        ["drop-all-missing", "sys-admin-without-escalation", "unknown-capability"]
     );
     let output = place.run(&["check", "--select", "drop-al", "web.yaml"]);
     assert_eq!(output.status.code(), Some(2));
-    let message = "error: unknown rule \"drop-al\"; expected one of capability-spelling, ";
+    let message = "error: unknown rule \"drop-al\"; expected one of add-all, ";
     assert!(text(&output.stderr).starts_with(message), "{}", said(&output));
 }
 
@@ -233,4 +233,54 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(141), String::new()));
+}
+
+#[test]
+fn other_formats_are_printed_and_sarif_is_written_beside_the_text() {
+    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    let sarif = |output: &[u8]| -> usize {
+        let log: serde_json::Value = serde_json::from_slice(output).expect("JSON");
+        assert_eq!(log["version"], "2.1.0");
+        log["runs"][0]["results"].as_array().expect("results").len()
+    };
+    let printed = place.run(&["check", "--format", "sarif", "web.yaml"]);
+    assert_eq!((printed.status.code(), sarif(&printed.stdout)), (Some(1), 7));
+    let beside = place.run(&["check", "--sarif", "found.sarif", "web.yaml"]);
+    assert_eq!(said(&beside), said(&place.run(&["check", "web.yaml"])));
+    assert_eq!(fs::read(place.path().join("found.sarif")).expect("written"), printed.stdout);
+    let junit = place.run(&["check", "--format", "junit", "web.yaml"]);
+    assert!(
+        text(&junit.stdout).contains("<testsuite name=\"web.yaml\" tests=\"2\" failures=\"2\"")
+    );
+    let github = place.run(&["check", "--format", "github", "web.yaml"]);
+    assert_eq!(text(&github.stdout).lines().filter(|line| line.starts_with("::")).count(), 7);
+    let output = place.run(&["check", "--sarif", "no/such/folder.sarif", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
+
+#[test]
+fn pod_security_is_asked_when_it_is_named() {
+    let lower = CLEAN.replace("ALL", "all");
+    let place = Place::new(&[("clean.yaml", CLEAN), ("lower.yaml", &lower)]);
+    let check = |policy: &str, file: &str| place.run(&["check", "--pod-security", policy, file]);
+    assert_eq!(check("restricted@1.30", "clean.yaml").status.code(), Some(0));
+    let output = check("restricted@1.30", "lower.yaml");
+    assert_eq!(output.status.code(), Some(1));
+    let said = "violates PodSecurity \"restricted:v1.30\": unrestricted capabilities (container \"web\" \
+                must set securityContext.capabilities.drop=[\"ALL\"])";
+    assert!(text(&output.stdout).contains(said), "{}", text(&output.stdout));
+    assert_eq!(check("restricted@1.21", "lower.yaml").status.code(), Some(0));
+    let output = check("strict", "clean.yaml");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("expected baseline or restricted"));
+}
+
+#[test]
+fn a_file_that_needs_what_is_dropped_is_told() {
+    let place = Place::new(&[("clean.yaml", CLEAN)]);
+    let output = place.run(&["check", "--file-caps", "cap_net_raw=ep", "clean.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).starts_with("warning[file-capabilities-outside-bounding]:"));
+    let output = place.run(&["check", "--file-caps", "net_raw", "clean.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }

@@ -106,7 +106,7 @@ fn an_oci_configuration_is_taken_as_it_is_written() {
         .iter()
         .filter_map(|finding| finding["rule"].as_str())
         .collect();
-    assert_eq!(rules, ["dangerous-capability"]);
+    assert_eq!(rules, ["set-uid-regain", "dangerous-capability"]);
 }
 
 #[test]

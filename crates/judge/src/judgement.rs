@@ -15,7 +15,7 @@ use crate::remedy;
 use crate::role;
 use crate::settled;
 use crate::site::Site;
-use crate::table::{Credentials, Decision, Outcome, Row, SiteTable, Unasked};
+use crate::table::{Credentials, Decision, Outcome, Release, Row, SiteTable, Unasked};
 use crate::twins::Twins;
 use crate::words::{self, printable};
 
@@ -149,6 +149,7 @@ pub fn judge(recording: &Recording) -> Judgement {
 #[must_use]
 pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
     let twins = Twins::of(recording, table);
+    let kernel = Release::of(&recording.machine.kernel);
     let mut requirements = Vec::new();
     let mut dismissed: BTreeMap<(Capability, Dismissal, String, String), (u64, u64)> =
         BTreeMap::new();
@@ -167,7 +168,7 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
             ));
         }
         let bounding = given::bounding(recording, observation.process);
-        match weigh(observation, &site, table, bounding) {
+        match weigh(observation, &site, (table, kernel), bounding) {
             Weighed::Dismissed { reason, why } => {
                 let key = (observation.capability, reason, site.shown(2), why);
                 let (count, refused) = dismissed.entry(key).or_default();
@@ -228,7 +229,7 @@ enum Weighed<'t> {
 fn weigh<'t>(
     observation: &Observation,
     site: &Site,
-    table: &'t SiteTable,
+    (table, kernel): (&'t SiteTable, Option<Release>),
     bounding: CapSet,
 ) -> Weighed<'t> {
     let dismissed = |reason, why: &str| Weighed::Dismissed { reason, why: why.to_owned() };
@@ -247,7 +248,7 @@ fn weigh<'t>(
             );
         }
     }
-    let row = table.find(site, observation.capability, observation.syscall.as_ref());
+    let row = table.find(site, observation.capability, observation.syscall.as_ref(), kernel);
     let never = row.is_some_and(|r| r.verdict == Decision::Never);
     if !observation.own_credentials
         && !never

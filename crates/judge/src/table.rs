@@ -78,6 +78,27 @@ impl Argument {
     }
 }
 
+/// A release of the kernel, as far as it counts here: `6.12` of `6.12.117+deb13-cloud-amd64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Release(u32, u32);
+
+impl Release {
+    /// The first two numbers of what `uname -r` prints; `None` if there are none.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+        Some(Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+}
+
+impl TryFrom<String> for Release {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::of(&text).ok_or_else(|| format!("not a release such as 5.19: {text}"))
+    }
+}
+
 /// A row: what must hold, and what is then said.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -97,6 +118,10 @@ pub(crate) struct Row {
     /// With this argument.
     #[serde(default)]
     pub(crate) argument: Option<Argument>,
+    /// On a kernel older than this. For verdicts that are the more careful ones, since a vendor may
+    /// have taken the change back into his older kernel.
+    #[serde(default)]
+    pub(crate) before: Option<Release>,
     /// The verdict.
     pub(crate) verdict: Decision,
     /// The verdict if the check was refused and the call failed with EPERM or EACCES.
@@ -126,7 +151,13 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn matches(&self, site: &Site, capability: Capability, syscall: Option<&Syscall>) -> bool {
+    fn matches(
+        &self,
+        site: &Site,
+        capability: Capability,
+        syscall: Option<&Syscall>,
+        kernel: Option<Release>,
+    ) -> bool {
         let name = syscall.and_then(|s| s.name.as_deref());
         let at = self.at.is_empty()
             || site.innermost().is_some_and(|f| self.at.iter().any(|p| matches(p, f)));
@@ -137,6 +168,7 @@ impl Row {
             && (self.syscall.is_empty()
                 || name.is_some_and(|n| self.syscall.iter().any(|s| is_call(n, s))))
             && self.argument.as_ref().is_none_or(|a| syscall.is_some_and(|s| a.holds(&s.arguments)))
+            && self.before.is_none_or(|before| kernel.is_some_and(|kernel| kernel < before))
     }
 }
 
@@ -336,14 +368,15 @@ impl SiteTable {
         &TABLE
     }
 
-    /// The first row that fits.
+    /// The first row that fits, on a kernel of this release.
     pub(crate) fn find(
         &self,
         site: &Site,
         capability: Capability,
         syscall: Option<&Syscall>,
+        kernel: Option<Release>,
     ) -> Option<&Row> {
-        self.rows.iter().find(|row| row.matches(site, capability, syscall))
+        self.rows.iter().find(|row| row.matches(site, capability, syscall, kernel))
     }
 }
 
@@ -424,7 +457,7 @@ mod tests {
             for at in row.at.iter().filter(|at| !at.contains('*')) {
                 let site = Site::named(&[at, &outer]);
                 for capability in &row.capability {
-                    let found = table.find(&site, *capability, syscall.as_ref()).unwrap();
+                    let found = table.find(&site, *capability, syscall.as_ref(), None).unwrap();
                     let kept =
                         found.credentials == Credentials::Any || found.verdict == Decision::Never;
                     assert!(kept, "{capability} at {at}: {found:?}");
@@ -471,6 +504,21 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn a_release_is_two_numbers() {
+        for (text, release) in [
+            ("5.10.0-32-cloud-amd64", Some(Release(5, 10))),
+            ("6.12.117+deb13-cloud-amd64", Some(Release(6, 12))),
+            ("7.2-rc1", Some(Release(7, 2))),
+            ("5.9", Some(Release(5, 9))),
+            ("", None),
+            ("linux", None),
+        ] {
+            assert_eq!(Release::of(text), release, "{text}");
+        }
+        assert!(Release(5, 9) < Release(5, 10) && Release(5, 19) < Release(6, 1));
     }
 
     #[test]

@@ -11,10 +11,11 @@ use crate::table::{Row, SiteTable};
 /// What two checks made for one question share.
 type Place<'r> = (u32, Option<(u32, bool)>, bool, NamespaceRelation, &'r [String]);
 
-/// The refused checks of a recording, to be found from the check that came after them.
+/// The checks of a recording, to be found from the one that came before or after them.
 pub(crate) struct Twins<'r, 't> {
     table: &'t SiteTable,
     refused: HashMap<(Place<'r>, Capability), u64>,
+    asked: HashMap<(Place<'r>, Capability), u64>,
 }
 
 fn place(observation: &Observation) -> Place<'_> {
@@ -30,11 +31,15 @@ fn place(observation: &Observation) -> Place<'_> {
 impl<'r, 't> Twins<'r, 't> {
     pub(crate) fn of(recording: &'r Recording, table: &'t SiteTable) -> Self {
         let mut refused = HashMap::new();
-        for observation in recording.observations.iter().filter(|o| !o.granted) {
-            *refused.entry((place(observation), observation.capability)).or_default() +=
-                observation.count;
+        let mut asked = HashMap::new();
+        for observation in &recording.observations {
+            let question = (place(observation), observation.capability);
+            if !observation.granted {
+                *refused.entry(question).or_default() += observation.count;
+            }
+            *asked.entry(question).or_default() += observation.count;
         }
-        Self { table, refused }
+        Self { table, refused, asked }
     }
 
     /// Any one of these serves what was asked for here; the one to prefer first.
@@ -42,7 +47,8 @@ impl<'r, 't> Twins<'r, 't> {
     /// The row of the table has the first word. Then: where the second question of a pair was
     /// asked as often as the first was refused, each time was such a pair. Where it was asked
     /// more often, some of it was asked alone (a write, where only reads ask the first), and the
-    /// second has no alternative.
+    /// second has no alternative. The first has one where, each time it was refused, the second was
+    /// asked: older kernels do and newer ones do not (`check_syslog_permissions`).
     pub(crate) fn any_of(
         &self,
         observation: &'r Observation,
@@ -58,6 +64,12 @@ impl<'r, 't> Twins<'r, 't> {
         for pair in self.table.pairs.iter().filter(|p| p.is_at(site)) {
             if pair.first == asked && pair.always {
                 return pair.any_of.clone();
+            }
+            if pair.first == asked && !observation.granted {
+                let after = (place(observation), pair.second);
+                if self.asked.get(&after).copied().unwrap_or_default() >= observation.count {
+                    return pair.any_of.clone();
+                }
             }
             if pair.second == asked {
                 let before = (place(observation), pair.first);

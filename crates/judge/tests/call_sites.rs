@@ -393,6 +393,33 @@ fn what_programs_shrug_off_or_not_is_left_to_a_trial() {
     );
 }
 
+/// `syslog_action_restricted`: to read all of it (3) or ask for its size (10) takes nothing unless
+/// kernel.dmesg_restrict is set.
+#[test]
+fn the_kernel_s_log_takes_syslog_for_all_but_reading_it() {
+    for (site, action, expected) in [
+        ("check_syslog_permissions do_syslog", 9, Verdict::Needed),
+        ("do_syslog __x64_sys_syslog", 5, Verdict::Needed),
+        ("check_syslog_permissions do_syslog", 3, Verdict::Doubtful),
+        ("do_syslog __x64_sys_syslog", 10, Verdict::Doubtful),
+    ] {
+        let asked = check(C::SYSLOG, "syslog", &format!("capable {site}")).arguments(&[action]);
+        assert_eq!(alone(asked), Ok(expected), "{site} {action}");
+    }
+}
+
+/// `check_prlimit_permission` may be within the entry of the call.
+#[test]
+fn limits_of_another_s_process_are_needed_and_a_hard_limit_of_one_s_own_may_be() {
+    for (site, expected) in [
+        ("ns_capable check_prlimit_permission __do_sys_prlimit64", Verdict::Needed),
+        ("ns_capable __do_sys_prlimit64 __x64_sys_prlimit64", Verdict::Needed),
+        ("capable do_prlimit __do_sys_prlimit64", Verdict::Doubtful),
+    ] {
+        assert_eq!(alone(check(C::SYS_RESOURCE, "prlimit64", site)), Ok(expected), "{site}");
+    }
+}
+
 #[test]
 fn the_narrow_one_of_a_pair_is_preferred() {
     let ioprio = "capable ioprio_check_cap __do_sys_ioprio_set";
@@ -421,6 +448,21 @@ fn the_narrow_one_of_a_pair_is_preferred() {
             judged(vec![check(specific, syscall, stack), check(C::SYS_ADMIN, "mount", mount)]);
         assert_eq!(judgement.solution().needed, only(C::SYS_ADMIN), "{specific}");
     }
+}
+
+/// Before 6.12 `check_syslog_permissions` goes on to ask SYS_ADMIN.
+#[test]
+fn a_refused_first_question_has_the_second_as_its_alternative_where_that_was_asked() {
+    let asked = |capability| {
+        check(capability, "syslog", "capable check_syslog_permissions __do_sys_syslog")
+            .arguments(&[9])
+            .refused(Some(-1))
+    };
+    let judgement = judged(vec![asked(C::SYSLOG)]);
+    assert_eq!((judgement.add(), judgement.needs[0].alternatives), (only(C::SYSLOG), NONE));
+    let judgement = judged(vec![asked(C::SYSLOG), asked(C::SYS_ADMIN)]);
+    assert_eq!(judgement.add(), only(C::SYSLOG));
+    assert_eq!(judgement.needs[0].alternatives, only(C::SYS_ADMIN));
 }
 
 #[test]
@@ -548,12 +590,15 @@ fn the_principal_sites_of_every_capability_are_known() {
         (C::SETFCAP, "setxattr", "cap_convert_nscap"),
         (C::MAC_OVERRIDE, "write", "smack_privileged_cred"),
         (C::MAC_ADMIN, "write", "policy_ns_capable"),
+        (C::MAC_ADMIN, "write", "aa_policy_admin_capable"),
         (C::SYSLOG, "syslog", "check_syslog_permissions"),
         (C::WAKE_ALARM, "timerfd_create", "__do_sys_timerfd_create"),
         (C::BLOCK_SUSPEND, "epoll_ctl", "do_epoll_ctl"),
+        (C::BLOCK_SUSPEND, "epoll_ctl", "do_epoll_ctl_file"),
         (C::AUDIT_READ, "bind", "audit_multicast_bind"),
         (C::PERFMON, "perf_event_open", "perf_allow_kernel"),
         (C::BPF, "bpf", "__sys_bpf"),
+        (C::BPF, "bpf", "queue_stack_map_alloc_check"),
         (C::CHECKPOINT_RESTORE, "clone3", "alloc_pid"),
     ];
     let covered: CapSet = sites.iter().map(|s| s.0).collect();
@@ -584,4 +629,75 @@ fn the_tracer_is_told_every_argument_that_decides() {
     ] {
         assert!(deciding.iter().any(|(s, i)| (s.as_str(), *i) == expected), "{expected:?}");
     }
+}
+
+/// What older kernels ask, whose functions are other ones: the stacks are those of 5.10.
+#[test]
+fn older_kernels_are_judged_by_their_own_functions() {
+    let on = |kernel: &str, observation: Observation| {
+        let mut recording = recording(vec![observation]);
+        kernel.clone_into(&mut recording.machine.kernel);
+        let judgement = dropcap_judge::judge(&recording);
+        assert_eq!(judgement.unknown_sites, []);
+        let [need] = judgement.needs.as_slice() else { panic!("{:?}", judgement.needs) };
+        (need.verdict, need.alternatives)
+    };
+    let old = "5.10.0-32-cloud-amd64";
+    // __sched_setscheduler asked whatever the policy; since 5.19 only where it matters.
+    let stack = format!("capable __sched_setscheduler do_sched_setscheduler {ENTRY}");
+    let scheduler =
+        |policy| check(C::SYS_NICE, "sched_setscheduler", &stack).arguments(&[0, policy]);
+    assert_eq!(on(old, scheduler(0)), (Verdict::Doubtful, NONE));
+    assert_eq!(on(old, scheduler(1)), (Verdict::Needed, NONE));
+    assert_eq!(on("6.1.0-50-cloud-amd64", scheduler(0)), (Verdict::Needed, NONE));
+    // What may_setattr asks now was asked by notify_change: to touch a file one may also write to it.
+    let stack = format!("inode_owner_or_capable notify_change vfs_utimes do_utimes {ENTRY}");
+    let touch = check(C::FOWNER, "utimensat", &stack);
+    assert_eq!(on(old, touch), (Verdict::Doubtful, only(C::DAC_OVERRIDE)));
+    // do_ip_setsockopt is part of its caller.
+    let stack = format!("ns_capable ip_setsockopt __sys_setsockopt {ENTRY}");
+    let transparent = check(C::NET_RAW, "setsockopt", &stack).arguments(&[3, 0, 19]);
+    assert_eq!(on(old, transparent), (Verdict::Needed, only(C::NET_ADMIN)));
+    // A hard link from a descriptor alone was refused with ENOENT.
+    let stack = format!("capable do_linkat __x64_sys_linkat {ENTRY}");
+    assert_eq!(on(old, check(C::DAC_READ_SEARCH, "linkat", &stack)), (Verdict::Needed, NONE));
+}
+
+#[test]
+fn what_is_asked_whatever_is_wanted_is_doubtful() {
+    for (capability, syscall, arguments, stack) in [
+        (C::SYS_ADMIN, "fanotify_init", [0x200, 0], "capable __do_sys_fanotify_init"),
+        (C::SYS_ADMIN, "fanotify_mark", [3, 1], "capable do_fanotify_mark __x64_sys_fanotify_mark"),
+        (C::IPC_LOCK, "mmap", [0, 0], "capable mlock_future_ok do_mmap vm_mmap_pgoff"),
+        (C::SYS_RAWIO, "ioctl", [3, 0x2285], "capable scsi_cmd_allowed sg_io scsi_ioctl"),
+    ] {
+        let observation = check(capability, syscall, &format!("{stack} {ENTRY}"));
+        assert_eq!(alone(observation.arguments(&arguments)), Ok(Verdict::Doubtful), "{stack}");
+    }
+    for (capability, syscall, arguments, stack) in [
+        (C::SYS_ADMIN, "fanotify_init", [0, 0], "capable __do_sys_fanotify_init"),
+        (C::SYS_ADMIN, "fanotify_mark", [3, 0x11], "capable do_fanotify_mark"),
+    ] {
+        let observation = check(capability, syscall, &format!("{stack} {ENTRY}"));
+        assert_eq!(alone(observation.arguments(&arguments)), Ok(Verdict::Needed), "{stack}");
+    }
+}
+
+#[test]
+fn what_a_recording_holds_is_counted_by_whether_a_row_fits() {
+    let known = check(C::CHOWN, "chown", "setattr_prepare notify_change").times(7);
+    let mut settled = recording(vec![known.clone()]);
+    settled.settled.push(record::observation::Settled {
+        capability: C::CHOWN,
+        count: 100,
+        last_ns: 1,
+    });
+    let unknown = check(C::SYS_ADMIN, "ioctl", "capable new_thing_ioctl").times(3);
+    let recordings = [settled, recording(vec![known, unknown])];
+    let table = dropcap_judge::SiteTable::builtin();
+    let coverage = dropcap_judge::Coverage::of(&recordings, table);
+    assert_eq!((coverage.checks, coverage.classified, coverage.places), (117, 114, 2));
+    let lines: Vec<String> = coverage.unknown.iter().map(|site| site.line()).collect();
+    assert_eq!(lines, ["SYS_ADMIN at new_thing_ioctl in ioctl"]);
+    assert_eq!(dropcap_judge::Coverage::of([], table).percent(), None);
 }

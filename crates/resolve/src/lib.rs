@@ -4,9 +4,13 @@
 mod context;
 mod network;
 mod objection;
+mod pod_security;
 mod resolved;
 
 pub use context::{Context, Level, Setting};
 pub use network::{LowPorts, Ping};
 pub use objection::{By, Objection, ObjectionKind};
+pub use pod_security::{
+    BASELINE, Fault, ParsePolicyError, Policy, PolicyLevel, PolicyVersion, Violation,
+};
 pub use resolved::{Outcome, Resolved, container, word_span};

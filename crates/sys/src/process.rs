@@ -106,6 +106,8 @@ pub fn fork_held(command: &Command) -> Result<Held, ChildError> {
     // into the parent's frames (it never returns).
     let forked = unsafe { libc::fork() };
     if forked == 0 {
+        // The parent's end: while the child has it, too, it would not see that the parent is gone.
+        drop(channel);
         let outcome = child_main(command, &change, &argv, &envp, &mut buffer, far.as_fd(), parent);
         let Err(refused) = outcome;
         report(far.as_fd(), refused);

@@ -23,6 +23,8 @@ pub const NAME_SIZE: usize = 64;
 /// System call numbers of one table: `SYSCALLS`.
 pub const SYSCALLS: usize = 512;
 
+/// `config.mode`: nothing is watched.
+pub const MODE_OFF: u32 = 0;
 /// `config.mode`: follow processes and what they start.
 pub const MODE_TREE: u32 = 1;
 /// `config.mode`: and what is executed in a cgroup.

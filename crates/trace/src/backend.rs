@@ -245,6 +245,18 @@ fn detach(backend: Backend, ebpf: &mut Ebpf) {
 
 fn explain(backend: Backend, error: &ProgramError) -> Unavailable {
     let io_error = match error {
+        // What lockdown takes away are helpers, and with them the verifier is at its end.
+        ProgramError::LoadError { verifier_log, io_error }
+            if lacks_kernel_reads(&verifier_log.to_string()) =>
+        {
+            let lockdown = match lockdown() {
+                said if said.is_empty() => "; BPF may not read kernel memory, as when the kernel \
+                                            is locked down (confidentiality)"
+                    .to_owned(),
+                said => said + "; in that mode BPF may not read kernel memory",
+            };
+            return Unavailable::Refused { source: copy(io_error), lockdown };
+        }
         // The verifier says EACCES too, and then why.
         ProgramError::LoadError { verifier_log, .. } if !verifier_log.to_string().is_empty() => {
             return Unavailable::Failed(error.to_string());
@@ -275,13 +287,23 @@ fn explain(backend: Backend, error: &ProgramError) -> Unavailable {
         io::ErrorKind::NotFound if backend == Backend::RawTp => Unavailable::NoTracepoint,
         io::ErrorKind::NotFound if backend == Backend::Kprobe => Unavailable::NoKprobes,
         io::ErrorKind::PermissionDenied => {
-            let source = io_error
-                .raw_os_error()
-                .map_or_else(|| io_error.kind().into(), io::Error::from_raw_os_error);
-            Unavailable::Refused { source, lockdown: lockdown() }
+            Unavailable::Refused { source: copy(io_error), lockdown: lockdown() }
         }
         _ => Unavailable::Failed(error.to_string()),
     }
+}
+
+/// Whether the verifier knows no helper that reads kernel memory: so it is with LOCKDOWN_BPF_READ_KERNEL
+/// (`bpf_tracing_func_proto` of `kernel/trace/bpf_trace.c`, later `bpf_base_func_proto`).
+fn lacks_kernel_reads(verifier_log: &str) -> bool {
+    // Before 6.10 and from then on.
+    ["unknown func bpf_probe_read", "cannot use helper bpf_probe_read"]
+        .iter()
+        .any(|complaint| verifier_log.contains(complaint))
+}
+
+fn copy(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
 /// The setting `kernel.perf_event_paranoid` (Documentation/admin-guide/sysctl/kernel.rst).
@@ -308,6 +330,18 @@ fn lockdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lockdown_is_told_by_what_the_verifier_does_not_know() {
+        for (complaint, lacks) in [
+            ("unknown func bpf_probe_read_kernel#113", true),
+            ("program of this type cannot use helper bpf_probe_read#4", true),
+            ("unknown func bpf_get_current_task_btf#158", false),
+            ("R1 invalid mem access 'scalar'", false),
+        ] {
+            assert_eq!(lacks_kernel_reads(complaint), lacks, "{complaint}");
+        }
+    }
 
     #[test]
     fn a_backend_is_found_by_its_name() {

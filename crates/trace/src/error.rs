@@ -54,7 +54,7 @@ pub enum TraceError {
         attempts: Vec<Attempt>,
     },
     /// Loading or attaching something that should work did not.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {}", chain(source.as_ref()))]
     Bpf {
         /// What was being done.
         what: String,
@@ -122,6 +122,21 @@ impl TraceError {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
+}
+
+/// An error and what lies below it: the loader's own names what it did, and not why that failed.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let text = error.to_string();
+        // Some print what lies below them themselves.
+        if !said.ends_with(&text) {
+            said = format!("{said}: {text}");
+        }
+        next = error.source();
+    }
+    said
 }
 
 fn list(attempts: &[Attempt]) -> String {

@@ -13,16 +13,20 @@ use crate::error::TraceError;
 use crate::look::Look;
 
 /// A process and all its descendants, as `/proc` shows them now.
+///
+/// # Errors
+/// [`TraceError::NoProcess`] if it is gone or over; what cannot be read is an error, too, or children
+/// would be left out.
 pub(crate) fn tree(root: u32) -> Result<BTreeSet<u32>, TraceError> {
-    let procfs = Procfs::new();
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for pid in procfs.pids().map_err(TraceError::bpf("list the processes"))? {
-        // Gone, or another kind of number: then it has no children either.
-        if let Some(parent) = parent(pid) {
-            children.entry(parent).or_default().push(pid);
+    let mut is_there = false;
+    for pid in Procfs::new().pids().map_err(TraceError::bpf("list the processes"))? {
+        if let Some(stat) = stat(pid)? {
+            children.entry(stat.parent).or_default().push(pid);
+            is_there |= pid == root;
         }
     }
-    if !procfs.folder(root).exists() {
+    if !is_there {
         return Err(TraceError::NoProcess { pid: root });
     }
     let mut found = BTreeSet::new();
@@ -35,13 +39,45 @@ pub(crate) fn tree(root: u32) -> Result<BTreeSet<u32>, TraceError> {
     Ok(found)
 }
 
-/// The parent's process ID: the fourth field of `/proc/PID/stat`, behind a name that may hold
-/// anything, proc_pid_stat(5).
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let after = stat.iter().rposition(|b| *b == b')')? + 1;
-    let rest = String::from_utf8_lossy(&stat[after..]);
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+/// When a process started, in clock ticks since boot: with its ID, an identity. `None` if it is gone or
+/// over.
+pub(crate) fn start_time(pid: u32) -> Result<Option<u64>, TraceError> {
+    Ok(stat(pid)?.map(|stat| stat.start_time))
+}
+
+/// Of `/proc/PID/stat`, proc_pid_stat(5).
+struct Stat {
+    parent: u32,
+    start_time: u64,
+}
+
+/// `None` if it is gone, or a zombie: that makes no checks, and its end will not be seen again. One whose
+/// first thread alone has ended looks like a zombie, too, but has other threads.
+fn stat(pid: u32) -> Result<Option<Stat>, TraceError> {
+    let file = format!("/proc/{pid}/stat");
+    let text = match fs::read(&file) {
+        Ok(text) => text,
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound
+                || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(TraceError::io(format!("read {file}"))(error)),
+    };
+    // The second field is a name that may hold anything.
+    let read = || {
+        let after = text.iter().rposition(|b| *b == b')')? + 1;
+        let rest = String::from_utf8_lossy(&text[after..]);
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let threads: u32 = fields.get(17)?.parse().ok()?;
+        let is_over = matches!(*fields.first()?, "Z" | "X") && threads <= 1;
+        Some((is_over, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
+    };
+    let (is_over, parent, start_time) = read().ok_or_else(|| {
+        TraceError::io(format!("understand {file}"))(io::ErrorKind::InvalidData.into())
+    })?;
+    Ok((!is_over).then_some(Stat { parent, start_time }))
 }
 
 /// The processes in a cgroup and those below it.
@@ -105,10 +141,16 @@ pub(crate) struct Image {
 }
 
 /// Reads it; `None` if the process is gone. Its file's path is known only to whoever may look at it.
-pub(crate) fn image(pid: u32, look: &Look) -> Option<Image> {
-    let process = Procfs::new().process(pid).ok()??;
+///
+/// # Errors
+/// What cannot be read of a process that is there: it would be left out else.
+pub(crate) fn image(pid: u32, look: &Look) -> Result<Option<Image>, TraceError> {
+    let read = Procfs::new().process(pid);
+    let Some(process) = read.map_err(TraceError::bpf(format!("look at process {pid}")))? else {
+        return Ok(None);
+    };
     let program = look.program.as_ref();
-    Some(Image {
+    Ok(Some(Image {
         pid,
         parent: Some(process.parent).filter(|parent| *parent != 0),
         comm: process.comm,
@@ -122,5 +164,5 @@ pub(crate) fn image(pid: u32, look: &Look) -> Option<Image> {
         owner: program.map_or(0, |file| file.owner),
         group: program.map_or(0, |file| file.group),
         file: program.map_or(0, |file| file.file),
-    })
+    }))
 }

@@ -181,6 +181,21 @@ impl Kernel {
         self.insert_new("processes", &pid, process)
     }
 
+    /// Follows a process no longer; whether it was followed.
+    pub fn forget(&mut self, pid: u32) -> Result<bool, TraceError> {
+        let mut map: BpfMap<_, u32, abi::Process> = self.hash("processes")?;
+        match map.remove(&pid) {
+            Ok(()) => Ok(true),
+            Err(MapError::KeyNotFound) => Ok(false),
+            Err(MapError::SyscallError(error))
+                if error.io_error.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(TraceError::bpf("write the map processes")(error)),
+        }
+    }
+
     /// Runs of programs that the kernel skipped, because they ran on that CPU already.
     fn missed(&self, programs: &[&str]) -> u64 {
         programs.iter().map(|name| attach::recursion_misses(&self.ebpf, name)).sum()

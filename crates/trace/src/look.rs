@@ -127,12 +127,18 @@ fn load() -> Result<Ebpf, Box<dyn std::error::Error + Send + Sync>> {
     Ok(ebpf)
 }
 
-/// What `/proc` shows; an error only if that is refused.
+/// Whether that is what `/proc` says of a process that is gone, or of a zombie's file.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+/// What `/proc` shows; an error if it does not, a refusal for one.
 fn by_proc(pid: u32) -> io::Result<Option<Look>> {
     let folder = Path::new("/proc").join(pid.to_string());
     let shown = |result: io::Result<u64>| match result {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        other => Ok(other.ok()),
+        Err(error) if is_gone(&error) => Ok(None),
+        other => other.map(Some),
     };
     let namespace = |name: &str| {
         let link = fs::read_link(folder.join("ns").join(name))?;
@@ -157,8 +163,8 @@ fn by_proc(pid: u32) -> io::Result<Option<Look>> {
                 group: file.gid(),
             })
         }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
-        Err(_) => None,
+        Err(error) if is_gone(&error) => None,
+        Err(error) => return Err(error),
     };
     Ok(folder.exists().then_some(Look { user_namespace, mount_namespace, program }))
 }

@@ -112,6 +112,16 @@ impl Tracer {
             root: scope.root(),
             scope,
         };
+        if let Err(error) = self.begin(&mut watched) {
+            self.stop(&mut watched);
+            return Err(error);
+        }
+        self.watched = Some(watched);
+        Ok(())
+    }
+
+    /// Tells the kernel side what to watch.
+    fn begin(&mut self, watched: &mut Watched) -> Result<(), TraceError> {
         if self.options.results != Results::Never {
             watched.returns = Some(self.kernel.attach_returns()?);
             watched.config.results = 1;
@@ -133,15 +143,26 @@ impl Tracer {
             }
             Place::Tree { pid, held: false } => {
                 watched.start_seen = false;
-                self.follow(&mut watched, || existing::tree(pid), Entry::Any)?;
+                self.follow(watched, || existing::tree(pid), Entry::Any)?;
             }
             Place::Cgroup { folder, entry, .. } => {
-                let seen = self.follow(&mut watched, || existing::in_cgroup(&folder), entry)?;
+                let seen = self.follow(watched, || existing::in_cgroup(&folder), entry)?;
                 watched.start_seen = seen == 0;
             }
         }
-        self.watched = Some(watched);
         Ok(())
+    }
+
+    /// As if nothing had been watched, as far as that can be done: another target may be.
+    fn stop(&mut self, watched: &mut Watched) {
+        if let Some(link) = watched.returns.take() {
+            let _ = self.kernel.detach_returns(link);
+        }
+        (watched.config.mode, watched.config.results) = (abi::MODE_OFF, 0);
+        let _ = self.kernel.configure(watched.config);
+        for pid in self.kernel.living().unwrap_or_default() {
+            let _ = self.kernel.forget(pid);
+        }
     }
 
     /// To be called now and then, about every 100 ms: decides whether the returns of refused calls
@@ -294,10 +315,11 @@ impl Tracer {
             let looks = looker.at_all(new.iter().copied())?;
             for pid in new {
                 looked_at.insert(pid);
+                let Some(started) = existing::start_time(pid)? else { continue };
                 let Some(look) = looks.get(&pid).filter(|look| entry.has_entered(look)) else {
                     continue;
                 };
-                let Some(image) = existing::image(pid, look) else { continue };
+                let Some(image) = existing::image(pid, look)? else { continue };
                 let id = EXISTING | watched.existing.len() as u32;
                 let process = abi::Process {
                     image: id,
@@ -315,6 +337,12 @@ impl Tracer {
                 };
                 // It may have executed meanwhile: then the kernel side knows it better.
                 if self.kernel.follow(pid, &process)? {
+                    // Or ended before it was followed, unseen: its number is somebody else's soon. An
+                    // end that was seen has taken it out already.
+                    if existing::start_time(pid)? != Some(started) && self.kernel.forget(pid)? {
+                        looked_at.remove(&pid);
+                        continue;
+                    }
                     watched.existing.insert(id, image);
                 }
             }

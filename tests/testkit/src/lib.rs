@@ -20,6 +20,7 @@ pub mod need;
 mod pod;
 mod podman;
 pub mod programs;
+pub mod recordings;
 mod tryout;
 
 use std::io::Write;
@@ -53,6 +54,14 @@ pub fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
 /// Whether nothing may be left out (`DROPCAP_NO_SKIP`).
 fn strict() -> bool {
     std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0")
+}
+
+/// So many of what a test does masses of; a hundredth with `DROPCAP_TEST_FEWER=1`, for machines without
+/// hardware to run on (emulated ones), where each takes ten to a hundred times as long.
+#[must_use]
+pub fn many(count: u64) -> u64 {
+    let fewer = std::env::var_os("DROPCAP_TEST_FEWER").is_some_and(|v| v == "1");
+    if fewer { (count / 100).max(1) } else { count }
 }
 
 /// The tracer's backend that this test run is for, by its name (`DROPCAP_TEST_BACKEND`); without one the

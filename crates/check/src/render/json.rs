@@ -171,6 +171,13 @@ struct Found {
     help: Vec<String>,
     /// Index in `containers`.
     container: usize,
+    /// The capabilities that it is about; none if it is about words or fields.
+    #[schemars(with = "Vec<CapabilityName>")]
+    capabilities: CapSet,
+    /// Those of them that take a waiver to keep: of the Big Four, or a way out of the container by
+    /// themselves.
+    #[schemars(with = "Vec<CapabilityName>")]
+    demands_waiver: CapSet,
     /// What the container holds.
     before: HeldOut,
     /// The edit, or why there is none.
@@ -375,6 +382,8 @@ fn found(file: &CheckedFile<'_>, finding: &Finding, first: usize) -> Found {
         notes: finding.notes.clone(),
         help: finding.help.clone(),
         container: first + finding.container,
+        capabilities: finding.capabilities,
+        demands_waiver: finding.demands_waiver(),
         before: finding.before.into(),
         fix: match &finding.remedy {
             Remedy::None { why } => FixOut::None { why: why.clone() },

@@ -15,9 +15,8 @@ rule! {
     ///
     /// ## What it does
     /// It looks for `ALL` under `add`, in any case: no runtime cares about case. How bad it is
-    /// depends on what the container then holds. `drop: [ALL]` beside it helps on containerd and
-    /// CRI-O, where `drop` has the last word, and not on Docker and nerdctl; Podman refuses the
-    /// container.
+    /// depends on what the container then holds. Who wins where `drop` has `ALL` too is told by
+    /// `added-and-dropped`.
     ///
     /// ## Why is this bad?
     /// Every capability includes SYS_ADMIN, SYS_MODULE, DAC_READ_SEARCH and SYS_RAWIO, each of
@@ -49,14 +48,14 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [SYS_TIME]
+    ///           add: [SETUID]
     /// ```
     /// Which ones to add is a question to the program: `dropcap trace` answers it.
     ///
     /// ## Fix
-    /// `ALL` is removed from `add`. That takes away what the program may need, so it is unsafe.
+    /// `ALL` is removed from `add` and put into `drop`. That takes away what the program may need, so it is unsafe.
     "add-all",
-    Fixes::Offered("remove ALL from add; unsafe, the program may need some of them"),
+    Fixes::Offered("drop ALL instead of adding it; unsafe, the program may need some of them"),
     check
 }
 
@@ -68,12 +67,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let Some(sets) = subject.most() else { return };
-    let granted: CapSet = sets
-        .process
-        .bounding
-        .iter()
-        .filter(|c| matches!(sets.fate(*c).bounding_reason, Reason::AddedByAll { .. }))
-        .collect();
+    let bounding = sets.process.bounding;
+    let by_all = |c| matches!(sets.fate(c).bounding_reason, Reason::AddedByAll { .. });
+    // What is named beside it is granted by it, too.
+    let granted = if bounding.iter().any(by_all) { bounding } else { CapSet::EMPTY };
+    let drops_all = subject.words(List::Drop).any(|(word, _)| word.is_all());
+    if granted.is_empty() && drops_all {
+        // added-and-dropped tells who wins.
+        return;
+    }
     let (name, text) = (subject.container_name(), &word.text);
     let message = if granted.is_empty() {
         format!("{name} adds `{text}`, which {} does not grant here", subject.engine())
@@ -81,20 +83,28 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         format!("{name} adds `{text}`: {}", words::capabilities(granted.len()))
     };
     let severity = subject.severity_of_set(granted).unwrap_or(Severity::Note);
-    let mut finding = Finding::new(&RULE, subject, severity, span, message);
+    let mut finding = Finding::new(&RULE, subject, severity, span, message).about(granted);
     if granted.is_empty() {
         finding = finding.label("grants every capability on other runtimes");
-        if let Some((drop, span)) = subject.words(List::Drop).find(|(word, _)| word.is_all()) {
-            finding = finding.related(span, format!("`{}` has the last word here", drop.text));
-        }
-        finding = finding.note(
-            "With ALL in both lists Docker and nerdctl grant everything, containerd and CRI-O \
-             nothing, and Podman refuses the container.",
-        );
     } else {
         finding = finding.label("every capability");
         finding = subject.explain_danger(finding, granted);
     }
-    findings
-        .push(finding.fix(subject, &Change::Remove { list: List::Add, word: word.text.clone() }));
+    let change = if drops_all {
+        Change::Remove { list: List::Add, word: word.text.clone() }
+    } else {
+        instead(subject)
+    };
+    findings.push(finding.fix(subject, &change));
+}
+
+/// `ALL` out of `add`, in every spelling of it, and into `drop`.
+pub(super) fn instead(subject: &Subject<'_>) -> Change {
+    let mut words: Vec<String> = Vec::new();
+    for (word, _) in subject.words(List::Add).filter(|(word, _)| word.is_all()) {
+        if !words.contains(&word.text) {
+            words.push(word.text);
+        }
+    }
+    Change::DropAllInstead { words }
 }

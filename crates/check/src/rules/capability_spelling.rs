@@ -3,6 +3,7 @@
 use caps::CapSet;
 use runtime::{List, Meaning, Oddity, Word};
 
+use crate::danger;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::reading::{self, Reading, Readings};
@@ -37,7 +38,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [CAP_NET_BIND_SERVICE]
+    ///           add: [CAP_SETUID]
     /// ```
     ///
     /// ## Use instead
@@ -52,7 +53,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [NET_BIND_SERVICE]
+    ///           add: [SETUID]
     /// ```
     ///
     /// ## Fix
@@ -66,6 +67,9 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_windows() {
+        return;
+    }
     for list in [List::Drop, List::Add] {
         for (word, span) in subject.words(list) {
             let (Some(oddity), Some(meant)) = (word.oddity(), word.meant()) else { continue };
@@ -78,24 +82,40 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let here = reading::of(&subject.options.runtime, &word);
             let change = Change::Respell { list, from: word.text.clone(), to: right.clone() };
             let message = message(subject, &word, meant, oddity, &here);
-            findings.push(
-                Finding::new(
-                    &RULE,
-                    subject,
-                    severity(subject, list, meant, &readings),
-                    span,
-                    message,
-                )
+            let severity = severity(subject, list, meant, &readings);
+            let decide = list == List::Add && !readings.is_read_everywhere();
+            let finding = Finding::new(&RULE, subject, severity, span, message)
                 .label(match list {
-                    List::Add if !readings.is_read_everywhere() => {
-                        format!("spell it {right}, or remove it")
+                    List::Add if decide && is_dangerous(subject, meant) => {
+                        format!("remove it, or decide for {right}")
                     }
+                    List::Add if decide => format!("spell it {right}, or remove it"),
                     _ => format!("spell it {right}"),
                 })
                 .sure(Confidence::High)
-                .note(format!("{}.", readings.sentence()))
-                .fix(subject, &change),
-            );
+                .note(format!("{}.", readings.sentence()));
+            let finding = finding.fix(subject, &change);
+            findings.push(match finding.remedy.fix() {
+                // Where the default grants it already the edit widens nothing, and asks for more.
+                Some(_) if decide => {
+                    finding.no_fix(format!("spelt {right} it asks for that: a person decides that"))
+                }
+                Some(_) if list == List::Drop && meant == Meaning::All && subject.adds(meant) => {
+                    finding.no_fix("ALL is added, too: a person decides")
+                }
+                _ => finding,
+            });
+        }
+    }
+}
+
+/// Whether the right spelling would be the matter of another rule.
+fn is_dangerous(subject: &Subject<'_>, meant: Meaning) -> bool {
+    match meant {
+        Meaning::All => true,
+        Meaning::One(capability) => {
+            let held = subject.held.reach() | capability.into();
+            danger::of(capability, held, &subject.exposure).severity > Severity::Note
         }
     }
 }

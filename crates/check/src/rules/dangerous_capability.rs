@@ -77,15 +77,22 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let word = subject.whole(&word);
+        let change = Change::Remove { list: List::Add, word: word.text.clone() };
+        let without = runtime::resolve(&subject.options.runtime, &change.apply(subject.request()));
+        let stays = without.is_ok_and(|left| left.most().process.bounding.contains(capability));
+        if stays && subject.words(List::Add).any(|(word, _)| word.is_all()) {
+            // add-all speaks of everything that `ALL` grants.
+            continue;
+        }
         let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
         let danger = subject.danger(capability);
         let (name, mark) = (subject.container_name(), danger.mark());
         let message = format!("{name} adds {capability}{mark}, {}", danger.what);
-        let change = Change::Remove { list: List::Add, word: word.text.clone() };
-        let mut finding = Finding::new(&RULE, subject, severity, span, message).note(danger.why);
+        let mut finding = Finding::new(&RULE, subject, severity, span, message)
+            .about(capability)
+            .note(danger.why);
         // Somebody declared this need; an edit that leaves the default in its place mends nothing.
-        let without = runtime::resolve(&subject.options.runtime, &change.apply(subject.request()));
-        finding = if without.is_ok_and(|left| left.most().process.bounding.contains(capability)) {
+        finding = if stays {
             finding.no_fix(
                 "the default holds it too: with `drop: [ALL]` the `add` says what is needed",
             )

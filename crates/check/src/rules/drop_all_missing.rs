@@ -1,6 +1,6 @@
 //! `drop-all-missing`.
 
-use caps::CapSet;
+use caps::{CapSet, Capability};
 use runtime::{List, Reason};
 
 use crate::finding::Finding;
@@ -51,7 +51,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [NET_BIND_SERVICE]
+    ///           add: [SETUID, SETGID]
     /// ```
     /// Which ones to add back is a question to the program: `dropcap trace` answers it.
     ///
@@ -105,9 +105,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
              `drop: [ALL]` is missing"
         ),
     };
-    let severity = subject.severity_of_set(kept).unwrap_or(Severity::Note);
+    // What is named under `add` would stay without that word, too.
+    let stays = if drops_all { kept } else { default & sets.process.bounding };
+    let severity = subject.severity_of_set(stays).unwrap_or(Severity::Note);
     let (span, label) = place(subject);
-    let mut finding = Finding::new(&RULE, subject, severity, span, message).label(label);
+    let mut finding =
+        Finding::new(&RULE, subject, severity, span, message).label(label).about(kept);
     if !kept.is_empty() {
         finding = finding.note(format!("{engine}'s default: {}.", subject.by_danger(kept)));
         finding = subject.explain_danger(finding, kept);
@@ -115,11 +118,28 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if one_by_one {
         finding = finding.note("Pod Security restricted asks for `ALL`, spelt so.");
     }
+    if let Some(port) = low_port(subject, kept) {
+        finding = finding.help(format!(
+            "add NET_BIND_SERVICE back for port {port}: {engine} opens no low ports, and no sysctl of \
+             the pod does"
+        ));
+    }
     findings.push(finding.fix(subject, &change(subject)));
 }
 
+/// A declared port that NET_BIND_SERVICE of the default set is for, and nothing else opens.
+fn low_port(subject: &Subject<'_>, kept: CapSet) -> Option<i64> {
+    let bind = Capability::NET_BIND_SERVICE;
+    if !kept.contains(bind) || subject.held.by(bind) < Holding::Permitted {
+        return None;
+    }
+    let start = i64::from(subject.resolved().low_ports.start());
+    let ports = subject.container.ports.iter().map(|port| port.container_port.value);
+    ports.filter(|port| (1..start).contains(port)).min()
+}
+
 /// The narrowest place that is wrong: the list without `ALL`, else the container.
-fn place(subject: &Subject<'_>) -> (manifest::Span, &'static str) {
+pub(super) fn place(subject: &Subject<'_>) -> (manifest::Span, &'static str) {
     let security = &subject.container.security;
     match security.capabilities.as_ref().and_then(|c| c.drop.as_ref()) {
         Some(list) => (list.span, "has no `ALL`"),

@@ -6,7 +6,6 @@ use runtime::{List, Reason, User};
 
 use crate::finding::Finding;
 use crate::fix::Change;
-use crate::holding::Entrypoint;
 use crate::rule::{Fixes, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
@@ -85,7 +84,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let word = subject.whole(&word);
         let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
         let (name, engine) = (subject.container_name(), subject.engine());
-        let known = subject.options.entrypoint == Entrypoint::Plain;
+        let known = !subject.options.entrypoint.may_ask_for(capability);
         let message = if known {
             format!("{name} is not root: {capability} is added and not effective on {engine}")
         } else {
@@ -95,7 +94,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             )
         };
         let mut finding = Finding::new(&RULE, subject, Severity::Note, span, message)
-            .label("in the bounding set only");
+            .label("in the bounding set only")
+            .about(capability);
         finding = if known {
             let word = word.text.clone();
             finding.fix(subject, &Change::Remove { list: List::Add, word })

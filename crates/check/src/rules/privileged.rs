@@ -45,7 +45,7 @@ rule! {
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [SYS_TIME]
+    ///           add: [SETUID]
     /// ```
     /// `dropcap trace` says which capabilities it uses; devices come by `hostPath` or a device
     /// plugin.
@@ -74,9 +74,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let severity = subject.severity_of_set(all).unwrap_or(Severity::Note);
     let mut finding = Finding::new(&RULE, subject, severity, setting.span, message)
         .label("every capability, whatever the lists say")
+        .about(all)
         .sure(Confidence::High)
         .help("find out what it needs with `dropcap trace`, then drop ALL and add that back")
         .no_fix("dropcap edits `capabilities` and no other field");
+    if let Some(allow) = subject.context.allow_privilege_escalation.filter(|allow| !allow.value) {
+        finding = finding
+            .related(allow.span, "the API server refuses the pod: privileged is an escalation");
+    }
     if let Some(lists) = &subject.container.security.capabilities {
         finding = finding.related(lists.span, "no runtime reads this");
     }

@@ -1,6 +1,6 @@
 //! `unknown-capability`.
 
-use runtime::{List, Word};
+use runtime::{List, Meaning, Word};
 
 use crate::finding::Finding;
 use crate::fix::Change;
@@ -27,30 +27,30 @@ rule! {
     /// ```yaml
     /// apiVersion: v1
     /// kind: Pod
-    /// metadata: { name: clock }
+    /// metadata: { name: web }
     /// spec:
     ///   containers:
-    ///     - name: clock
-    ///       image: chrony
+    ///     - name: web
+    ///       image: web
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [SYS_TIMES]
+    ///           add: [SETUIDS]
     /// ```
     ///
     /// ## Use instead
     /// ```yaml
     /// apiVersion: v1
     /// kind: Pod
-    /// metadata: { name: clock }
+    /// metadata: { name: web }
     /// spec:
     ///   containers:
-    ///     - name: clock
-    ///       image: chrony
+    ///     - name: web
+    ///       image: web
     ///       securityContext:
     ///         capabilities:
     ///           drop: [ALL]
-    ///           add: [SYS_TIME]
+    ///           add: [SETUID]
     /// ```
     ///
     /// ## Fix
@@ -63,6 +63,9 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_windows() {
+        return;
+    }
     for list in [List::Drop, List::Add] {
         for (word, span) in subject.words(list).filter(|(word, _)| word.meant().is_none()) {
             let suggestion = suggestion(&word);
@@ -78,7 +81,17 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 Some(right) => {
                     let change =
                         Change::Respell { list, from: word.text.clone(), to: right.clone() };
-                    finding.label(format!("did you mean {right}?")).fix(subject, &change)
+                    let finding = finding.label(format!("did you mean {right}?"));
+                    let finding = finding.fix(subject, &change);
+                    match finding.remedy.fix() {
+                        Some(_) if list == List::Add => finding.no_fix(format!(
+                            "spelt {right} it asks for that: a person decides that"
+                        )),
+                        Some(_) if word_of(&right).is_some_and(|meant| subject.adds(meant)) => {
+                            finding.no_fix(format!("{right} is added, too: a person decides"))
+                        }
+                        _ => finding,
+                    }
                 }
                 None => finding
                     .label("no capability is called so")
@@ -87,6 +100,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             findings.push(finding);
         }
     }
+}
+
+/// What a name in the usual spelling means.
+fn word_of(name: &str) -> Option<Meaning> {
+    Word { list: List::Drop, index: 0, text: name.to_owned() }.meant()
 }
 
 /// The name that was probably meant; a wildcard means `ALL`.

@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use check::render::{json, text};
+use caps::{FileCaps, LibcapText};
+use check::render::{github, json, junit, sarif, text};
 use check::{Entrypoint, Options, Report, Selection, Severity};
+use resolve::Policy;
 use runtime::Runtime;
 
 use crate::failure::{ERROR, FOUND, Failure};
@@ -24,6 +26,9 @@ pub struct Args {
     /// How to print
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     format: Format,
+    /// Write a SARIF 2.1.0 log to this file, too
+    #[arg(long, value_name = "FILE")]
+    sarif: Option<PathBuf>,
     /// Exit with 1 from this severity on
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Warning)]
     fail_on: FailOn,
@@ -45,6 +50,13 @@ pub struct RuleArgs {
     /// You have looked: no image's entrypoint carries file capabilities (getcap prints nothing)
     #[arg(long)]
     no_file_caps: bool,
+    /// What the entrypoint of every image carries, as getcap prints it: cap_net_bind_service=ep
+    #[arg(long, value_name = "CAPS", conflicts_with = "no_file_caps", value_parser = file_caps)]
+    file_caps: Option<FileCaps>,
+    /// Report what this Pod Security level refuses, in the API server's words: restricted@1.30,
+    /// baseline (the newest rules)
+    #[arg(long, value_name = "LEVEL[@VERSION]")]
+    pod_security: Option<Policy>,
     #[command(flatten)]
     pub kinds: KindArgs,
 }
@@ -59,12 +71,23 @@ impl RuleArgs {
         if let Some(runtime) = &self.runtime {
             options.runtime = runtime.clone();
             options.compose_runtime = runtime.clone();
+            options.assumed = false;
         }
         if self.no_file_caps {
             options.entrypoint = Entrypoint::Plain;
         }
+        if let Some(carried) = self.file_caps {
+            options.entrypoint = Entrypoint::Carries(carried);
+        }
+        options.pod_security = self.pod_security;
         Ok((options, self.runtime.is_none()))
     }
+}
+
+/// Reads what getcap(8) prints behind the file's name.
+fn file_caps(text: &str) -> Result<FileCaps, String> {
+    let text = text.parse::<LibcapText>().map_err(|error| error.to_string())?;
+    text.to_file_caps().map_err(|error| error.to_string())
 }
 
 /// How to print.
@@ -74,6 +97,12 @@ enum Format {
     Text,
     /// For a program: one versioned document (docs/schema/check-v1.json)
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML: a test a container
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 /// From which severity on `check` exits with 1.
@@ -106,8 +135,10 @@ Examples:
   dropcap check web.yaml                        what is wrong with it
   dropcap check k8s/ --fail-on error            gate a repository on ways out of a container
   dropcap check --runtime crio web.yaml         as CRI-O would run it
+  dropcap check --pod-security restricted k8s/  what a restricted namespace would refuse, too
   helm template chart | dropcap check -         what a chart comes to
   dropcap check --format json k8s/ > found.json
+  dropcap check --sarif found.sarif k8s/        for code scanning, beside the text
 
 Exit status: 0 nothing from --fail-on on, 1 something, 2 something could not be read, or there are
 no containers at all. `dropcap explain RULE` tells what a rule is about.";
@@ -121,12 +152,17 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(manifests::no_containers(&loaded));
     }
     let report = Report::new(&loaded, &options, assumed);
+    if let Some(path) = &args.sarif {
+        let log = pretty(&sarif::document(&report))?;
+        manifest::write_whole(path, &log).map_err(Failure::new)?;
+    }
     match args.format {
         Format::Json => {
-            let json = serde_json::to_string_pretty(&json::document(&report))
-                .map_err(std::io::Error::from)?;
-            writeln!(ui.out(), "{json}")?;
+            write!(ui.out(), "{}", pretty(&json::document(&report))?)?;
         }
+        Format::Sarif => write!(ui.out(), "{}", pretty(&sarif::document(&report))?)?,
+        Format::Junit => write!(ui.out(), "{}", junit::document(&report))?,
+        Format::Github => write!(ui.out(), "{}", github::lines(&report))?,
         Format::Text => print(&report, whole, ui)?,
     }
     Ok(if !whole {
@@ -150,6 +186,12 @@ fn runtimes(report: &Report<'_>) -> String {
         (false, true) => for_compose,
         (false, false) => format!("{}, {for_compose} for Compose", options.runtime_name()),
     }
+}
+
+/// JSON that ends with a newline.
+fn pretty(document: &impl serde::Serialize) -> Result<String, Failure> {
+    let json = serde_json::to_string_pretty(document).map_err(std::io::Error::from)?;
+    Ok(json + "\n")
 }
 
 fn print(report: &Report<'_>, whole: bool, ui: &Ui) -> Result<(), Failure> {

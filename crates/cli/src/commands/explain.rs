@@ -109,7 +109,7 @@ fn document(asked: &[Subject]) -> Document {
         match subject {
             Subject::Capability(known) => document.capabilities.push(entry(known)),
             Subject::Rule(rule) => {
-                document.rules.push(RulePage { name: rule.id, page: page::text(rule) });
+                document.rules.push(RulePage { name: rule.id, page: rule.markdown() });
             }
         }
     }

@@ -9,7 +9,7 @@ use record::requirement::{Place, Remedy};
 use super::elsewhere::{self, Refusing};
 use super::{Call, Cause, Finding, Lack, Likelihood, error};
 use crate::site::Site;
-use crate::table::{Credentials, Decision, Outcome, Row, SiteTable};
+use crate::table::{Credentials, Decision, Outcome, Release, Row, SiteTable};
 use crate::twins::Twins;
 use crate::{given, judgement, remedy, role, words};
 
@@ -41,7 +41,8 @@ pub(super) fn of(recording: &Recording, table: &SiteTable, root: u32) -> Refused
     let mut unseen = 0;
     for observation in recording.observations.iter().filter(|o| !o.granted) {
         let site = Site::of(observation, &table.frames);
-        let row = table.find(&site, observation.capability, observation.syscall.as_ref());
+        let kernel = Release::of(&recording.machine.kernel);
+        let row = table.find(&site, observation.capability, observation.syscall.as_ref(), kernel);
         if !counts(observation, row, &site, table) {
             continue;
         }

@@ -226,6 +226,10 @@ struct Answer {
 impl Seen {
     /// Of a program that said this and held these.
     pub fn new(observed: Observed, said: String, held: CapSet) -> Self {
+        let thread = std::thread::current();
+        testkit::recordings::keep("traps", thread.name().unwrap_or_default(), || {
+            serde_json::to_string(&observed.recording).expect("a recording is JSON")
+        });
         Self { observed, said, held }
     }
 

@@ -100,6 +100,24 @@ static __always_inline u32 words_above(struct task_struct *task, void *ctx, stru
 	return length > MAX_STACK ? 0 : length / 8;
 }
 
+/* Where stacks of this kind of check are remembered, and in which set: in one of two, so that two kinds
+ * that meet in one do not make each other forgotten all the time. */
+static __always_inline struct kind_of_stacks *kind_for(u64 hint, u32 *set)
+{
+	*set = hint >> 58;
+	struct kind_of_stacks *kind = bpf_map_lookup_elem(&memory, set);
+
+	if (!kind || !kind->hint || kind->hint == hint)
+		return kind;
+	u32 second = hint >> 52 & (SETS - 1);
+	struct kind_of_stacks *other = bpf_map_lookup_elem(&memory, &second);
+
+	if (!other || (other->hint && other->hint != hint))
+		return kind;
+	*set = second;
+	return other;
+}
+
 /* The kernel stack of the check in the scratch room as a number; 0 if it is lost. */
 static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct scratch *room)
 {
@@ -108,8 +126,8 @@ static __always_inline u64 stack_of(void *ctx, struct task_struct *task, struct 
 	struct words *words = words_of();
 	u64 hint = (((u64)key->syscall << 32 | key->image) ^ (u64)key->capability << 24 ^
 		    (u64)key->flags << 56) * 0x9e3779b97f4a7c15ULL | 1;
-	u32 set = hint >> 58;
-	struct kind_of_stacks *kind = bpf_map_lookup_elem(&memory, &set);
+	u32 set;
+	struct kind_of_stacks *kind = kind_for(hint, &set);
 
 	/* All of it is looked at, or none: a frame may lie anywhere. */
 	if (!above || above > WORDS || !words || !kind || !config.remember)

@@ -19,12 +19,13 @@ fn setpcap(recording: &Recording) -> u64 {
 #[test]
 fn eight_processes_at_once_are_counted_exactly() {
     needs!(root, bpf, program("perl"));
+    let each = testkit::many(25_000);
     let script = format!(
-        "for (1..8) {{ my $pid = fork; if (!$pid) {{ {ONE_CHECK} for 1..25_000; exit }} }} \
+        "for (1..8) {{ my $pid = fork; if (!$pid) {{ {ONE_CHECK} for 1..{each}; exit }} }} \
          1 while wait != -1;"
     );
     let Some((recording, _)) = trace(&["perl", "-e", &script]) else { return };
-    assert_eq!(setpcap(&recording), 8 * 25_000);
+    assert_eq!(setpcap(&recording), 8 * each);
     assert_eq!(recording.lost, record::observation::Lost::default());
     // All are one program, so one observation says it.
     assert_eq!(own(&recording).filter(|o| o.capability == Capability::SETPCAP).count(), 1);
@@ -33,9 +34,10 @@ fn eight_processes_at_once_are_counted_exactly() {
 #[test]
 fn children_that_live_briefly_are_counted_exactly() {
     needs!(root, bpf, program("perl"));
-    let script = format!("system 'perl', '-e', '{ONE_CHECK}' for 1..300");
+    let count = testkit::many(300);
+    let script = format!("system 'perl', '-e', '{ONE_CHECK}' for 1..{count}");
     let Some((recording, _)) = trace(&["perl", "-e", &script]) else { return };
-    assert_eq!(setpcap(&recording), 300);
+    assert_eq!(setpcap(&recording), count);
     assert_eq!(recording.lost, record::observation::Lost::default());
     let programs: Vec<_> =
         recording.processes.values().map(|process| process.comm.as_str()).collect();

@@ -7,7 +7,7 @@ use dropcap_trace::{Backend, Options, Results, Rooms, Scope};
 use record::observation::{Lost, Recording};
 use testkit::needs;
 
-use crate::support::{own, own_state, spec, state_without, trace_with, tracer};
+use crate::support::{is_overcommit, own, own_state, spec, state_without, trace_with, tracer};
 
 /// One program, several capabilities, several stacks.
 const SEVERAL: &str = "chown 1, 1, $ARGV[0]; chmod 02755, $ARGV[0]; chroot '/'; \
@@ -101,6 +101,10 @@ fn returns_that_find_no_room_are_counted() {
     let Some((recording, _)) = trace_with(options, spec(&["perl", "-e", script], state)) else {
         return;
     };
+    if !recording.observations.iter().any(is_overcommit) {
+        testkit::skip("this kernel's question about memory is not seen by this backend");
+        return;
+    }
     assert!(recording.lost.evidence > 0);
     assert!(recording.lost.is_complete());
 }
@@ -125,7 +129,7 @@ fn failures_that_find_no_room_are_counted() {
 fn runs_that_the_kernel_skips_are_lost_checks() {
     needs!(root, bpf, test_programs);
     let program = testkit::programs::program("kernel", "interrupted");
-    let argv = [program.to_str().unwrap()];
+    let argv = [program.to_str().unwrap(), &testkit::many(1_000_000).to_string()];
     let options = Options { backend: Some(Backend::RawTp), remember: false, ..Options::default() };
     let Some(mut tracer) = tracer(options) else { return };
     tracer.also_on("kmem_cache_alloc").unwrap();
@@ -139,13 +143,14 @@ fn runs_that_the_kernel_skips_are_lost_checks() {
 #[test]
 fn fifty_thousand_processes_are_counted_exactly() {
     needs!(root, bpf, test_programs);
+    let count = testkit::many(50_000);
     let program = testkit::programs::program("kernel", "processes");
     let options = Options { results: Results::Never, ..Options::default() };
-    let argv = [program.to_str().unwrap(), "50000"];
+    let argv = [program.to_str().unwrap(), &count.to_string()];
     let Some((recording, _)) = trace_with(options, spec(&argv, own_state())) else { return };
     let checks: u64 =
         own(&recording).filter(|o| o.capability == Capability::SETPCAP).map(|o| o.count).sum();
-    assert_eq!(checks, 50_000);
+    assert_eq!(checks, count);
     assert_eq!((recording.lost, recording.still_running), (Lost::default(), 0));
 }
 
@@ -170,9 +175,10 @@ fn eight(each: u64, settled: bool) -> Option<(Recording, f64)> {
 #[test]
 fn settled_checks_of_eight_processes_are_counted_exactly() {
     needs!(root, bpf, test_programs);
-    let Some((recording, rate)) = eight(1_000_000, true) else { return };
+    let each = testkit::many(1_000_000);
+    let Some((recording, rate)) = eight(each, true) else { return };
     let [settled] = recording.settled[..] else { panic!("{:?}", recording.settled) };
-    assert_eq!((settled.capability, settled.count), (Capability::SETPCAP, 8_000_000));
+    assert_eq!((settled.capability, settled.count), (Capability::SETPCAP, 8 * each));
     assert_eq!(own(&recording).filter(|o| o.capability == Capability::SETPCAP).count(), 0);
     assert_eq!(recording.lost, Lost::default());
     eprintln!("settled: {rate:.0} checks a second");
@@ -182,10 +188,11 @@ fn settled_checks_of_eight_processes_are_counted_exactly() {
 #[test]
 fn unsettled_checks_of_eight_processes_keep_their_call_site() {
     needs!(root, bpf, test_programs);
-    let Some((recording, rate)) = eight(250_000, false) else { return };
+    let each = testkit::many(250_000);
+    let Some((recording, rate)) = eight(each, false) else { return };
     let checks: Vec<_> = own(&recording).filter(|o| o.capability == Capability::SETPCAP).collect();
     let [check] = checks[..] else { panic!("{checks:?}") };
-    assert_eq!(check.count, 2_000_000);
+    assert_eq!(check.count, 8 * each);
     assert!(check.stack.iter().any(|f| f.starts_with("cap_task_prctl")), "{:?}", check.stack);
     assert_eq!(recording.lost, Lost::default());
     eprintln!("unsettled: {rate:.0} checks a second");

@@ -4,6 +4,7 @@
 mod containers;
 mod counts;
 mod losses;
+mod machine;
 mod outside;
 mod processes;
 mod programs;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use caps::Capability;
-use dropcap_trace::{Backend, Options, Results};
+use dropcap_trace::{Options, Results};
 use record::observation::NamespaceRelation;
 use testkit::needs;
 
@@ -18,8 +18,8 @@ const OPERATIONS: &[(&str, Capability, &str, &str)] = &[
     ("chown", Capability::CHOWN, "fchown", "setattr_prepare"),
     ("rawsocket", Capability::NET_RAW, "socket", "inet_create"),
     ("packetsocket", Capability::NET_RAW, "socket", "packet_create"),
-    ("loadmodule", Capability::SYS_MODULE, "init_module", "__x64_sys_init_module"),
-    ("chroot", Capability::SYS_CHROOT, "chroot", "__x64_sys_chroot"),
+    ("loadmodule", Capability::SYS_MODULE, "init_module", "sys_init_module"),
+    ("chroot", Capability::SYS_CHROOT, "chroot", "sys_chroot"),
     ("setuid", Capability::SETUID, "setuid", "__sys_setuid"),
     ("setgid", Capability::SETGID, "setgid", "__sys_setgid"),
     ("settime", Capability::SYS_TIME, "clock_settime", "cap_settime"),
@@ -47,7 +47,8 @@ fn each_operation_asks_for_its_one_capability() {
         for check in checks {
             assert!(check.granted && check.result.is_none(), "{operation}: {check:?}");
             assert_eq!(call(check), Some(*syscall), "{operation}");
-            assert!(check.stack.iter().any(|f| f.starts_with(function)), "{operation}: {check:?}");
+            // `__x64_sys_chroot` where `__do_sys_chroot` was inlined into it.
+            assert!(check.stack.iter().any(|f| f.contains(function)), "{operation}: {check:?}");
             assert_eq!((check.uid, check.in_bounding), (Some(0), Some(true)), "{operation}");
         }
     }
@@ -129,7 +130,9 @@ fn overcommit_shows_at_its_own_site() {
     needs!(root, bpf);
     let Some((recording, _)) = trace(&["/bin/true"]) else { return };
     assert_eq!(own(&recording).collect::<Vec<_>>(), Vec::<&_>::new());
-    assert!(!recording.observations.is_empty());
+    // Where the compiler copied cap_capable() into cap_vm_enough_memory(), no probe of it sees this.
+    let may_miss_it = ["fexit", "kprobe"].contains(&recording.machine.backend.as_str());
+    assert!(may_miss_it || !recording.observations.is_empty());
     for observation in &recording.observations {
         assert!(is_overcommit(observation), "{observation:?}");
         assert_eq!(observation.capability, Capability::SYS_ADMIN);
@@ -161,7 +164,13 @@ fn every_backend_sees_the_same() {
     needs!(root, bpf);
     let tryout = testkit::tryout();
     let mut seen = Vec::new();
-    for backend in Backend::ALL {
+    let attempts = dropcap_trace::probe().unwrap();
+    let works = |attempt: &&dropcap_trace::Attempt| attempt.outcome.is_ok();
+    let working: Vec<_> = attempts.iter().filter(works).map(|attempt| attempt.backend).collect();
+    if working.len() < 2 {
+        return testkit::skip("needs a kernel on which two backends work");
+    }
+    for backend in working {
         let options =
             Options { backend: Some(backend), results: Results::Always, ..Options::default() };
         let spec = spec(
@@ -179,7 +188,9 @@ fn every_backend_sees_the_same() {
         assert_eq!(checks.len(), 2, "{checks:?}");
         seen.push(checks);
     }
-    assert_eq!(seen[0], seen[1]);
+    for other in &seen {
+        assert_eq!(*other, seen[0]);
+    }
 }
 
 /// A 32-bit system call from a 64-bit program: `chown32` through `int 0x80`.

@@ -13,7 +13,7 @@ pub fn write(out: &mut impl Write, rule: &Rule) -> io::Result<()> {
         Fixes::Never(why) => format!("no fix: {why}"),
     };
     writeln!(out, "{BOLD}{}{BOLD:#}  {DIM}{fixes}{DIM:#}", rule.id)?;
-    for line in text(rule).lines() {
+    for line in rule.markdown().lines() {
         match line.strip_prefix("## ") {
             Some(heading) => writeln!(out, "{BOLD}{heading}{BOLD:#}")?,
             // The fences of an example say nothing to a reader of a terminal.
@@ -22,10 +22,4 @@ pub fn write(out: &mut impl Write, rule: &Rule) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Its Markdown: a doc comment's lines begin with one space.
-pub fn text(rule: &Rule) -> String {
-    let lines = rule.page.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
-    lines.collect::<Vec<_>>().join("\n")
 }

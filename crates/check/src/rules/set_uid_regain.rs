@@ -1,0 +1,96 @@
+//! `set-uid-regain`.
+
+use caps::Capability;
+use runtime::{List, User, Word};
+
+use crate::finding::Finding;
+use crate::rule::{Fixes, rule};
+use crate::severity::Severity;
+use crate::subject::Subject;
+use crate::words;
+
+rule! {
+    /// Finds containers that are not root and may get capabilities back through a set-uid program.
+    ///
+    /// ## What it does
+    /// It looks at containers that run as another user than root, without
+    /// `allowPrivilegeEscalation: false`, and with something in their bounding set. How dangerous
+    /// that something is the rules about it say; this one says how to close the door.
+    ///
+    /// ## Why is this bad?
+    /// A set-uid-root program (su, mount, sudo; most images have some) runs as root with the whole
+    /// bounding set. `runAsUser` alone takes nothing away for good.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   containers:
+    ///     - name: web
+    ///       image: web
+    ///       securityContext:
+    ///         runAsUser: 1000
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [SETUID]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   containers:
+    ///     - name: web
+    ///       image: web
+    ///       securityContext:
+    ///         runAsUser: 1000
+    ///         allowPrivilegeEscalation: false
+    ///         capabilities:
+    ///           drop: [ALL]
+    /// ```
+    /// An `add` that only a set-uid program uses goes with it.
+    ///
+    /// ## Fix
+    /// None: dropcap edits `capabilities` and no other field. A program that relies on a set-uid
+    /// helper, such as sudo, stops working with `allowPrivilegeEscalation: false`.
+    "set-uid-regain",
+    Fixes::Never("dropcap edits `capabilities` and no other field"),
+    check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.is_privileged() || subject.request().user != User::NonRoot {
+        return;
+    }
+    let within = subject.held.regainable;
+    if within.is_empty() {
+        return;
+    }
+    // Beside SYS_ADMIN it would be refused or void: sys-admin-without-escalation.
+    let admin = |word: &Word| Subject::one(word) == Some(Capability::SYS_ADMIN);
+    let first = match subject.words(List::Add).find(|(word, _)| admin(word)) {
+        Some((word, _)) => format!("remove `{}` from `add`, then ", word.text),
+        None => String::new(),
+    };
+    let (span, label) = match subject.context.allow_privilege_escalation {
+        Some(allow) => (allow.span, "lets set-uid programs gain"),
+        None => (subject.container.name_span, "has no `allowPrivilegeEscalation: false`"),
+    };
+    let (name, number) = (subject.container_name(), words::capabilities(within.len()));
+    let message = format!("{name} is not root, but a set-uid program in it gets {number}");
+    let mut finding = Finding::new(&RULE, subject, Severity::Note, span, message)
+        .label(label)
+        .about(within)
+        .help(format!(
+            "{first}set allowPrivilegeEscalation: false, unless the program relies on a set-uid helper"
+        ))
+        .no_fix("dropcap edits `capabilities` and no other field");
+    if let Some(user) = subject.context.user_span() {
+        finding = finding.related(user, "not root");
+    }
+    findings.push(finding);
+}

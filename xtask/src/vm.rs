@@ -1,0 +1,241 @@
+//! `cargo xtask vm`: the tracer's tests on other kernels. Debian's cloud kernels are booted under qemu
+//! (without KVM, which a CI machine may not have) with an initramfs of our own static test programs; what
+//! each test said with each backend is held against `data/vm.toml` and written to `docs/kernels.md`.
+
+mod binaries;
+mod guest;
+mod initramfs;
+mod modules;
+mod packages;
+mod plan;
+mod report;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use self::initramfs::Initramfs;
+use self::packages::Kernel;
+use self::plan::{KernelPlan, Plan};
+use self::report::Report;
+use self::table::Choice;
+use crate::Result;
+
+const USAGE: &str = "usage: cargo xtask vm [--check] [--kernel SERIES] [--backend NAME] [--filter TEST] [-- COMMAND]
+  --check           fail if docs/kernels.md does not hold what the run shows, instead of writing it
+  --kernel SERIES   this kernel only: 5.10, 6.1, 6.12, 7.
+  --backend NAME    this backend only: fexit, tp_btf, raw_tp, kprobe
+  --filter TEST     tests with this in their name only
+  -- COMMAND        boot one kernel (--kernel, else the newest) and run this in its shell, with dropcap";
+
+/// How many guests run at once.
+const GUESTS: usize = 2;
+/// Where the table is.
+const DOCUMENT: &str = "docs/kernels.md";
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Arguments {
+    check: bool,
+    choice: Choice,
+    command: Option<String>,
+}
+
+/// Does what the words of the command line ask for.
+///
+/// # Errors
+/// All that was not as planned.
+pub fn run(words: &[&str]) -> Result {
+    let arguments = parse(words)?;
+    let plan = Plan::read()?;
+    let mut kernels: Vec<&KernelPlan> = plan
+        .kernels
+        .iter()
+        .filter(|kernel| arguments.choice.kernel.as_ref().is_none_or(|s| *s == kernel.series))
+        .collect();
+    if arguments.command.is_some() {
+        kernels.drain(..kernels.len().saturating_sub(1));
+    }
+    if kernels.is_empty() {
+        return Err(format!("no such kernel: {:?}\n{USAGE}", arguments.choice.kernel));
+    }
+    let place = target().join("vm");
+    let start = Instant::now();
+    let mut booted = Vec::new();
+    for kernel in kernels {
+        booted.push((kernel, packages::kernel(&kernel.suite, &place.join(&kernel.suite))?));
+    }
+    println!("kernels are here after {} s", start.elapsed().as_secs());
+    let built = binaries::build(&plan, arguments.command.is_some())?;
+    let system = binaries::file_system(&plan, &built, &place)?;
+    println!("the guests' programs are built after {} s", start.elapsed().as_secs());
+    let results = boot_all(&plan, &booted, &arguments, &system, &place);
+    println!("the guests ended after {} s", start.elapsed().as_secs());
+    if arguments.command.is_some() {
+        return results.into_iter().try_for_each(|(_, report)| shell_ended(&report?));
+    }
+    judge(&plan, &arguments, results)
+}
+
+fn parse(words: &[&str]) -> Result<Arguments> {
+    let mut arguments = Arguments::default();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().map(|w| (*w).to_owned()).ok_or(USAGE);
+        match *word {
+            "--check" => arguments.check = true,
+            "--kernel" => arguments.choice.kernel = Some(value()?),
+            "--backend" => arguments.choice.backend = Some(value()?),
+            "--filter" => arguments.choice.filter = Some(value()?),
+            "--" => {
+                let rest: Vec<&str> = words.by_ref().copied().collect();
+                arguments.command = Some(rest.join(" "));
+            }
+            _ => return Err(USAGE.to_owned()),
+        }
+    }
+    Ok(arguments)
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), Into::into)
+}
+
+/// What each kernel's guest reported.
+type Results<'a> = Vec<(&'a KernelPlan, Result<Report>)>;
+
+/// Boots them, so many at a time, and returns what they reported in their order.
+fn boot_all<'a>(
+    plan: &Plan,
+    booted: &[(&'a KernelPlan, Kernel)],
+    arguments: &Arguments,
+    system: &Initramfs,
+    place: &Path,
+) -> Results<'a> {
+    let waiting = Mutex::new(booted.iter().enumerate());
+    let ended = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..GUESTS.min(booted.len()) {
+            scope.spawn(|| {
+                loop {
+                    let next = waiting.lock().map_or(None, |mut waiting| waiting.next());
+                    let Some((at, (kernel, files))) = next else { break };
+                    let report = boot(plan, kernel, files, arguments, system.clone(), place);
+                    if let Ok(mut ended) = ended.lock() {
+                        ended.push((at, *kernel, report));
+                    }
+                }
+            });
+        }
+    });
+    let mut ended = ended.into_inner().unwrap_or_default();
+    ended.sort_by_key(|(at, ..)| *at);
+    ended.into_iter().map(|(_, kernel, report)| (kernel, report)).collect()
+}
+
+fn boot(
+    plan: &Plan,
+    kernel: &KernelPlan,
+    files: &Kernel,
+    arguments: &Arguments,
+    mut system: Initramfs,
+    place: &Path,
+) -> Result<Report> {
+    if !files.release.starts_with(&kernel.series) {
+        let (series, suite) = (&kernel.series, &kernel.suite);
+        return Err(format!("{suite} has {} now, not {series}: correct vm.toml", files.release));
+    }
+    let modules = modules::closure(&files.modules, &plan.guest.modules)?;
+    for (at, (name, module)) in modules.iter().enumerate() {
+        system.file(&format!("/modules/{at:02}-{name}.ko"), 0o644, module);
+    }
+    let tests: Vec<&str> = plan.tests.iter().map(|test| test.name.as_str()).collect();
+    let conf = format!(
+        "kernel='{}'\ntests='{}'\nbackend='{}'\nfilter='{}'\nthreads=2\n",
+        kernel.series,
+        tests.join(" "),
+        arguments.choice.backend.as_deref().unwrap_or_default(),
+        arguments.choice.filter.as_deref().unwrap_or_default(),
+    );
+    system.file("/etc/vm.conf", 0o644, conf.as_bytes());
+    if let Some(command) = &arguments.command {
+        system.file("/etc/command", 0o644, format!("{command}\n").as_bytes());
+    }
+    let folder = place.join(&kernel.suite);
+    let initramfs = folder.join("initramfs");
+    fs::write(&initramfs, system.finish()).map_err(|e| format!("{}: {e}", initramfs.display()))?;
+    let console = folder.join("console");
+    if arguments.command.is_some() {
+        return guest::boot(&files.image, &initramfs, &console, guest::shown());
+    }
+    let progress = guest::progress(&kernel.series, &folder.join("report"))?;
+    let report = guest::boot(&files.image, &initramfs, &console, progress);
+    report.map_err(|error| format!("{}: {error}", kernel.series))
+}
+
+/// Whether the command that was run in a guest's shell succeeded.
+fn shell_ended(report: &Report) -> Result {
+    let status = report.runs.first().and_then(|run| run.status);
+    if status == Some(0) { Ok(()) } else { Err(format!("the command ended with {status:?}")) }
+}
+
+fn judge(plan: &Plan, arguments: &Arguments, results: Results) -> Result {
+    let (mut wrong, mut reports) = (Vec::new(), Vec::new());
+    for (kernel, report) in results {
+        match report {
+            Ok(report) => {
+                wrong.extend(table::wrong(plan, kernel, &arguments.choice, &report));
+                reports.push((kernel, report));
+            }
+            Err(error) => wrong.push(error),
+        }
+    }
+    for (kernel, report) in &reports {
+        for run in &report.runs {
+            let (tests, seconds) = (run.outcomes.len(), run.took.as_secs());
+            println!(
+                "{:<5} {:<7} {:<8} {tests:>3} tests {seconds:>4} s",
+                kernel.series, run.backend, run.test
+            );
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(format!("{} wrong:\n{}", wrong.len(), wrong.join("\n")));
+    }
+    if !arguments.choice.is_all() {
+        println!("{DOCUMENT} is left as it is: not everything was run");
+        return Ok(());
+    }
+    let file = crate::root().join(DOCUMENT);
+    let document = table::document(plan, &reports);
+    if arguments.check {
+        let committed = fs::read_to_string(&file).unwrap_or_default();
+        if table::structure(&committed) != table::structure(&document) {
+            return Err(format!(
+                "{DOCUMENT} is not what this run shows: run `cargo xtask vm` and commit it\n{document}"
+            ));
+        }
+        println!("{DOCUMENT} holds what this run shows");
+        return Ok(());
+    }
+    fs::write(&file, document).map_err(|e| format!("{DOCUMENT}: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_understood() {
+        let arguments = parse(&["--check", "--kernel", "6.1", "--", "uname", "-r; id"]).unwrap();
+        assert!(arguments.check && !arguments.choice.is_all());
+        assert_eq!(arguments.choice.kernel.as_deref(), Some("6.1"));
+        assert_eq!(arguments.command.as_deref(), Some("uname -r; id"));
+        assert!(parse(&[]).unwrap().choice.is_all());
+        for words in [&["--kernel"][..], &["now"]] {
+            assert!(parse(words).unwrap_err().starts_with("usage: "));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What a guest runs: the tests, linked statically; their small C programs; tools of this machine with the
+//! libraries that these are linked to.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::Message;
+
+use super::initramfs::Initramfs;
+use super::plan::{GuestPlan, Plan};
+use crate::Result;
+use crate::process::{cargo, output};
+
+/// The target whose programs are static, and the one that has to be told.
+const MUSL: &str = "x86_64-unknown-linux-musl";
+const GNU: &str = "x86_64-unknown-linux-gnu";
+/// Folders that Debian has moved into `/usr`.
+const MERGED: &[&str] = &["bin", "sbin", "lib", "lib64"];
+
+/// What cargo built: a name in the guest, a path here.
+pub type Built = BTreeMap<String, PathBuf>;
+
+/// Builds the test programs, what lists the backends, and `tryout`; `dropcap` too if it is wanted.
+///
+/// # Errors
+/// If they do not build, or one that is planned does not exist.
+pub fn build(plan: &Plan, dropcap: bool) -> Result<Built> {
+    let target = target();
+    let mut built = Built::new();
+    let mut tests = vec!["test", "--no-run"];
+    for test in &plan.tests {
+        tests.extend(["--package", &test.package, "--test", &test.name]);
+    }
+    let examples = ["build", "--package", "dropcap-trace", "--example", "backends"];
+    let mut programs = vec!["build", "--package", "tryout"];
+    if dropcap {
+        programs.extend(["--package", "dropcap"]);
+    }
+    for arguments in [&tests[..], &examples, &programs] {
+        let mut command = cargo(arguments);
+        command.args(["--profile", "vm", "--message-format", "json-render-diagnostics"]);
+        command.args(["--target", target]);
+        if target == GNU {
+            command.env("RUSTFLAGS", "-C target-feature=+crt-static");
+        }
+        let said = output(command.stderr(std::process::Stdio::inherit()))?;
+        for message in Message::parse_stream(Cursor::new(said)) {
+            if let Ok(Message::CompilerArtifact(artifact)) = message
+                && let Some(path) = artifact.executable
+            {
+                built.insert(artifact.target.name, path.into_std_path_buf());
+            }
+        }
+    }
+    for name in plan.tests.iter().map(|test| test.name.as_str()).chain(["backends", "tryout"]) {
+        if !built.contains_key(name) {
+            return Err(format!("cargo built no program {name}"));
+        }
+    }
+    Ok(built)
+}
+
+/// musl if it is installed or can be.
+fn target() -> &'static str {
+    let added = Command::new("rustup").args(["target", "add", MUSL]).output();
+    if added.is_ok_and(|output| output.status.success()) { MUSL } else { GNU }
+}
+
+/// A file system with all of it, but for what a kernel or a run adds.
+///
+/// # Errors
+/// If something is missing on this machine.
+pub fn file_system(plan: &Plan, built: &Built, place: &Path) -> Result<Initramfs> {
+    let mut system = Initramfs::default();
+    for folder in MERGED {
+        system.folder(&format!("/usr/{folder}"));
+        system.link(&format!("/{folder}"), &format!("usr/{folder}"));
+    }
+    for folder in ["dev", "proc", "sys", "run", "tmp", "root", "etc", "mnt", "var", "home"] {
+        system.folder(&format!("/{folder}"));
+    }
+    // What the kernel opens for the first process.
+    system.device("/dev/console", 5, 1);
+    system.file("/etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n");
+    system.file("/etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
+    system.file("/etc/sysctl.conf", 0o644, (plan.guest.sysctls.join("\n") + "\n").as_bytes());
+    system.file("/init", 0o755, include_bytes!("init.sh"));
+
+    for test in &plan.tests {
+        system.copy(&built[&test.name], &format!("/tests/{}", test.name), 0o755)?;
+    }
+    system.copy(&built["backends"], "/usr/bin/backends", 0o755)?;
+    system.copy(&built["tryout"], "/programs/tryout", 0o755)?;
+    if let Some(dropcap) = built.get("dropcap") {
+        system.copy(dropcap, "/programs/dropcap", 0o755)?;
+        system.link("/usr/bin/dropcap", "/programs/dropcap");
+    }
+    let programs = place.join("programs");
+    let compiled = testkit::programs::compile_all(&programs).map_err(|e| format!("tests: {e}"))?;
+    for (folder, name) in compiled {
+        let file = programs.join(&folder).join(&name);
+        system.copy(&file, &format!("/programs/{folder}/{name}"), 0o755)?;
+    }
+    tools(&mut system, &plan.guest)?;
+    Ok(system)
+}
+
+fn tools(system: &mut Initramfs, plan: &GuestPlan) -> Result {
+    for name in &plan.programs {
+        let path = find(name)?;
+        for library in libraries(&path)? {
+            system.copy(&library, &merged(&library), 0o755)?;
+        }
+        system.copy(&path, &merged(&path), 0o755)?;
+    }
+    system.link("/usr/bin/sh", "dash");
+    for folder in &plan.folders {
+        copy_folder(system, Path::new(folder))?;
+    }
+    let busybox = find("busybox")?;
+    system.copy(&busybox, "/usr/bin/busybox", 0o755)?;
+    let list = output(Command::new(&busybox).arg("--list"))?;
+    for applet in list.lines().filter(|applet| !plan.without.iter().any(|name| name == applet)) {
+        if !system.has(&format!("/usr/sbin/{applet}")) {
+            system.link(&format!("/usr/bin/{applet}"), "busybox");
+        }
+    }
+    Ok(())
+}
+
+fn copy_folder(system: &mut Initramfs, folder: &Path) -> Result {
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            copy_folder(system, &path)?;
+        } else {
+            system.copy(&path, &merged(&path), 0o644)?;
+        }
+    }
+    Ok(())
+}
+
+fn find(name: &str) -> Result<PathBuf> {
+    testkit::need::find_program(name).ok_or_else(|| format!("needs the program {name}"))
+}
+
+/// Where a file of this machine is in the guest: `/lib/x` is `/usr/lib/x`.
+fn merged(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    if MERGED.contains(&first) { format!("/usr{path}") } else { path.into_owned() }
+}
+
+/// The libraries of a program, and what loads them, as ldd(1) says.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let output = Command::new("ldd").arg(program).output().map_err(|e| format!("ldd: {e}"))?;
+    Ok(named(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn named(ldd: &str) -> Vec<PathBuf> {
+    let words = ldd.lines().filter_map(|line| line.split_whitespace().find(|w| w.starts_with('/')));
+    words.map(PathBuf::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ldd_names_libraries_and_the_loader() {
+        let said = "\tlinux-vdso.so.1 (0x00007f)
+\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)
+\t/lib64/ld-linux-x86-64.so.2 (0x00007f)
+";
+        let files: Vec<String> = named(said).iter().map(|file| merged(file)).collect();
+        assert_eq!(
+            files,
+            ["/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib64/ld-linux-x86-64.so.2"]
+        );
+        assert_eq!(named("\tnot a dynamic executable\n"), Vec::<PathBuf>::new());
+        assert_eq!(merged(Path::new("/usr/bin/perl")), "/usr/bin/perl");
+        assert_eq!(merged(Path::new("/libexec/x")), "/libexec/x");
+    }
+}

@@ -1,0 +1,118 @@
+//! A guest: qemu, a kernel, an initramfs, and what it reports.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use super::report::Report;
+use crate::Result;
+
+/// The longest that a guest may say nothing; a test that takes longer is broken even here.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// Boots the kernel and follows its report to its end; each line is shown to `watch` as it comes.
+///
+/// # Errors
+/// If qemu cannot be started, or the guest panics, hangs or ends early: with the end of its console.
+pub fn boot(
+    kernel: &Path,
+    initramfs: &Path,
+    console: &Path,
+    mut watch: impl FnMut(&str),
+) -> Result<Report> {
+    let mut qemu = start(kernel, initramfs, console)?;
+    let (send, lines) = channel();
+    let stdout = qemu.stdout.take().ok_or("qemu has no standard output")?;
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(stdout).split(b'\n').map_while(std::result::Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned();
+            if send.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let mut report = Report::default();
+    let mut hangs = false;
+    loop {
+        match lines.recv_timeout(SILENCE) {
+            Ok(line) => {
+                watch(&line);
+                report.line(&line);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                hangs = true;
+                let _ = qemu.kill();
+                break;
+            }
+        }
+    }
+    let _ = qemu.wait();
+    let _ = reader.join();
+    if report.done && !hangs {
+        return Ok(report);
+    }
+    let how = if hangs { "says nothing any more" } else { "ended early" };
+    let last = report.runs.last().map_or(String::new(), |run| {
+        format!(", in {} with {}:\n{}", run.test, run.backend, end_of(&run.said.join("\n")))
+    });
+    let text = fs::read(console).unwrap_or_default();
+    let text = end_of(&String::from_utf8_lossy(&text));
+    Err(format!("the guest {how}{last}\nits console ({}):\n{text}", console.display()))
+}
+
+/// The last lines of a text.
+fn end_of(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+fn start(kernel: &Path, initramfs: &Path, console: &Path) -> Result<Child> {
+    // qemu must not outlive this program, however that ends.
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
+        .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536"])
+        .args(["-nodefaults", "-display", "none", "-no-reboot"])
+        // The console, then the report.
+        .arg("-serial")
+        .arg(format!("file:{}", console.display()))
+        .args(["-serial", "stdio"])
+        .arg("-kernel")
+        .arg(kernel)
+        .arg("-initrd")
+        .arg(initramfs)
+        .args(["-append", "console=ttyS0 loglevel=5 panic=-1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("qemu-system-x86_64: {e} (Debian: qemu-system-x86)"))
+}
+
+/// Prints a guest's progress with the time since its start; all of its report is in `log`.
+///
+/// # Errors
+/// If that cannot be written.
+pub fn progress(series: &str, log: &Path) -> Result<impl FnMut(&str) + use<>> {
+    let (series, start) = (series.to_owned(), Instant::now());
+    let mut log = fs::File::create(log).map_err(|e| format!("{}: {e}", log.display()))?;
+    Ok(move |line: &str| {
+        let _ = writeln!(log, "{:>8.2} {line}", start.elapsed().as_secs_f32());
+        let shown = ["kernel ", "backend ", "run ", "end ", "done"];
+        let failed = line.starts_with("out test ") && line.ends_with("FAILED");
+        if failed || shown.iter().any(|word| line.starts_with(word)) {
+            println!("[{series} {:>4} s] {line}", start.elapsed().as_secs());
+        }
+    })
+}
+
+/// Prints what a command in the guest says.
+pub fn shown() -> impl FnMut(&str) {
+    |line| {
+        if let Some(said) = line.strip_prefix("out ").or_else(|| line.strip_prefix("err ")) {
+            println!("{said}");
+        }
+    }
+}

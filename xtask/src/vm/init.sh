@@ -1,0 +1,72 @@
+#!/bin/busybox sh
+# The guest's first process: mounts, loads modules, runs each test with each backend and reports on the
+# second serial port, a word and its line each:
+#   kernel RELEASE            what runs
+#   backend NAME works        of each backend whether it does (else `backend NAME: why`)
+#   run TEST BACKEND          a test program starts; then
+#   out LINE, err LINE        what it says
+#   end TEST BACKEND STATUS   it ended
+#   done                      all ran
+# /etc/vm.conf says what to do: kernel, tests, backend, filter, threads; /etc/command is run instead, if it is there.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 shm /dev/shm
+mount -t tmpfs -o mode=1777 tmp /tmp
+mount -t tmpfs -o mode=755 run /run
+mount -t securityfs security /sys/kernel/security
+mount -t debugfs debug /sys/kernel/debug
+mount -t tracefs trace /sys/kernel/tracing
+mount -t bpf bpf /sys/fs/bpf
+mount -t cgroup2 cgroup /sys/fs/cgroup
+stty -F /dev/ttyS1 raw -echo
+exec 3>/dev/ttyS1
+. /etc/vm.conf
+
+say() { echo "$*" >&3; }
+
+for module in /modules/*.ko; do
+    insmod "$module" || say "err insmod $module failed"
+done
+ip link set lo up
+sysctl -q -p /etc/sysctl.conf
+
+# Runs the rest of its words; what that says goes to the report, line by line.
+reported() {
+    mkfifo /run/out /run/err
+    sed 's/^/out /' </run/out >&3 &
+    sed 's/^/err /' </run/err >&3 &
+    "$@" >/run/out 2>/run/err </dev/null
+    status=$?
+    # What it left running must not hold up the guest.
+    sleep 0.1
+    rm -f /run/out /run/err
+    # What it said may lack its last end of line.
+    say
+}
+
+say "kernel $(uname -r)"
+export DROPCAP_TEST_FEWER=1 DROPCAP_TEST_KERNEL=$kernel DROPCAP_TEST_PROGRAMS=/programs
+cd /root
+if [ -f /etc/command ]; then
+    say "run command -"
+    reported sh /etc/command
+    say "end command - $status"
+else
+    backends >/run/backends 2>&1
+    while read -r line; do say "backend $line"; done </run/backends
+    for name in $(sed -n 's/ works$//p' /run/backends); do
+        [ -z "$backend" ] || [ "$backend" = "$name" ] || continue
+        for test in $tests; do
+            say "run $test $name"
+            export DROPCAP_TEST_BACKEND=$name
+            reported /tests/$test --test-threads "$threads" $filter
+            say "end $test $name $status"
+        done
+    done
+fi
+say done
+poweroff -f

@@ -1,0 +1,125 @@
+//! What is run where, and what is expected of it: `data/vm.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::Result;
+
+const DATA: &str = include_str!("../../data/vm.toml");
+
+/// The whole of `data/vm.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The kernels, oldest first.
+    #[serde(rename = "kernel")]
+    pub kernels: Vec<KernelPlan>,
+    /// The test programs.
+    #[serde(rename = "test")]
+    pub tests: Vec<TestProgram>,
+    /// What the guests are made of.
+    pub guest: GuestPlan,
+    /// What may be skipped.
+    #[serde(rename = "skip", default)]
+    pub skips: Vec<Skip>,
+}
+
+/// A kernel to boot.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelPlan {
+    /// What its release starts with: `5.10`, `7.`.
+    pub series: String,
+    /// The Debian suite that it is taken from.
+    pub suite: String,
+    /// The backends that must work on it.
+    pub backends: Vec<String>,
+}
+
+/// A test program of the workspace.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestProgram {
+    /// The package that it belongs to.
+    pub package: String,
+    /// The integration test's name.
+    pub name: String,
+}
+
+/// What the guests are made of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestPlan {
+    /// Programs of this machine that are taken along.
+    pub programs: Vec<String>,
+    /// Programs of busybox that are left out.
+    pub without: Vec<String>,
+    /// Folders of this machine that are taken along.
+    pub folders: Vec<String>,
+    /// Modules loaded at boot.
+    pub modules: Vec<String>,
+    /// Lines of sysctl.conf(5).
+    pub sysctls: Vec<String>,
+}
+
+/// Tests that are skipped for a reason.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skip {
+    /// How the reason starts that the tests give.
+    pub why: String,
+    /// On these kernels (series); on all without.
+    kernels: Option<Vec<String>>,
+    /// With these backends; with all without.
+    backends: Option<Vec<String>>,
+    /// Test program and test: `traps rings::a_test`.
+    tests: Vec<String>,
+}
+
+impl Plan {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If `data/vm.toml` is not well formed.
+    pub fn read() -> Result<Self> {
+        toml::from_str(DATA).map_err(|e| format!("xtask/data/vm.toml: {e}"))
+    }
+
+    /// The tests of a program that are skipped on this kernel with this backend, each with how its reason
+    /// starts.
+    pub fn skipped(&self, series: &str, backend: &str, program: &str) -> BTreeMap<&str, &str> {
+        let here = |only: &Option<Vec<String>>, this: &str| {
+            only.as_ref().is_none_or(|only| only.iter().any(|one| one == this))
+        };
+        let skips = self.skips.iter();
+        let skips = skips.filter(|s| here(&s.kernels, series) && here(&s.backends, backend));
+        skips
+            .flat_map(|skip| skip.tests.iter().map(|test| (test.as_str(), skip.why.as_str())))
+            .filter_map(|(test, why)| Some((test.strip_prefix(program)?.strip_prefix(' ')?, why)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_skipped_depends_on_kernel_and_backend() {
+        let mut plan = Plan::read().unwrap();
+        assert_eq!(plan.kernels.len(), 4);
+        let skip = |text: &str| toml::from_str::<Skip>(text).unwrap();
+        plan.skips = vec![
+            skip("why = 'needs podman'\ntests = ['traps a::b', 'kernel c']"),
+            skip("why = 'old'\nkernels = ['5.10']\nbackends = ['kprobe']\ntests = ['traps d']"),
+        ];
+        let pairs = |series, backend, program| {
+            plan.skipped(series, backend, program).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(pairs("5.10", "kprobe", "traps"), [("a::b", "needs podman"), ("d", "old")]);
+        assert_eq!(pairs("5.10", "fexit", "traps"), [("a::b", "needs podman")]);
+        assert_eq!(pairs("6.1", "kprobe", "kernel"), [("c", "needs podman")]);
+        assert_eq!(pairs("6.1", "kprobe", "trap"), []);
+    }
+}
