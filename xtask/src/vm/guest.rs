@@ -74,7 +74,7 @@ fn start(kernel: &Path, initramfs: &Path, console: &Path) -> Result<Child> {
     // qemu must not outlive this program, however that ends.
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
-        .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536"])
+        .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "1536"])
         .args(["-nodefaults", "-display", "none", "-no-reboot"])
         // The console, then the report.
         .arg("-serial")
