@@ -1,4 +1,5 @@
-/* rss FILE PROGRAM [ARGUMENT...]: runs a program and writes its largest resident set, in KiB, to the file.
+/* rss FILE PROGRAM [ARGUMENT...]: runs a program and writes its largest resident set, in KiB, and its
+ * user and system time, in microseconds, to the file.
  *
  * A program apart, because a child's figure begins with that of who forked it (exec_mmap(), setmax_mm_hiwater_rss()):
  * this one is small. */
@@ -27,7 +28,10 @@ int main(int argc, char **argv)
 
 	FILE *file = fopen(argv[1], "w");
 
-	if (!file || fprintf(file, "%ld\n", usage.ru_maxrss) < 0 || fclose(file))
+	long long cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL + usage.ru_utime.tv_usec +
+			usage.ru_stime.tv_usec;
+
+	if (!file || fprintf(file, "%ld %lld\n", usage.ru_maxrss, cpu) < 0 || fclose(file))
 		err(1, "%s", argv[1]);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -78,8 +78,8 @@ fn watch(rss: &Path, dropcap: &Path, command: &[&str], folder: &Path) -> Result<
         std::thread::sleep(Duration::from_millis(5));
     };
     let text = fs::read_to_string(&file).unwrap_or_default();
-    match text.trim().parse::<u64>() {
-        Ok(peak) if status.success() => Ok(Memory { peak: peak * 1024, steady, maps }),
+    match text.split_whitespace().next().map(str::parse::<u64>) {
+        Some(Ok(peak)) if status.success() => Ok(Memory { peak: peak * 1024, steady, maps }),
         _ => Err(format!("dropcap trace -- {}: {status}", command.join(" "))),
     }
 }

@@ -1,12 +1,13 @@
 //! A manifest checked: every container, every rule.
 
-use manifest::{ContainerId, ContainerList, Manifest, Span};
+use manifest::{ContainerId, ContainerList, Format, Manifest, Span};
 
 use crate::finding::Finding;
 use crate::holding::Held;
 use crate::options::Options;
 use crate::panel::Panel;
-use crate::rules::RULES;
+use crate::rule::Rule;
+use crate::rules::{HELD, KUBERNETES_ONLY, RULES};
 use crate::subject::Subject;
 
 /// What came of checking a manifest.
@@ -48,13 +49,27 @@ pub struct Checker {
     pub options: Options,
     /// The runtimes that edits are tried on.
     pub panel: Panel,
+    /// For Compose files, where they run elsewhere.
+    compose: Option<Box<Checker>>,
 }
 
 impl Checker {
     /// Ready to check.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { panel: Panel::with(&options.runtime), options }
+        let compose = (options.compose_runtime != options.runtime).then(|| {
+            let runtime = options.compose_runtime.clone();
+            Box::new(Self::new(Options { runtime, ..options.clone() }))
+        });
+        Self { panel: Panel::with(&options.runtime), options, compose }
+    }
+
+    /// The one for what is written in this format.
+    pub(crate) fn of(&self, format: Format) -> &Self {
+        match format {
+            Format::Compose => self.compose.as_deref().unwrap_or(self),
+            Format::Kubernetes | Format::Oci => self,
+        }
     }
 
     /// Checks all containers of a manifest.
@@ -68,6 +83,15 @@ impl Checker {
 #[must_use]
 pub fn check(manifest: &Manifest, options: &Options) -> Checked {
     Checker::new(options.clone()).check(manifest)
+}
+
+/// Whether a rule is about what is written in this format.
+fn applies(rule: &Rule, format: Format) -> bool {
+    match format {
+        Format::Kubernetes => true,
+        Format::Compose => !KUBERNETES_ONLY.contains(&rule),
+        Format::Oci => HELD.contains(&rule),
+    }
 }
 
 fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
@@ -88,7 +112,11 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
                 held: (!subject.is_windows()).then_some(subject.held),
             });
             let first = checked.findings.len();
-            for rule in RULES.iter().filter(|rule| checker.options.selection.contains(rule)) {
+            let format = workload.pod.format;
+            let rules = RULES
+                .iter()
+                .filter(|rule| checker.options.selection.contains(rule) && applies(rule, format));
+            for rule in rules {
                 (rule.check)(&subject, &mut checked.findings);
             }
             for finding in &mut checked.findings[first..] {

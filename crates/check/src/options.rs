@@ -1,8 +1,8 @@
 //! How a check is configured.
 
-use manifest::Container;
+use manifest::{Container, Format};
 use resolve::{Context, Policy};
-use runtime::{Request, Runtime};
+use runtime::{Engine, Request, Runtime};
 
 use crate::holding::Entrypoint;
 use crate::rule::Selection;
@@ -12,7 +12,9 @@ use crate::rule::Selection;
 pub struct Options {
     /// The runtime that findings are about. Edits are tried on all of them.
     pub runtime: Runtime,
-    /// Whether nobody named that runtime. What only this one makes needless is then not called so.
+    /// The same for Compose files.
+    pub compose_runtime: Runtime,
+    /// Whether nobody named those runtimes. What only these make needless is then not called so.
     pub assumed: bool,
     /// What is known of the images' entrypoints.
     pub entrypoint: Entrypoint,
@@ -22,11 +24,12 @@ pub struct Options {
     pub pod_security: Option<Policy>,
 }
 
-/// The runtime assumed for Kubernetes, nothing known of the images, all rules.
+/// The runtimes assumed for Kubernetes and for Compose, nothing known of the images, all rules.
 impl Default for Options {
     fn default() -> Self {
         Self {
             runtime: Runtime::assumed_for_kubernetes(),
+            compose_runtime: Runtime::new(Engine::Docker),
             assumed: true,
             entrypoint: Entrypoint::Unknown,
             selection: Selection::default(),
@@ -45,7 +48,22 @@ impl Options {
     /// The runtime as a person calls it: `containerd 2.0`, `Podman`.
     #[must_use]
     pub fn runtime_name(&self) -> String {
-        let name = self.runtime.engine.title();
-        self.runtime.version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
+        Self::name_of(&self.runtime)
+    }
+
+    /// A runtime as a person calls it.
+    #[must_use]
+    pub fn name_of(runtime: &Runtime) -> String {
+        let name = runtime.engine.title();
+        runtime.version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
+    }
+
+    /// The runtime for what is written in this format.
+    #[must_use]
+    pub fn runtime_for(&self, format: Format) -> &Runtime {
+        match format {
+            Format::Compose => &self.compose_runtime,
+            Format::Kubernetes | Format::Oci => &self.runtime,
+        }
     }
 }

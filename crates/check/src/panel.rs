@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 
 use caps::FileCaps;
-use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, User, Word, resolve};
+use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, SpecSets, User, Word, resolve};
 
 use crate::holding::BareSets;
 use crate::reading::Readings;
@@ -58,7 +58,7 @@ pub struct Panel {
 }
 
 /// All of a request that decides.
-type Key = (Vec<String>, Vec<String>, bool, bool, User, Option<FileCaps>);
+type Key = (Vec<String>, Vec<String>, bool, bool, User, Option<FileCaps>, Option<SpecSets>);
 
 /// More answers than any repository needs; a generated one with more of them is asked again.
 const MEMORY: usize = 1024;
@@ -121,8 +121,8 @@ impl Panel {
 }
 
 fn key(request: &Request) -> Key {
-    let Request { add, drop, privileged, no_new_privs, user, entrypoint } = request;
-    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user, *entrypoint)
+    let Request { add, drop, privileged, no_new_privs, user, entrypoint, spec } = request;
+    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user, *entrypoint, spec.clone())
 }
 
 /// What is remembered under `key`, or `made` now.

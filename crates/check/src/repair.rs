@@ -152,7 +152,7 @@ impl Round {
         consent: Consent,
         closed: &BTreeSet<ContainerId>,
     ) -> Self {
-        let Checker { options, panel } = checker;
+        let Checker { options, panel, .. } = checker;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
         let before = requests(manifest, options);
         let mut now = before.clone();

@@ -46,3 +46,19 @@ pub static RULES: [&Rule; 18] = [
     &set_uid_regain::RULE,
     &low_port::RULE,
 ];
+
+/// The rules about what only Kubernetes has: its admission, fields of its pods, and ports that are
+/// declared for information. On Compose a port is published by Docker, and what is listened on is
+/// the image's matter.
+pub(crate) static KUBERNETES_ONLY: [&Rule; 5] = [
+    &windows_capabilities::RULE,
+    &pod_level_capabilities::RULE,
+    &sys_admin_without_escalation::RULE,
+    &pod_security::RULE,
+    &low_port::RULE,
+];
+
+/// The rules about what is held, whoever asked for it. An OCI configuration has no `add` and
+/// `drop`: nothing else can be wrong with it.
+pub(crate) static HELD: [&Rule; 3] =
+    [&file_capabilities_outside_bounding::RULE, &dangerous_capability::RULE, &set_uid_regain::RULE];

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use caps::{CapSet, Capability};
-use manifest::{Container, ContainerList, Source, Span, Spanned, Workload};
+use manifest::{Container, ContainerList, Format, Source, Span, Spanned, Workload};
 use resolve::{Context, Resolved};
 use runtime::{List, Meaning, Refusal, Request, Resolution, Sets, User, Word};
 
@@ -64,7 +64,7 @@ impl<'a> Subject<'a> {
         container: &'a Container,
         checker: &'a Checker,
     ) -> Self {
-        let Checker { options, panel } = checker;
+        let Checker { options, panel, .. } = checker.of(workload.pod.format);
         let context = Context::of(&workload.pod, container);
         let request = options.request(&context, container);
         let answer = if context.windows.is_some() {
@@ -143,6 +143,32 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn engine(&self) -> &'static str {
         self.options.runtime.engine.title()
+    }
+
+    /// What the container's network and its sysctls belong to, as a person calls it.
+    #[must_use]
+    pub fn owner(&self) -> &'static str {
+        match self.format() {
+            Format::Kubernetes => "pod",
+            Format::Compose => "service",
+            Format::Oci => "container",
+        }
+    }
+
+    /// How no_new_privs, prctl(2), is written there.
+    #[must_use]
+    pub fn no_new_privs(&self) -> &'static str {
+        match self.format() {
+            Format::Kubernetes => "allowPrivilegeEscalation: false",
+            Format::Compose => "security_opt: [no-new-privileges:true]",
+            Format::Oci => "noNewPrivileges: true",
+        }
+    }
+
+    /// What it is written in.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.workload.pod.format
     }
 
     /// The words of a list, each with where it is written.

@@ -2,14 +2,29 @@
 
 use std::path::PathBuf;
 
-use manifest::{Loaded, ProblemKind};
+use manifest::{Kinds, Loaded, ProblemKind};
 
 use crate::failure::Failure;
 use crate::ui::Ui;
 
+/// Which objects have pods in them, beside those that are known.
+#[derive(Debug, clap::Args)]
+pub struct KindArgs {
+    /// Kinds of your own with pods in them: a file with `[[kinds]]` (docs/kinds.md)
+    #[arg(long, value_name = "FILE")]
+    kinds: Vec<PathBuf>,
+}
+
 /// Reads every manifest the paths lead to.
-pub fn load(paths: &[PathBuf]) -> Loaded {
-    manifest::load(paths)
+pub fn load(paths: &[PathBuf], args: &KindArgs) -> Result<Loaded, Failure> {
+    let mut kinds = Kinds::default();
+    for file in &args.kinds {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::new(format_args!("{name}: cannot read it: {error}")))?;
+        kinds = kinds.with_file(&name, &text).map_err(Failure::new)?;
+    }
+    Ok(manifest::load_with(paths, &kinds))
 }
 
 /// Says what could not be read, on standard error, each with file, line and column. Returns
@@ -68,7 +83,8 @@ pub fn no_containers(loaded: &Loaded) -> Failure {
     if counts.broken + counts.failed + counts.templates == 0 {
         return failure.help(
             "expected Kubernetes objects with a pod spec: Pod, Deployment, StatefulSet, DaemonSet, \
-             Job, CronJob, …",
+             Job, CronJob, …; a Compose file; or an OCI config.json. For kinds of your own there \
+             is --kinds",
         );
     }
     failure

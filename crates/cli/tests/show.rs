@@ -480,12 +480,12 @@ fn nothing_to_look_at_is_an_error() {
         .stdout_eq("")
         .stderr_eq(str![[r#"
 error: found no containers: 1 file read, 1 document without a pod spec
-  help: expected Kubernetes objects with a pod spec: Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, …
+  help: expected Kubernetes objects with a pod spec: Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, …; a Compose file; or an OCI config.json. For kinds of your own there is --kinds
 
 "#]]);
     piped("", &[]).assert().code(2).stdout_eq("").stderr_eq(str![[r#"
 error: found no containers: 1 file read
-  help: expected Kubernetes objects with a pod spec: Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, …
+  help: expected Kubernetes objects with a pod spec: Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob, …; a Compose file; or an OCI config.json. For kinds of your own there is --kinds
 
 "#]]);
     piped("kind: Pod\n{{ if x }}\n", &[]).assert().code(2).stdout_eq("").stderr_eq(str![[r#"

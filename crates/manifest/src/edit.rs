@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::manifest::Manifest;
 use crate::source::Source;
 use crate::tree;
-use crate::workload::{Container, Span, Workload};
+use crate::workload::{Container, Format, Span, Workload};
 
 use goal::Goal;
 
@@ -121,7 +121,8 @@ pub struct Refused {
     pub container: ContainerId,
     /// Why.
     pub reason: Refusal,
-    /// What the container should hold, as YAML to put there by hand.
+    /// What the container should hold, as YAML to put there by hand; empty where there is no YAML for
+    /// it.
     pub snippet: String,
 }
 
@@ -158,6 +159,15 @@ pub enum Refusal {
         what: &'static str,
         /// Where it is written.
         at: Span,
+    },
+    /// It is no Kubernetes manifest.
+    #[error(
+        "only Kubernetes manifests are edited; change {} by hand",
+        if *format == Format::Oci { "process.capabilities" } else { "cap_add and cap_drop" }
+    )]
+    Format {
+        /// What it is.
+        format: Format,
     },
     /// The text is written so that no edit gave what was wanted.
     #[error("it is written in a way that is not edited automatically; nothing was changed")]
@@ -229,7 +239,12 @@ fn settle(manifest: &mut Manifest, goals: &[(&ContainerId, &Goal)], edited: &mut
 
 impl Edited {
     fn refuse(&mut self, container: ContainerId, reason: Refusal, goal: &Goal) {
-        self.refused.push(Refused { container, reason, snippet: render::snippet(goal) });
+        let snippet = match reason {
+            Refusal::Format { format: Format::Oci } => String::new(),
+            Refusal::Format { .. } => render::compose_snippet(goal),
+            _ => render::snippet(goal),
+        };
+        self.refused.push(Refused { container, reason, snippet });
     }
 }
 

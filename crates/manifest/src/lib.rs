@@ -1,11 +1,14 @@
 //! Manifests as text: documents, workloads, containers, spans to the list item, and edits that
 //! leave every other byte as it was. Knows nothing of runtimes and judges nothing.
 
+mod compose;
 mod edit;
 mod indentation;
+mod kinds;
 mod line_break;
 mod manifest;
 mod object;
+mod oci;
 mod pod;
 mod problem;
 mod reader;
@@ -18,12 +21,13 @@ mod workload;
 mod write;
 
 pub use edit::{Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, apply};
+pub use kinds::{ContainerPlace, Kind, Kinds, KindsError, PodPlace, Step, Way, WayError};
 pub use manifest::{Content, Document, Manifest, parse, parse_source, read};
 pub use problem::{MisplacedKey, Problem, ProblemKind};
 pub use source::{LineIndex, MAX_BYTES, Position, ReadError, Source};
-pub use walk::{Counts, Loaded, SkipReason, Skipped, load};
+pub use walk::{Counts, Loaded, SkipReason, Skipped, load, load_with};
 pub use workload::{
-    CapList, Capabilities, Container, ContainerList, HostPath, Mount, Pod, Port, SecurityContext,
-    Span, Spanned, Workload,
+    CapList, Capabilities, Container, ContainerList, Format, HostPath, Mount, Pod, Port,
+    SecurityContext, SetLists, Span, Spanned, Workload,
 };
 pub use write::{WriteError, replace_whole, write_whole};

@@ -3,15 +3,27 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::compose;
 use crate::indentation;
 use crate::line_break;
 use crate::object;
+use crate::oci;
 use crate::problem::{Problem, ProblemKind};
 use crate::reader::{At, Reader};
 use crate::source::{ReadError, Source};
 use crate::template;
 use crate::tree::{self, Tree, TreeDocument};
 use crate::workload::{Container, Span, Workload};
+
+/// What is kept of one file; the problem says so where there is more.
+struct Limits {
+    documents: usize,
+    /// Each is about a kilobyte.
+    containers: usize,
+}
+
+/// A file of [`crate::MAX_BYTES`] that is full of real objects stays below.
+const LIMITS: Limits = Limits { documents: 1_000_000, containers: 500_000 };
 
 /// What a text holds, read as Kubernetes reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +60,7 @@ pub enum Content {
     Workloads(usize),
     /// A Kubernetes object without a pod spec: a Service, a ConfigMap.
     Other,
-    /// No Kubernetes object: without `kind`.
+    /// Neither a Kubernetes object (it has no `kind`) nor anything else with containers.
     NotKubernetes,
     /// A Go template.
     Template,
@@ -85,28 +97,35 @@ pub fn parse(name: &str, text: impl Into<String>) -> Manifest {
 /// Reads a manifest from a source.
 #[must_use]
 pub fn parse_source(source: Source) -> Manifest {
-    let (documents, workloads, problems) = read_text(source.text());
+    let Read { documents, workloads, problems } = read_text(&source, source.text());
     Manifest { documents, workloads, problems, source }
 }
 
 /// All that is read from a text.
-pub(crate) type Read = (Vec<Document>, Vec<Workload>, Vec<Problem>);
+#[derive(Default)]
+pub(crate) struct Read {
+    pub(crate) documents: Vec<Document>,
+    pub(crate) workloads: Vec<Workload>,
+    pub(crate) problems: Vec<Problem>,
+}
 
-/// Reads a text; a document that says something else where other line breaks count is broken.
-pub(crate) fn read_text(text: &str) -> Read {
-    let (mut documents, mut workloads, mut problems) = read_tree(&tree::build(text));
+/// Reads a text as that of `source`; a document that says something else where other line breaks
+/// count is broken.
+pub(crate) fn read_text(source: &Source, text: &str) -> Read {
+    let mut read = read_documents(source, text, &LIMITS);
     if line_break::find(text, 0).is_none() {
-        return (documents, workloads, problems);
+        return read;
     }
-    let other = line_break::as_line_feeds(text);
-    let (other_documents, other_workloads, other_problems) = read_tree(&tree::build(&other));
+    let Read { documents, workloads, problems } = &mut read;
+    let other = read_documents(source, &line_break::as_line_feeds(text), &LIMITS);
     let mut broken = BTreeMap::new();
     for (index, document) in documents.iter_mut().enumerate() {
-        let same = other_documents
+        let same = other
+            .documents
             .get(index)
             .is_some_and(|other| other.content == document.content)
-            && of(&workloads, index, |w| w.document) == of(&other_workloads, index, |w| w.document)
-            && of(&problems, index, |p| p.document) == of(&other_problems, index, |p| p.document);
+            && of(workloads, index, |w| w.document) == of(&other.workloads, index, |w| w.document)
+            && of(problems, index, |p| p.document) == of(&other.problems, index, |p| p.document);
         if same {
             continue;
         }
@@ -122,7 +141,7 @@ pub(crate) fn read_text(text: &str) -> Read {
     problems.retain(|problem| !broken.contains_key(&problem.document));
     problems.extend(broken.into_values());
     problems.sort_by_key(|problem| problem.document);
-    (documents, workloads, problems)
+    read
 }
 
 /// Those of one document, in a list in the order of documents.
@@ -132,32 +151,51 @@ fn of<T>(all: &[T], index: usize, document: fn(&T) -> usize) -> &[T] {
     &all[start..end]
 }
 
-/// Reads all documents of a tree.
-fn read_tree(tree: &Tree<'_>) -> Read {
-    let (mut documents, mut workloads, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, document) in tree.documents.iter().enumerate() {
-        let (document, found, wrong) = read_document(tree, index, document);
-        documents.push(document);
-        workloads.extend(found);
-        problems.extend(wrong);
-    }
-    (documents, workloads, problems)
+/// Reads document after document; only one tree is kept at a time.
+fn read_documents(source: &Source, text: &str, limits: &Limits) -> Read {
+    let mut read = Read::default();
+    let mut containers = 0;
+    tree::each_document(text, |tree, document| {
+        let index = read.documents.len();
+        let (document, found, wrong) = read_document(source, tree, index, document);
+        containers += found.iter().map(|workload| workload.pod.containers.len()).sum::<usize>();
+        read.documents.push(document);
+        read.workloads.extend(found);
+        read.problems.extend(wrong);
+        if containers <= limits.containers && read.documents.len() <= limits.documents {
+            return true;
+        }
+        // What is behind is not known: the whole file is an error, not a part of it a pass.
+        let span = read.documents[index].span;
+        let kind = if containers > limits.containers {
+            ProblemKind::TooManyContainers { limit: limits.containers }
+        } else {
+            ProblemKind::TooManyDocuments { limit: limits.documents }
+        };
+        read.problems.push(Problem { document: index, span, kind });
+        false
+    });
+    read
 }
 
 fn read_document(
+    source: &Source,
     tree: &Tree<'_>,
     index: usize,
     document: &TreeDocument,
 ) -> (Document, Vec<Workload>, Vec<Problem>) {
     let mut workloads = Vec::new();
-    let mut reader = Reader::new(tree, index);
+    let mut reader = Reader::new(tree, source.kinds(), index);
     let mut read =
         Document { span: document.span, kind: None, api_version: None, content: Content::Empty };
     match &document.root {
         Ok(None) => return (read, workloads, Vec::new()),
         Ok(Some(root)) => {
             let header = object::header(&reader, *root);
-            let carries = object::has_pods(&header);
+            let is_object = header.kind.is_some() || header.api_version.is_some();
+            let is_compose = !is_object && compose::is_one(tree, *root, source.file_name());
+            let is_oci = !is_object && !is_compose && oci::is_one(tree, *root);
+            let carries = is_compose || is_oci || header.has_pods(source.kinds());
             for duplicate in &document.duplicates {
                 if carries || duplicate.map == *root {
                     let key = tree.text(duplicate.key).unwrap_or_default().to_owned();
@@ -166,7 +204,13 @@ fn read_document(
                 }
             }
             if reader.problems.is_empty() {
-                object::read(&mut reader, *root, &At::ROOT, None, &mut workloads);
+                if is_compose {
+                    compose::read(&mut reader, *root, &mut workloads);
+                } else if is_oci {
+                    oci::read(&mut reader, *root, &mut workloads);
+                } else {
+                    object::read(&mut reader, *root, &At::ROOT, None, &mut workloads);
+                }
             }
             read.content = match (&header.kind, workloads.len()) {
                 (_, 0) if !reader.problems.is_empty() => Content::Broken,
@@ -227,4 +271,42 @@ fn cause(text: &str, region: Span, problems: &[Problem]) -> Option<(Span, Proble
     }
     let start = region.start + template::action(document)?;
     Some((Span { start, end: start + 2 }, ProblemKind::Template))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_a_limit_is_an_error_of_the_file() {
+        let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [&c {name: c}, *c, *c]}\n---\n";
+        let source = Source::new("t", pod.repeat(5));
+        let read = |limits: &Limits| {
+            let read = read_documents(&source, source.text(), limits);
+            let problems: Vec<_> = read.problems.iter().map(|p| p.kind.to_string()).collect();
+            (read.documents.len(), problems)
+        };
+        // The last `---` begins an empty document.
+        assert_eq!(read(&Limits { documents: 6, containers: 15 }), (6, vec![]));
+        assert_eq!(
+            read(&Limits { documents: 6, containers: 14 }),
+            (
+                5,
+                vec![
+                    "too many containers (more than 14), the rest is not read; split the file"
+                        .to_owned()
+                ]
+            )
+        );
+        assert_eq!(
+            read(&Limits { documents: 2, containers: 15 }),
+            (
+                3,
+                vec![
+                    "too many documents (more than 2), the rest is not read; split the file"
+                        .to_owned()
+                ]
+            )
+        );
+    }
 }

@@ -1,67 +1,177 @@
 //! A pod spec and its containers.
 
 use crate::indentation;
+use crate::kinds::{ContainerPlace, PodPlace, Step};
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
 use crate::tree::{NodeId, NodeKind};
 use crate::workload::{
-    CapList, Capabilities, Container, ContainerList, HostPath, Mount, Pod, Port, SecurityContext,
-    Spanned,
+    CapList, Capabilities, Container, ContainerList, Format, HostPath, Mount, Pod, Port,
+    SecurityContext, Span, Spanned,
 };
 
-/// Reads the pod spec `node`.
-pub(crate) fn read(reader: &mut Reader<'_, '_>, node: NodeId, at: &At<'_>) -> Pod {
-    indentation::in_pod_spec(reader, node, at);
-    let security_at = at.key("securityContext");
-    let security = reader.map(node, "securityContext", at);
-    let s = security.as_ref();
-    let mut host_paths = Vec::new();
+/// A pod of which nothing is known yet.
+pub(crate) fn empty(span: Span) -> Pod {
+    Pod {
+        format: Format::Kubernetes,
+        span,
+        security: None,
+        run_as_user: None,
+        run_as_group: None,
+        supplemental_groups: Vec::new(),
+        fs_group: None,
+        run_as_non_root: None,
+        seccomp: None,
+        sysctls: Vec::new(),
+        misplaced_capabilities: None,
+        host_network: None,
+        host_pid: None,
+        host_ipc: None,
+        host_users: None,
+        share_process_namespace: None,
+        runtime_class: None,
+        os: None,
+        host_paths: Vec::new(),
+        containers: Vec::new(),
+    }
+}
+
+/// Reads what is at `node` as a pod; `object` is the object around it. `None` if it is no pod after
+/// all: without containers in a kind that may be without.
+pub(crate) fn read(
+    reader: &mut Reader<'_, '_>,
+    node: NodeId,
+    at: &At<'_>,
+    place: &PodPlace,
+    (object, object_at): (NodeId, &At<'_>),
+) -> Option<Pod> {
+    let span = reader.tree.span(node);
+    if place.is_pod_spec {
+        indentation::in_pod_spec(reader, node, at);
+        let mut pod = empty(span);
+        fields(reader, node, at, &mut pod);
+        pod.containers = containers(reader, node, at, place);
+        let regular = reader.tree.get(node, "containers");
+        let list = regular.map(|entry| reader.tree.resolve(entry.value));
+        let is_empty = |list| match &reader.tree.node(list).kind {
+            NodeKind::Seq(items) => items.is_empty(),
+            _ => reader.tree.is_null(list),
+        };
+        if list.is_none_or(is_empty) {
+            let place = regular.map_or(node, |entry| entry.key);
+            reader.problem(place, ProblemKind::NoContainers { path: at.to_string() });
+        }
+        return Some(pod);
+    }
+    let containers = containers(reader, node, at, place);
+    if containers.is_empty() {
+        return None;
+    }
+    let mut pod = Pod { containers, ..empty(span) };
+    fields(reader, node, at, &mut pod);
+    for way in &place.pod_fields {
+        let mut more = empty(span);
+        each(reader, object, object_at, way.steps(), 0, &mut |reader, node, _, at| {
+            if let Some(node) = reader.mapping(node, at) {
+                fields(reader, node, at, &mut more);
+            }
+        });
+        inherit(&mut pod, more);
+    }
+    Some(pod)
+}
+
+/// The fields of a pod spec but for its containers.
+fn fields(reader: &mut Reader<'_, '_>, node: NodeId, at: &At<'_>, pod: &mut Pod) {
+    let volumes_at = at.key("volumes");
     for volume in reader.maps(node, "volumes", at) {
-        let at = at.key("volumes");
-        let name = reader.string(volume, "name", &at);
-        if let Some(host_path) = reader.map(volume, "hostPath", &at)
-            && let Some(path) = reader.string(host_path, "path", &at.key("hostPath"))
+        let name = reader.string(volume, "name", &volumes_at);
+        if let Some(host_path) = reader.map(volume, "hostPath", &volumes_at)
+            && let Some(path) = reader.string(host_path, "path", &volumes_at.key("hostPath"))
         {
             let volume = name.map(|name| name.value).unwrap_or_default();
-            host_paths.push(HostPath { volume, path });
+            pod.host_paths.push(HostPath { volume, path });
         }
     }
-    let os = reader.map(node, "os", at).and_then(|os| reader.string(os, "name", &at.key("os")));
-    let pod = Pod {
-        span: reader.tree.span(node),
-        run_as_user: s.and_then(|&s| reader.integer(s, "runAsUser", &security_at)),
-        run_as_group: s.and_then(|&s| reader.integer(s, "runAsGroup", &security_at)),
-        supplemental_groups: s
-            .map(|&s| integers(reader, s, "supplementalGroups", &security_at))
-            .unwrap_or_default(),
-        fs_group: s.and_then(|&s| reader.integer(s, "fsGroup", &security_at)),
-        run_as_non_root: s.and_then(|&s| reader.boolean(s, "runAsNonRoot", &security_at)),
-        seccomp: s.and_then(|&s| seccomp(reader, s, &security_at)),
-        sysctls: s.map(|&s| sysctls(reader, s, &security_at)).unwrap_or_default(),
-        misplaced_capabilities: s
-            .and_then(|&s| reader.tree.get(s, "capabilities"))
-            .map(|entry| reader.tree.span(entry.key)),
-        host_network: reader.boolean(node, "hostNetwork", at),
-        host_pid: reader.boolean(node, "hostPID", at),
-        host_ipc: reader.boolean(node, "hostIPC", at),
-        host_users: reader.boolean(node, "hostUsers", at),
-        share_process_namespace: reader.boolean(node, "shareProcessNamespace", at),
-        runtime_class: reader.string(node, "runtimeClassName", at),
-        os,
-        host_paths,
-        containers: containers(reader, node, at),
-    };
-    let regular = reader.tree.get(node, "containers");
-    let list = regular.map(|entry| reader.tree.resolve(entry.value));
-    let is_empty = |list| match &reader.tree.node(list).kind {
-        NodeKind::Seq(items) => items.is_empty(),
-        _ => reader.tree.is_null(list),
-    };
-    if list.is_none_or(is_empty) {
-        let place = regular.map_or(node, |entry| entry.key);
-        reader.problem(place, ProblemKind::NoContainers { path: at.to_string() });
+    pod.os = reader.map(node, "os", at).and_then(|os| reader.string(os, "name", &at.key("os")));
+    pod.host_network = reader.boolean(node, "hostNetwork", at);
+    pod.host_pid = reader.boolean(node, "hostPID", at);
+    pod.host_ipc = reader.boolean(node, "hostIPC", at);
+    pod.host_users = reader.boolean(node, "hostUsers", at);
+    pod.share_process_namespace = reader.boolean(node, "shareProcessNamespace", at);
+    pod.runtime_class = reader.string(node, "runtimeClassName", at);
+    let Some(security) = reader.map(node, "securityContext", at) else { return };
+    let at = at.key("securityContext");
+    pod.security = Some(reader.tree.span(security));
+    pod.run_as_user = reader.integer(security, "runAsUser", &at);
+    pod.run_as_group = reader.integer(security, "runAsGroup", &at);
+    pod.supplemental_groups = integers(reader, security, "supplementalGroups", &at);
+    pod.fs_group = reader.integer(security, "fsGroup", &at);
+    pod.run_as_non_root = reader.boolean(security, "runAsNonRoot", &at);
+    pod.seccomp = seccomp(reader, security, &at);
+    pod.sysctls = sysctls(reader, security, &at);
+    let misplaced = reader.tree.get(security, "capabilities");
+    pod.misplaced_capabilities = misplaced.map(|entry| reader.tree.span(entry.key));
+}
+
+/// Fields that the pod has none of, from around it; the security context as a whole.
+fn inherit(pod: &mut Pod, more: Pod) {
+    if pod.security.is_none() {
+        pod.security = more.security;
+        pod.run_as_user = more.run_as_user;
+        pod.run_as_group = more.run_as_group;
+        pod.supplemental_groups = more.supplemental_groups;
+        pod.fs_group = more.fs_group;
+        pod.run_as_non_root = more.run_as_non_root;
+        pod.seccomp = more.seccomp;
+        pod.sysctls = more.sysctls;
+        pod.misplaced_capabilities = more.misplaced_capabilities;
     }
-    pod
+    pod.host_network = pod.host_network.or(more.host_network);
+    pod.host_pid = pod.host_pid.or(more.host_pid);
+    pod.host_ipc = pod.host_ipc.or(more.host_ipc);
+    pod.host_users = pod.host_users.or(more.host_users);
+    pod.share_process_namespace = pod.share_process_namespace.or(more.share_process_namespace);
+    pod.runtime_class = pod.runtime_class.take().or(more.runtime_class);
+    pod.os = pod.os.take().or(more.os);
+    for volume in more.host_paths {
+        if pod.host_paths.iter().all(|known| known.volume != volume.volume) {
+            pod.host_paths.push(volume);
+        }
+    }
+}
+
+/// Calls `found` for everything that a way leads to: the value, and its index in the last list.
+fn each(
+    reader: &mut Reader<'_, '_>,
+    node: NodeId,
+    at: &At<'_>,
+    steps: &[Step],
+    index: usize,
+    found: &mut dyn FnMut(&mut Reader<'_, '_>, NodeId, usize, &At<'_>),
+) {
+    let Some((step, rest)) = steps.split_first() else { return found(reader, node, index, at) };
+    match step {
+        Step::Key(key) => {
+            let Some(map) = reader.mapping(node, at) else { return };
+            if let Some(value) = reader.field(map, key) {
+                each(reader, value, &at.key(key), rest, index, found);
+            }
+        }
+        Step::Items => {
+            for (index, item) in reader.items(node, at).into_iter().enumerate() {
+                each(reader, item, &at.index(index), rest, index, found);
+            }
+        }
+        Step::Values => {
+            let Some(map) = reader.mapping(node, at) else { return };
+            for (index, &(key, value)) in reader.tree.entries(map).iter().enumerate() {
+                let name = reader.tree.text(key).unwrap_or_default();
+                let value = reader.tree.resolve(value);
+                each(reader, value, &at.key(name), rest, index, found);
+            }
+        }
+    }
 }
 
 fn integers(reader: &mut Reader<'_, '_>, map: NodeId, key: &str, at: &At<'_>) -> Vec<Spanned<i64>> {
@@ -95,35 +205,80 @@ fn sysctls(
 }
 
 /// The three lists in the order init, regular, ephemeral.
-const LISTS: [ContainerList; 3] =
-    [ContainerList::InitContainers, ContainerList::Containers, ContainerList::EphemeralContainers];
-
-fn containers(reader: &mut Reader<'_, '_>, pod: NodeId, at: &At<'_>) -> Vec<Container> {
+fn containers(
+    reader: &mut Reader<'_, '_>,
+    pod: NodeId,
+    at: &At<'_>,
+    place: &PodPlace,
+) -> Vec<Container> {
     let mut containers = Vec::new();
-    for list in LISTS {
-        let at = at.key(list.key());
-        let maps = container_nodes(reader, pod, list, &at);
-        for (index, node) in maps {
-            containers.push(container(reader, node, list, index, &at.index(index)));
+    for (list, places) in [
+        (ContainerList::InitContainers, &place.init_containers),
+        (ContainerList::Containers, &place.containers),
+        (ContainerList::EphemeralContainers, &place.ephemeral_containers),
+    ] {
+        for ContainerPlace { path, defaults } in places {
+            let defaults = defaults.as_ref().and_then(|key| {
+                let node = reader.map(pod, key, at)?;
+                Some(container(reader, node, list, 0, &at.key(key)))
+            });
+            each(reader, pod, at, path.steps(), 0, &mut |reader, node, index, at| {
+                let Some(node) = reader.mapping(node, at) else { return };
+                let mut read = container(reader, node, list, index, at);
+                if let Some(defaults) = &defaults {
+                    complete(&mut read, defaults);
+                }
+                if read.name.is_empty() {
+                    read.name.push_str(&place.unnamed);
+                }
+                containers.push(read);
+            });
         }
     }
     containers
 }
 
-/// The mappings of one list and their indexes in it.
-fn container_nodes(
-    reader: &mut Reader<'_, '_>,
-    pod: NodeId,
-    list: ContainerList,
-    at: &At<'_>,
-) -> Vec<(usize, NodeId)> {
-    let Some(value) = reader.field(pod, list.key()) else { return Vec::new() };
-    let items = reader.items(value, at);
-    let mut nodes = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        nodes.extend(reader.mapping(item, &at.index(index)).map(|node| (index, node)));
+/// Fields that a container has none of, from what stands for all of them; lists with names item by
+/// item, all other lists as a whole, as a strategic merge patch does.
+fn complete(container: &mut Container, defaults: &Container) {
+    fn or<T: Clone>(own: &mut Option<T>, default: &Option<T>) {
+        if own.is_none() {
+            own.clone_from(default);
+        }
     }
-    nodes
+    or(&mut container.image, &defaults.image);
+    or(&mut container.working_dir, &defaults.working_dir);
+    for (own, default) in
+        [(&mut container.command, &defaults.command), (&mut container.args, &defaults.args)]
+    {
+        if own.is_empty() {
+            own.clone_from(default);
+        }
+    }
+    for variable in &defaults.env {
+        if container.env.iter().all(|(name, _)| *name != variable.0) {
+            container.env.push(variable.clone());
+        }
+    }
+    container.ports.extend(defaults.ports.iter().cloned());
+    container.writable_mounts.extend(defaults.writable_mounts.iter().cloned());
+    container.mounts.extend(defaults.mounts.iter().cloned());
+    let (own, default) = (&mut container.security, &defaults.security);
+    or(&mut own.span, &default.span);
+    or(&mut own.privileged, &default.privileged);
+    or(&mut own.allow_privilege_escalation, &default.allow_privilege_escalation);
+    or(&mut own.run_as_user, &default.run_as_user);
+    or(&mut own.run_as_group, &default.run_as_group);
+    or(&mut own.run_as_non_root, &default.run_as_non_root);
+    or(&mut own.read_only_root, &default.read_only_root);
+    or(&mut own.seccomp, &default.seccomp);
+    match (&mut own.capabilities, &default.capabilities) {
+        (Some(own), Some(default)) => {
+            or(&mut own.add, &default.add);
+            or(&mut own.drop, &default.drop);
+        }
+        (own, default) => or(own, default),
+    }
 }
 
 fn container(
@@ -144,16 +299,17 @@ fn container(
         name_span: name.as_ref().map_or(span, |name| name.span),
         name: name.map(|name| name.value).unwrap_or_default(),
         span,
-        image: reader.string(node, "image", at),
-        command: words(reader.strings(node, "command", at)),
-        args: words(reader.strings(node, "args", at)),
-        working_dir: reader.string(node, "workingDir", at),
+        image: reader.elsewhere(|r| r.string(node, "image", at)),
+        command: words(reader.elsewhere(|r| r.strings(node, "command", at))),
+        args: words(reader.elsewhere(|r| r.strings(node, "args", at))),
+        working_dir: reader.elsewhere(|r| r.string(node, "workingDir", at)),
         restart_policy: reader.string(node, "restartPolicy", at),
-        env: environment(reader, node, at),
+        env: reader.elsewhere(|reader| environment(reader, node, at)),
         ports: ports(reader, node, at),
         writable_mounts,
         mounts,
         security: security(reader, node, at),
+        sets: None,
     }
 }
 

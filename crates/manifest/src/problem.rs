@@ -32,8 +32,20 @@ pub enum ProblemKind {
     #[error("nested too deeply (more than 255 levels)")]
     TooDeep,
     /// More values than are kept in memory.
-    #[error("too many values (more than {limit}); split the file")]
+    #[error("too many values (more than {limit}); split the document")]
     TooManyValues {
+        /// The limit, for one document.
+        limit: usize,
+    },
+    /// More documents than are read of one file.
+    #[error("too many documents (more than {limit}), the rest is not read; split the file")]
+    TooManyDocuments {
+        /// The limit, for the whole file.
+        limit: usize,
+    },
+    /// More containers than are kept of one file.
+    #[error("too many containers (more than {limit}), the rest is not read; split the file")]
+    TooManyContainers {
         /// The limit, for the whole file.
         limit: usize,
     },
@@ -88,6 +100,8 @@ pub enum ProblemKind {
         expected: &'static str,
         /// What is there.
         found: String,
+        /// Whether the field has nothing to do with capabilities, so that the rest is still read.
+        elsewhere: bool,
     },
     /// Keys that lie beside the key they belong under.
     #[error(
@@ -128,7 +142,39 @@ pub enum ProblemKind {
         /// The kind.
         kind: String,
         /// What it would be today.
-        expected: &'static str,
+        expected: String,
+    },
+    /// A value of a Compose file that the environment fills in.
+    #[error(
+        "{path} is filled in from the environment; fill it in first (docker compose config | dropcap … -)"
+    )]
+    Interpolated {
+        /// The field, such as `services.web.privileged`.
+        path: String,
+    },
+    /// A Compose service that takes its fields from another file.
+    #[error(
+        "service {service:?} extends one of {file:?}, which is not read; put them together first (docker compose config | dropcap … -)"
+    )]
+    ExtendsElsewhere {
+        /// The service.
+        service: String,
+        /// The file that it names.
+        file: String,
+    },
+    /// A Compose service that takes its fields from one that is not there.
+    #[error("service {service:?} extends {base:?}, and there is no such service")]
+    ExtendsUnknown {
+        /// The service.
+        service: String,
+        /// The one it names.
+        base: String,
+    },
+    /// Compose services that take their fields from one another.
+    #[error("service {service:?} extends itself, through others or at once")]
+    ExtendsItself {
+        /// The service.
+        service: String,
     },
     /// A kind in the wrong case.
     #[error("unknown kind {found:?}, it is written {expected:?}")]
@@ -136,7 +182,7 @@ pub enum ProblemKind {
         /// As written.
         found: String,
         /// As Kubernetes names it.
-        expected: &'static str,
+        expected: String,
     },
 }
 
@@ -163,7 +209,10 @@ impl ProblemKind {
     pub fn is_readable(&self) -> bool {
         matches!(
             self,
-            Self::NoContainers { .. } | Self::NoApiVersion { .. } | Self::MergeOverrides { .. }
+            Self::NoContainers { .. }
+                | Self::NoApiVersion { .. }
+                | Self::MergeOverrides { .. }
+                | Self::WrongType { elsewhere: true, .. }
         )
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::kinds::Kinds;
 use crate::problem::{Problem, ProblemKind};
 use crate::scalar::Value;
-use crate::tree::{NodeId, NodeKind, Tree};
+use crate::tree::{Entry, NodeId, NodeKind, Tree};
 use crate::workload::Spanned;
 
 /// The way to a value, for messages.
@@ -19,10 +20,16 @@ enum Step<'p> {
     Root,
     Key(&'p str),
     Index(usize),
+    /// A way that was put together.
+    Way(&'p str),
 }
 
 impl<'p> At<'p> {
     pub(crate) const ROOT: At<'static> = At { parent: None, step: Step::Root };
+
+    pub(crate) fn way(way: &'p str) -> At<'p> {
+        At { parent: None, step: Step::Way(way) }
+    }
 
     pub(crate) fn key(&'p self, key: &'p str) -> At<'p> {
         At { parent: Some(self), step: Step::Key(key) }
@@ -35,13 +42,18 @@ impl<'p> At<'p> {
 
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(parent) = self.parent else { return f.write_str("the document") };
+        let Some(parent) = self.parent else {
+            return f.write_str(match self.step {
+                Step::Way(way) => way,
+                _ => "the document",
+            });
+        };
         let below_root = matches!(parent.step, Step::Root);
         if !below_root {
             parent.fmt(f)?;
         }
         match self.step {
-            Step::Root => Ok(()),
+            Step::Root | Step::Way(_) => Ok(()),
             Step::Key(key) if below_root => f.write_str(key),
             Step::Key(key) => write!(f, ".{key}"),
             Step::Index(index) => write!(f, "[{index}]"),
@@ -52,13 +64,23 @@ impl fmt::Display for At<'_> {
 /// Reads one document.
 pub(crate) struct Reader<'r, 't> {
     pub(crate) tree: &'r Tree<'t>,
+    pub(crate) kinds: &'r Kinds,
     pub(crate) document: usize,
     pub(crate) problems: Vec<Problem>,
+    /// Whether a mapping's own key counts wherever `<<` stands, as in YAML's own rule.
+    pub(crate) own_first: bool,
+    /// Whether what is read now has nothing to do with capabilities.
+    elsewhere: bool,
 }
 
 impl<'r, 't> Reader<'r, 't> {
-    pub(crate) fn new(tree: &'r Tree<'t>, document: usize) -> Self {
-        Self { tree, document, problems: Vec::new() }
+    pub(crate) fn new(tree: &'r Tree<'t>, kinds: &'r Kinds, document: usize) -> Self {
+        Self { tree, kinds, document, problems: Vec::new(), own_first: false, elsewhere: false }
+    }
+
+    /// A key's entry in a mapping.
+    pub(crate) fn entry(&self, map: NodeId, key: &str) -> Option<Entry> {
+        if self.own_first { self.tree.get_own_first(map, key) } else { self.tree.get(map, key) }
     }
 
     pub(crate) fn problem(&mut self, node: NodeId, kind: ProblemKind) {
@@ -77,12 +99,22 @@ impl<'r, 't> Reader<'r, 't> {
                 value.describe(written)
             }
         };
-        self.problem(node, ProblemKind::WrongType { path: at.to_string(), expected, found });
+        let (path, elsewhere) = (at.to_string(), self.elsewhere);
+        self.problem(node, ProblemKind::WrongType { path, expected, found, elsewhere });
+    }
+
+    /// Reads fields that have nothing to do with capabilities: one of the wrong type keeps nothing
+    /// else from being read.
+    pub(crate) fn elsewhere<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.elsewhere, true);
+        let value = read(self);
+        self.elsewhere = before;
+        value
     }
 
     /// A field's value, aliases followed; `None` if it is missing or null.
     pub(crate) fn field(&mut self, map: NodeId, key: &str) -> Option<NodeId> {
-        let entry = self.tree.get(map, key)?;
+        let entry = self.entry(map, key)?;
         if entry.overrides {
             self.problem(entry.key, ProblemKind::MergeOverrides { key: key.to_owned() });
         }

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::kinds::Kinds;
 use crate::workload::Span;
 
 /// The largest text that is read, bytes. The API server refuses a request body above 3 MiB
 /// (`DefaultMaxRequestSizeBytes`, k8s.io/apiserver `pkg/server/config.go`), so even a file with
 /// many objects stays far below.
-pub const MAX_BYTES: u64 = 32 << 20;
+pub const MAX_BYTES: u64 = 128 << 20;
 
 /// A manifest's text, its name, and its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub struct Source {
     path: Option<PathBuf>,
     text: String,
     lines: LineIndex,
+    kinds: Kinds,
 }
 
 impl Source {
@@ -26,7 +28,8 @@ impl Source {
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { name: name.into(), path: None, lines: LineIndex::new(&text), text }
+        let (path, lines, kinds) = (None, LineIndex::new(&text), Kinds::default());
+        Self { name: name.into(), path, lines, text, kinds }
     }
 
     /// The text of a file.
@@ -51,6 +54,23 @@ impl Source {
             return Err(open(io::Error::from(io::ErrorKind::IsADirectory)));
         }
         Ok(Self::file(path, text_of(&name, file)?))
+    }
+
+    /// With other kinds of objects whose pods are read.
+    #[must_use]
+    pub fn with_kinds(self, kinds: Kinds) -> Self {
+        Self { kinds, ..self }
+    }
+
+    /// The kinds of objects whose pods are read.
+    #[must_use]
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    /// The name of the file in its folder.
+    pub(crate) fn file_name(&self) -> Option<&str> {
+        self.path.as_deref().unwrap_or(Path::new(&self.name)).file_name()?.to_str()
     }
 
     /// What messages call it: the path as given, or `<stdin>`.
@@ -98,6 +118,7 @@ impl Source {
             text,
             name: self.name.clone(),
             path: self.path.clone(),
+            kinds: self.kinds.clone(),
         }
     }
 }

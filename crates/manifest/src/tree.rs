@@ -10,7 +10,7 @@ use crate::problem::ProblemKind;
 use crate::scalar::{self, Value};
 use crate::workload::Span;
 
-pub(crate) use build::build;
+pub(crate) use build::{build, each_document};
 
 /// Index of a node in its [`Tree`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -182,6 +182,26 @@ impl<'t> Tree<'t> {
             }
         }
         found
+    }
+
+    /// The value a key has where a mapping's own keys go before those of `<<`, wherever that stands:
+    /// gopkg.in/yaml.v3 `decode.go` `mapping`, which Compose reads with.
+    pub(crate) fn get_own_first(&self, map: NodeId, key: &str) -> Option<Entry> {
+        let entries = self.entries(map);
+        let own = entries
+            .iter()
+            .rfind(|(name, _)| !self.is_merge_key(*name) && self.text(*name) == Some(key));
+        if let Some(&(key, value)) = own {
+            return Some(Entry { key, value, merged: false, overrides: false });
+        }
+        let (_, merged) = entries.iter().find(|(name, _)| self.is_merge_key(*name))?;
+        let value = self.resolve(*merged);
+        let maps = match &self.node(value).kind {
+            NodeKind::Seq(items) => items.as_slice(),
+            _ => std::slice::from_ref(merged),
+        };
+        let found = maps.iter().find_map(|&map| self.get_own_first(self.resolve(map), key));
+        found.map(|entry| Entry { merged: true, ..entry })
     }
 
     /// The same in what `<<` refers to: a mapping, or a list of which the first one counts.

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, mpsc};
 
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder, WalkState};
 
-use crate::manifest::{Content, Manifest, read};
-use crate::source::ReadError;
+use crate::kinds::Kinds;
+use crate::manifest::{Content, Manifest, parse_source};
+use crate::source::{ReadError, Source};
 
 /// Everything that the given paths led to.
 #[derive(Debug, Default)]
@@ -94,64 +96,118 @@ impl Loaded {
 
 /// Reads every manifest the paths lead to: a file as it is, whatever its name; `-` is standard
 /// input; a folder with all below it that is named `*.yaml`, `*.yml` or `*.json`, hidden files
-/// among them, `.git` and what git ignores not.
+/// among them, `.git` and what git ignores not. Folders are walked and their files read by as many
+/// threads as there are processors; the order of what comes out does not depend on them.
 #[must_use]
 pub fn load<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Loaded {
+    load_with(paths, &Kinds::default())
+}
+
+/// As [`load`], with other kinds of objects whose pods are read.
+#[must_use]
+pub fn load_with<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, kinds: &Kinds) -> Loaded {
     let mut loaded = Loaded::default();
-    let mut seen = HashSet::new();
-    for path in paths {
+    let paths: Vec<P> = paths.into_iter().collect();
+    // One path leads to no file twice: links inside of folders are not followed.
+    let seen = (paths.len() > 1).then(Mutex::default);
+    let loading = Loading { kinds, seen };
+    for path in &paths {
         let path = path.as_ref();
         if path != Path::new("-") && path.is_dir() {
-            folder(path, &mut loaded, &mut seen);
+            loading.folder(path, &mut loaded);
         } else {
-            file(path, &mut loaded, &mut seen);
+            loaded.take(loading.file(path));
         }
     }
     loaded
 }
 
-fn file(path: &Path, loaded: &mut Loaded, seen: &mut HashSet<PathBuf>) {
-    let identity = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if !seen.insert(identity) {
-        let reason = SkipReason::Twice;
-        loaded.skipped.push(Skipped { path: path.to_owned(), reason });
-        return;
-    }
-    match read(path) {
-        Ok(manifest) => loaded.manifests.push(manifest),
-        Err(error) => loaded.failed.push(error),
+/// What became of a path.
+enum Found {
+    Read(Box<Manifest>),
+    Failed(ReadError),
+    Skipped(Skipped),
+    Other,
+}
+
+impl Loaded {
+    fn take(&mut self, found: Found) {
+        match found {
+            Found::Read(manifest) => self.manifests.push(*manifest),
+            Found::Failed(error) => self.failed.push(error),
+            Found::Skipped(skipped) => self.skipped.push(skipped),
+            Found::Other => self.other_files += 1,
+        }
     }
 }
 
-fn folder(path: &Path, loaded: &mut Loaded, seen: &mut HashSet<PathBuf>) {
-    let walk = WalkBuilder::new(path)
-        .hidden(false)
-        .filter_entry(|entry| entry.file_name() != ".git")
-        .sort_by_file_name(Ord::cmp)
-        .build();
-    for entry in walk {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let name = path.display().to_string();
-                let error = std::io::Error::other(error.to_string());
-                loaded.failed.push(ReadError::Io { name, error });
-                continue;
+struct Loading<'a> {
+    kinds: &'a Kinds,
+    /// Files that were read, where one may be named twice.
+    seen: Option<Mutex<HashSet<PathBuf>>>,
+}
+
+impl Loading<'_> {
+    fn file(&self, path: &Path) -> Found {
+        if let Some(seen) = &self.seen {
+            let identity = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            if !seen.lock().unwrap_or_else(PoisonError::into_inner).insert(identity) {
+                let reason = SkipReason::Twice;
+                return Found::Skipped(Skipped { path: path.to_owned(), reason });
             }
-        };
-        let Some(file_type) = entry.file_type() else { continue };
-        if file_type.is_dir() {
-            continue;
         }
-        let found = entry.path().strip_prefix(".").unwrap_or(entry.path());
-        if !is_manifest_name(found) {
-            loaded.other_files += 1;
+        match Source::read(path) {
+            Ok(source) => {
+                let source = source.with_kinds(self.kinds.clone());
+                Found::Read(Box::new(parse_source(source)))
+            }
+            Err(error) => Found::Failed(error),
+        }
+    }
+
+    fn folder(&self, folder: &Path, loaded: &mut Loaded) {
+        let walk = WalkBuilder::new(folder)
+            .hidden(false)
+            .filter_entry(|entry| entry.file_name() != ".git")
+            .build_parallel();
+        let (sender, receiver) = mpsc::channel();
+        walk.run(|| {
+            let sender = sender.clone();
+            Box::new(move |entry| {
+                let found = match entry {
+                    Ok(entry) => self.entry(&entry),
+                    Err(error) => {
+                        let name = folder.display().to_string();
+                        let message = error.to_string();
+                        let error = std::io::Error::other(message.clone());
+                        let error = ReadError::Io { name, error };
+                        Some((PathBuf::from(message), Found::Failed(error)))
+                    }
+                };
+                if let Some(found) = found {
+                    // The receiver outlives the walk.
+                    let _ = sender.send(found);
+                }
+                WalkState::Continue
+            })
+        });
+        drop(sender);
+        let mut found: Vec<(PathBuf, Found)> = receiver.into_iter().collect();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.into_iter().for_each(|(_, found)| loaded.take(found));
+    }
+
+    fn entry(&self, entry: &DirEntry) -> Option<(PathBuf, Found)> {
+        let file_type = entry.file_type().filter(|kind| !kind.is_dir())?;
+        let path = entry.path().strip_prefix(".").unwrap_or(entry.path()).to_owned();
+        let found = if !is_manifest_name(&path) {
+            Found::Other
         } else if file_type.is_symlink() {
-            let reason = SkipReason::SymbolicLink;
-            loaded.skipped.push(Skipped { path: found.to_owned(), reason });
+            Found::Skipped(Skipped { path: path.clone(), reason: SkipReason::SymbolicLink })
         } else {
-            file(found, loaded, seen);
-        }
+            self.file(&path)
+        };
+        Some((path, found))
     }
 }
 

@@ -28,14 +28,29 @@ pub struct Spanned<T> {
     pub span: Span,
 }
 
-/// A Kubernetes object with a pod spec.
+/// Whose description of containers it is, which decides what its words mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Format {
+    /// A Kubernetes object with pods in it.
+    Kubernetes,
+    /// A service of a Compose file (compose-spec, `05-services.md`).
+    Compose,
+    /// The `config.json` of a bundle (OCI runtime specification 1.2, `config.md`), in which the sets
+    /// are written as they are to be.
+    Oci,
+}
+
+/// A pod of a Kubernetes object, or what other formats have in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
-    /// `kind`, as written: `Pod`, `Deployment`, …
+    /// `kind`, as written: `Pod`, `Deployment`, …; `ComposeService` and `OciBundle` for the others.
     pub kind: String,
-    /// `apiVersion`, as written.
+    /// `apiVersion`, as written; `ociVersion`; empty for Compose.
     pub api_version: String,
-    /// `metadata.name`; `metadata.generateName` with a `*` behind it; empty if neither is there.
+    /// `metadata.name`; `metadata.generateName` with a `*` behind it; empty if neither is there. An
+    /// object with many pods has a `/` and what the list item is called behind it. Of Compose the
+    /// service, of OCI the host name.
     pub name: String,
     /// `metadata.namespace`, if written.
     pub namespace: Option<String>,
@@ -50,8 +65,12 @@ pub struct Workload {
 /// The parts of a pod spec that decide what its containers hold or how dangerous that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
+    /// Whose description it is.
+    pub format: Format,
     /// The pod spec's mapping.
     pub span: Span,
+    /// `securityContext` of the pod, or the one that counts for it.
+    pub security: Option<Span>,
     /// `securityContext.runAsUser` of the pod.
     pub run_as_user: Option<Spanned<i64>>,
     /// `securityContext.runAsGroup` of the pod.
@@ -154,6 +173,23 @@ pub struct Container {
     pub mounts: Vec<Mount>,
     /// `securityContext`.
     pub security: SecurityContext,
+    /// The other four sets, where the format has sets and not `add` and `drop`: of OCI.
+    pub sets: Option<SetLists>,
+}
+
+/// `process.capabilities` of an OCI configuration, name by name, as written, but for the bounding
+/// set: that one is the `add` of [`SecurityContext::capabilities`], because nothing is in it that is
+/// not written there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SetLists {
+    /// `effective`.
+    pub effective: Vec<Spanned<String>>,
+    /// `permitted`.
+    pub permitted: Vec<Spanned<String>>,
+    /// `inheritable`.
+    pub inheritable: Vec<Spanned<String>>,
+    /// `ambient`.
+    pub ambient: Vec<Spanned<String>>,
 }
 
 /// One entry of `volumeMounts`.

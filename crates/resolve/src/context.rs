@@ -1,7 +1,7 @@
 //! The effective security context: the container's field where it is written, else the pod's.
 
 use manifest::{Container, Pod, Span, Spanned};
-use runtime::{Request, User};
+use runtime::{Request, SpecSets, User};
 
 /// Where a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -91,7 +91,8 @@ impl Context {
         self.allow_privilege_escalation.is_some_and(|allow| !allow.value)
     }
 
-    /// What the runtime is asked for: the kubelet passes `add` and `drop` on verbatim.
+    /// What the runtime is asked for: the kubelet and Compose pass `add` and `drop` on verbatim; an
+    /// OCI configuration has the sets as they are to be.
     #[must_use]
     pub fn request(&self, container: &Container) -> Request {
         Request {
@@ -101,6 +102,16 @@ impl Context {
             no_new_privs: self.no_new_privs(),
             user: self.user(),
             entrypoint: None,
+            spec: container.sets.as_ref().map(|sets| {
+                let names =
+                    |list: &[Spanned<String>]| list.iter().map(|name| name.value.clone()).collect();
+                SpecSets {
+                    effective: names(&sets.effective),
+                    permitted: names(&sets.permitted),
+                    inheritable: names(&sets.inheritable),
+                    ambient: names(&sets.ambient),
+                }
+            }),
         }
     }
 }

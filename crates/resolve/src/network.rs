@@ -1,6 +1,6 @@
 //! What the pod's network namespace makes unnecessary: low ports and ping.
 
-use manifest::{Pod, Span};
+use manifest::{Format, Pod, Span};
 use runtime::Runtime;
 
 use crate::context::Context;
@@ -41,7 +41,9 @@ impl LowPorts {
         {
             return LowPorts::SetByPod { start, span };
         }
-        if runtime.opens_low_ports(context.host_network.is_some()) {
+        // An OCI configuration is past the engine: what it opened is written there.
+        let by_engine = pod.format != Format::Oci;
+        if by_engine && runtime.opens_low_ports(context.host_network.is_some()) {
             return LowPorts::OpenedByRuntime;
         }
         LowPorts::KernelDefault
@@ -68,7 +70,9 @@ impl Ping {
         if let Some((_, span)) = sysctl(pod, "net.ipv4.ping_group_range") {
             return Ping::SetByPod { span };
         }
-        if runtime.opens_ping(context.host_network.is_some(), context.user_namespace.is_some()) {
+        let (host_network, own_users) =
+            (context.host_network.is_some(), context.user_namespace.is_some());
+        if pod.format != Format::Oci && runtime.opens_ping(host_network, own_users) {
             return Ping::OpenedByRuntime;
         }
         Ping::KernelDefault

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use manifest::{Container, Pod, Span};
+use manifest::{Container, Format, Pod, Span};
 
 use crate::context::Context;
 
@@ -73,9 +73,12 @@ impl fmt::Display for Objection {
     }
 }
 
-/// All objections to `container`.
+/// All objections to `container`; only Kubernetes has any.
 pub(crate) fn objections(pod: &Pod, container: &Container, context: &Context) -> Vec<Objection> {
     let mut found = Vec::new();
+    if pod.format != Format::Kubernetes {
+        return found;
+    }
     let mut object = |kind, by, span: Option<Span>| {
         if let Some(span) = span {
             found.push(Objection { kind, by, span });

@@ -163,3 +163,65 @@ fn every_objection_says_where() {
     let Span { start, end } = answer.objections[0].span;
     assert_eq!(&manifest.source.text()[start..end], "true");
 }
+
+#[test]
+fn what_only_kubernetes_objects_to_is_no_matter_elsewhere() {
+    let manifest = manifest::parse(
+        "compose.yaml",
+        "services:\n  a: {image: i, privileged: true, security_opt: [no-new-privileges]}\n",
+    );
+    let resolved = resolved(&manifest, "docker");
+    assert_eq!(resolved.objections, []);
+    assert!(resolved.context.no_new_privs() && resolved.request.privileged);
+    assert_eq!(resolved.low_ports, LowPorts::OpenedByRuntime);
+}
+
+/// An OCI configuration with these sets, for this user.
+fn oci(uid: u32, sets: &str) -> Manifest {
+    let text = format!(
+        r#"{{"ociVersion":"1.2.0","process":{{"user":{{"uid":{uid}}},"args":["x"],"capabilities":{{{sets}}}}}}}"#
+    );
+    manifest::parse("config.json", text)
+}
+
+#[test]
+fn an_oci_configuration_has_its_sets_as_written_then_execve() {
+    let process = |uid, sets: &str| {
+        let resolved = resolved(&oci(uid, sets), "containerd");
+        assert_eq!(resolved.low_ports, LowPorts::KernelDefault);
+        let Outcome::Starts(resolution) = resolved.outcome else { panic!("{sets}") };
+        let state = resolution.most().process;
+        [state.bounding, state.permitted, state.effective, state.inheritable, state.ambient]
+            .map(|set| set.to_string())
+    };
+    let kill = "\"bounding\":[\"CAP_KILL\",\"CAP_CHOWN\"],\"permitted\":[\"CAP_KILL\"]";
+    // For root execve(2) gives the bounding set, whatever was permitted.
+    let both = "CHOWN KILL";
+    assert_eq!(process(0, kill), [both, both, both, "", ""].map(str::to_owned).map(none));
+    assert_eq!(process(1000, kill), [both, "", "", "", ""].map(str::to_owned).map(none));
+    assert_eq!(process(0, ""), [""; 5].map(str::to_owned).map(none));
+    // Names are read exactly: without the prefix runc knows none.
+    assert_eq!(
+        process(0, "\"bounding\":[\"KILL\",\"cap_kill\"]"),
+        [""; 5].map(str::to_owned).map(none)
+    );
+}
+
+/// An empty set as it is written.
+fn none(set: String) -> String {
+    if set.is_empty() { caps::CapSet::EMPTY.to_string() } else { set }
+}
+
+#[test]
+fn what_the_kernel_refuses_of_an_oci_configuration_is_said() {
+    let refusal = |sets: &str| match resolved(&oci(0, sets), "containerd").outcome {
+        Outcome::Refused(refusal) => refusal.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        refusal("\"bounding\":[\"CAP_KILL\"],\"effective\":[\"CAP_KILL\"]"),
+        "the container cannot be started: the kernel refuses KILL as effective when it is not permitted"
+    );
+    let inheritable = refusal("\"inheritable\":[\"CAP_KILL\"]");
+    assert!(inheritable.contains("as inheritable"), "{inheritable}");
+}

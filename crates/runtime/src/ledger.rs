@@ -25,6 +25,11 @@ impl Ledger {
         }
     }
 
+    /// Nothing in it; the reason for every absentee is that it is not written.
+    pub(crate) fn written() -> Self {
+        Self { set: CapSet::EMPTY, reasons: vec![Reason::NotWritten; 64] }
+    }
+
     /// The default set of `runtime`.
     pub(crate) fn default(runtime: &Runtime) -> Self {
         let mut ledger = Self::empty(runtime);
@@ -85,8 +90,10 @@ impl fmt::Debug for Ledger {
 pub(crate) struct Plan {
     /// The bounding set, with reasons.
     pub bounding: Ledger,
-    /// Permitted and effective; no engine tells them apart.
+    /// Permitted.
     pub permitted: CapSet,
+    /// Effective; as permitted if `None`, for no engine tells them apart.
+    pub effective: Option<CapSet>,
     /// Inheritable.
     pub inheritable: CapSet,
     /// Ambient.
@@ -103,6 +110,7 @@ impl Plan {
     pub(crate) fn plain(bounding: Ledger) -> Self {
         Self {
             permitted: bounding.set(),
+            effective: None,
             bounding,
             inheritable: CapSet::EMPTY,
             ambient: CapSet::EMPTY,

@@ -20,6 +20,7 @@ mod reason;
 mod refusal;
 mod request;
 mod sets;
+mod spec;
 mod sysctl;
 
 pub use defaults::{DefaultSet, default_sets};
@@ -27,5 +28,5 @@ pub use name::{Engine, OciRuntime, ParseRuntimeError, Runtime, Version};
 pub use odd::{Became, Meaning, OddWord, Oddity};
 pub use reason::Reason;
 pub use refusal::Refusal;
-pub use request::{List, Request, User, Word};
+pub use request::{List, Request, SpecSets, User, Word};
 pub use sets::{Fate, Resolution, Sets, resolve};

@@ -40,6 +40,7 @@ pub(crate) fn read(runtime: &Runtime, mut plan: Plan) -> Result<Plan, Refusal> {
         let taken = CapSet::from(Capability::NET_RAW);
         plan.bounding.take(taken, &Reason::taken_by(runtime.oci));
         plan.permitted = plan.permitted - taken;
+        plan.effective = plan.effective.map(|effective| effective - taken);
         plan.inheritable = plan.inheritable - taken;
         plan.ambient = plan.ambient - taken;
     }
@@ -47,7 +48,7 @@ pub(crate) fn read(runtime: &Runtime, mut plan: Plan) -> Result<Plan, Refusal> {
 }
 
 /// What an OCI runtime reads in a name that is not exactly one of the kernel's.
-fn lenient(oci: OciRuntime, name: &str) -> Option<Capability> {
+pub(crate) fn lenient(oci: OciRuntime, name: &str) -> Option<Capability> {
     match oci {
         OciRuntime::Runc(_) | OciRuntime::Gvisor => None,
         OciRuntime::Crun(_) => {
@@ -65,7 +66,7 @@ fn lenient(oci: OciRuntime, name: &str) -> Option<Capability> {
 }
 
 /// Whether an OCI runtime refuses a container over a name it does not know.
-fn refuses(oci: OciRuntime) -> bool {
+pub(crate) fn refuses(oci: OciRuntime) -> bool {
     match oci {
         OciRuntime::Runc(version) => version.is_some_and(|v| v < Version::new(1, 0)),
         OciRuntime::Crun(version) => version.is_none_or(|v| v >= Version::new(1, 29)),

@@ -43,6 +43,8 @@ pub enum Reason {
         /// Whose default.
         engine: Engine,
     },
+    /// Out: an OCI configuration names all that is in, and not this.
+    NotWritten,
     /// Out: taken away by `ALL`.
     DroppedByAll {
         /// The word that did it.
@@ -116,6 +118,7 @@ impl fmt::Display for Reason {
             Reason::FileCapability => f.write_str("carried by the entrypoint's file"),
             Reason::NotDefault { engine: Engine::Linux } => f.write_str("not held by the parent"),
             Reason::NotDefault { engine } => write!(f, "not in the default of {engine}"),
+            Reason::NotWritten => f.write_str("not in the configuration's bounding set"),
             Reason::DroppedByAll { word } | Reason::Dropped { word } => {
                 write!(f, "removed by {word}")
             }

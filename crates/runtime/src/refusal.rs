@@ -35,6 +35,23 @@ pub enum Refusal {
         /// The nearest name, if one is near.
         suggestion: Option<Capability>,
     },
+    /// A name in an OCI configuration that the OCI runtime does not know.
+    #[error("{oci} refuses to start the container: {name:?} names no capability")]
+    UnknownInSpec {
+        /// Which OCI runtime.
+        oci: OciRuntime,
+        /// The name.
+        name: String,
+    },
+    /// An OCI configuration with more in the effective set than in the permitted one: `capset` is
+    /// refused, security/commoncap.c `cap_capset`.
+    #[error(
+        "the container cannot be started: the kernel refuses {missing} as effective when it is not permitted"
+    )]
+    EffectiveBeyondPermitted {
+        /// The capabilities.
+        missing: CapSet,
+    },
     /// Podman: the same capability in both lists.
     #[error("{engine} refuses to create the container: {capability} is in both add and drop")]
     AddedAndDropped {
@@ -99,6 +116,8 @@ impl Refusal {
                 Some(add)
             }
             Refusal::BeyondDaemon { .. }
+            | Refusal::UnknownInSpec { .. }
+            | Refusal::EffectiveBeyondPermitted { .. }
             | Refusal::InheritableBeyondBounding { .. }
             | Refusal::Entrypoint { .. } => None,
         }

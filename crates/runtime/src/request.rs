@@ -19,6 +19,22 @@ pub struct Request {
     pub user: User,
     /// The capabilities of the entrypoint's file; `None` if it has none or nobody looked.
     pub entrypoint: Option<FileCaps>,
+    /// The sets as an OCI configuration has them: nothing is left for an engine to decide, `add` is
+    /// the bounding set, and `drop` and `privileged` do not exist.
+    pub spec: Option<SpecSets>,
+}
+
+/// `process.capabilities` of an OCI configuration but for the bounding set, names verbatim.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct SpecSets {
+    /// `effective`.
+    pub effective: Vec<String>,
+    /// `permitted`.
+    pub permitted: Vec<String>,
+    /// `inheritable`.
+    pub inheritable: Vec<String>,
+    /// `ambient`.
+    pub ambient: Vec<String>,
 }
 
 /// As whom the container's process starts, as far as `execve` cares.

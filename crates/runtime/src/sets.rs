@@ -8,7 +8,7 @@ use crate::odd::OddWord;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::request::{Request, User};
-use crate::{containerd, crio, docker, linux, nerdctl, oci, podman};
+use crate::{containerd, crio, docker, linux, nerdctl, oci, podman, spec};
 
 /// What a container's first process holds, started as root or as somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,19 +162,21 @@ pub fn resolve(runtime: &Runtime, request: &Request) -> Result<Resolution, Refus
 /// One answer.
 fn sets(runtime: &Runtime, request: &Request, root: bool) -> Result<Sets, Refusal> {
     let engine = runtime.engine;
-    let plan = match engine {
-        Engine::Containerd => containerd::plan(runtime, request),
-        Engine::Crio => crio::plan(runtime, request)?,
-        Engine::Docker => docker::plan(runtime, request, root)?,
-        Engine::Podman => podman::plan(runtime, request, root)?,
-        Engine::Nerdctl => nerdctl::plan(runtime, request),
-        Engine::Linux => linux::plan(runtime, request)?,
+    let plan = match (&request.spec, engine) {
+        (Some(spec), _) => spec::plan(runtime, request, spec)?,
+        (None, Engine::Containerd) => containerd::plan(runtime, request),
+        (None, Engine::Crio) => crio::plan(runtime, request)?,
+        (None, Engine::Docker) => docker::plan(runtime, request, root)?,
+        (None, Engine::Podman) => podman::plan(runtime, request, root)?,
+        (None, Engine::Nerdctl) => nerdctl::plan(runtime, request),
+        (None, Engine::Linux) => linux::plan(runtime, request)?,
     };
-    let Plan { mut bounding, permitted, inheritable, ambient, odd, .. } = oci::read(runtime, plan)?;
+    let Plan { mut bounding, permitted, effective, inheritable, ambient, odd, .. } =
+        oci::read(runtime, plan)?;
     let spec = CapState {
         bounding: bounding.set(),
         permitted,
-        effective: permitted,
+        effective: effective.unwrap_or(permitted),
         inheritable,
         ambient,
     };
@@ -196,6 +198,10 @@ fn startable(runtime: &Runtime, spec: CapState) -> Result<(), Refusal> {
     let missing = spec.permitted - runtime.own;
     if !missing.is_empty() {
         return Err(Refusal::BeyondDaemon { engine, missing });
+    }
+    let missing = spec.effective - spec.permitted;
+    if !missing.is_empty() {
+        return Err(Refusal::EffectiveBeyondPermitted { missing });
     }
     let missing = spec.inheritable - spec.bounding;
     if !missing.is_empty() {

@@ -1,6 +1,7 @@
 //! `drop-all-missing`.
 
 use caps::{CapSet, Capability};
+use manifest::Format;
 use runtime::{List, Reason};
 
 use crate::finding::Finding;
@@ -115,13 +116,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         finding = finding.note(format!("{engine}'s default: {}.", subject.by_danger(kept)));
         finding = subject.explain_danger(finding, kept);
     }
-    if one_by_one {
+    if one_by_one && subject.format() == Format::Kubernetes {
         finding = finding.note("Pod Security restricted asks for `ALL`, spelt so.");
     }
     if let Some(port) = low_port(subject, kept) {
         finding = finding.help(format!(
             "add NET_BIND_SERVICE back for port {port}: {engine} opens no low ports, and no sysctl of \
-             the pod does"
+             the {} does",
+            subject.owner()
         ));
     }
     findings.push(finding.fix(subject, &change(subject)));
@@ -143,6 +145,9 @@ pub(super) fn place(subject: &Subject<'_>) -> (manifest::Span, &'static str) {
     let security = &subject.container.security;
     match security.capabilities.as_ref().and_then(|c| c.drop.as_ref()) {
         Some(list) => (list.span, "has no `ALL`"),
+        None if subject.format() == Format::Compose => {
+            (subject.container.name_span, "has no `cap_drop`")
+        }
         None if security.capabilities.is_some() => {
             (subject.container.name_span, "its capabilities have no `drop`")
         }

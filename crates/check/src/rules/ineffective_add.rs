@@ -118,7 +118,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 /// What does take effect for a process that is not root, an instruction each.
 #[must_use]
 pub fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
-    let engine = subject.engine();
+    let (engine, owner) = (subject.engine(), subject.owner());
     let mut ways = Vec::new();
     match capability {
         Capability::NET_BIND_SERVICE => ways.push(match subject.resolved().low_ports {
@@ -126,25 +126,28 @@ pub fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
                 format!("nothing is needed for low ports: {engine} opens them to everybody")
             }
             LowPorts::SetByPod { start, .. } => {
-                format!("nothing is needed from port {start} on: the pod's sysctl opens them")
+                format!("nothing is needed from port {start} on: the {owner}'s sysctl opens them")
             }
             LowPorts::KernelDefault if subject.exposure.host_network.is_some() => {
-                "listen on a port above 1023: with `hostNetwork` the sysctl is the node's"
+                "listen on a port above 1023: on the node's network the sysctl is the node's"
                     .to_owned()
             }
-            LowPorts::KernelDefault => "set the pod's sysctl net.ipv4.ip_unprivileged_port_start, \
-                 or listen on a port above 1023"
-                .to_owned(),
+            LowPorts::KernelDefault => format!(
+                "set the {owner}'s sysctl net.ipv4.ip_unprivileged_port_start, or listen on a port \
+                 above 1023"
+            ),
         }),
         Capability::NET_RAW => ways.push(match subject.resolved().ping {
             Ping::OpenedByRuntime => {
                 format!("nothing is needed for ping: {engine} opens ICMP sockets to everybody")
             }
             Ping::SetByPod { .. } => {
-                "nothing is needed for ping if the pod's ping_group_range has the group".to_owned()
+                format!(
+                    "nothing is needed for ping if the {owner}'s ping_group_range has the group"
+                )
             }
             Ping::KernelDefault => {
-                "for ping alone, set the pod's sysctl net.ipv4.ping_group_range".to_owned()
+                format!("for ping alone, set the {owner}'s sysctl net.ipv4.ping_group_range")
             }
         }),
         _ => {}

@@ -95,7 +95,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         LowPorts::SetByPod { span, .. }
             if start == 0 || (!low.is_empty() && low.iter().all(|port| *port >= start)) =>
         {
-            let message = format!("{what}, and the pod's sysctl opens the ports it is for");
+            let owner = subject.owner();
+            let message = format!("{what}, and the {owner}'s sysctl opens the ports it is for");
             (message, Some(span), subject.confidence())
         }
         _ if !ports.is_empty() && low.is_empty() => {

@@ -93,6 +93,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let word = subject.whole(&word);
     let Some((_, span)) = subject.words(List::Add).nth(word.index) else { return };
     let (name, engine) = (subject.container_name(), subject.engine());
+    let owner = subject.owner();
     let finding = |how: String| {
         Finding::new(
             &RULE,
@@ -112,7 +113,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             finding(format!("which works without: {engine} opens ICMP sockets to everybody"))
         }
         Ping::SetByPod { span } => {
-            finding("which works without: the pod's sysctl opens ICMP sockets".to_owned())
+            finding(format!("which works without: the {owner}'s sysctl opens ICMP sockets"))
                 .related(span, "for these groups")
         }
         // The range of the node, or of a user namespace, is not the pod's to set.
@@ -123,8 +124,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             return;
         }
         Ping::KernelDefault | Ping::OpenedByRuntime => {
-            finding("which a sysctl of the pod does as well".to_owned())
-                .help("set net.ipv4.ping_group_range to \"0 2147483647\" in the pod's sysctls")
+            finding(format!("which a sysctl of the {owner} does as well")).help(format!(
+                "set net.ipv4.ping_group_range to \"0 2147483647\" in the {owner}'s sysctls"
+            ))
         }
     });
 }

@@ -6,6 +6,7 @@ use crate::rule::{Fixes, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 use crate::words;
+use manifest::Format;
 
 rule! {
     /// Finds privileged containers: they hold every capability, whatever their lists say.
@@ -78,7 +79,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .sure(Confidence::High)
         .help("find out what it needs with `dropcap trace`, then drop ALL and add that back")
         .no_fix("dropcap edits `capabilities` and no other field");
-    if let Some(allow) = subject.context.allow_privilege_escalation.filter(|allow| !allow.value) {
+    let sealed = subject.context.allow_privilege_escalation.filter(|allow| !allow.value);
+    if let Some(allow) = sealed.filter(|_| subject.format() == Format::Kubernetes) {
         finding = finding
             .related(allow.span, "the API server refuses the pod: privileged is an escalation");
     }

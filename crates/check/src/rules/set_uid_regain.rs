@@ -76,18 +76,17 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         Some((word, _)) => format!("remove `{}` from `add`, then ", word.text),
         None => String::new(),
     };
+    let seal = subject.no_new_privs();
     let (span, label) = match subject.context.allow_privilege_escalation {
-        Some(allow) => (allow.span, "lets set-uid programs gain"),
-        None => (subject.container.name_span, "has no `allowPrivilegeEscalation: false`"),
+        Some(allow) => (allow.span, "lets set-uid programs gain".to_owned()),
+        None => (subject.container.name_span, format!("has no `{seal}`")),
     };
     let (name, number) = (subject.container_name(), words::capabilities(within.len()));
     let message = format!("{name} is not root, but a set-uid program in it gets {number}");
     let mut finding = Finding::new(&RULE, subject, Severity::Note, span, message)
         .label(label)
         .about(within)
-        .help(format!(
-            "{first}set allowPrivilegeEscalation: false, unless the program relies on a set-uid helper"
-        ))
+        .help(format!("{first}set {seal}, unless the program relies on a set-uid helper"))
         .no_fix("dropcap edits `capabilities` and no other field");
     if let Some(user) = subject.context.user_span() {
         finding = finding.related(user, "not root");

@@ -11,7 +11,7 @@ use resolve::Policy;
 use runtime::Runtime;
 
 use crate::failure::{ERROR, FOUND, Failure};
-use crate::manifests;
+use crate::manifests::{self, KindArgs};
 use crate::ui::{BOLD, GREEN, Ui};
 
 /// Arguments of `dropcap check`.
@@ -38,7 +38,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct RuleArgs {
     /// The container runtime, with its version if it matters: containerd@2.0, crio@1.28, docker,
-    /// podman@4.3+crun@1.8, nerdctl (assumed if not given: containerd@2.0)
+    /// podman@4.3+crun@1.8, nerdctl (assumed if not given: containerd@2.0, for Compose docker)
     #[arg(short, long, value_name = "RUNTIME")]
     runtime: Option<Runtime>,
     /// Only these rules
@@ -57,6 +57,8 @@ pub struct RuleArgs {
     /// baseline (the newest rules)
     #[arg(long, value_name = "LEVEL[@VERSION]")]
     pod_security: Option<Policy>,
+    #[command(flatten)]
+    pub kinds: KindArgs,
 }
 
 impl RuleArgs {
@@ -68,6 +70,7 @@ impl RuleArgs {
         };
         if let Some(runtime) = &self.runtime {
             options.runtime = runtime.clone();
+            options.compose_runtime = runtime.clone();
             options.assumed = false;
         }
         if self.no_file_caps {
@@ -143,7 +146,7 @@ no containers at all. `dropcap explain RULE` tells what a rule is about.";
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let (options, assumed) = args.rules.options()?;
-    let loaded = manifests::load(&args.paths);
+    let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
     let whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
@@ -171,6 +174,20 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     })
 }
 
+/// The runtimes that the run was about: `containerd 2.0`, `containerd 2.0, Docker for Compose`.
+fn runtimes(report: &Report<'_>) -> String {
+    let options = report.options;
+    let workloads = report.files.iter().flat_map(|file| &file.manifest.workloads);
+    let (compose, others): (Vec<_>, Vec<_>) =
+        workloads.partition(|workload| workload.pod.format == manifest::Format::Compose);
+    let for_compose = Options::name_of(&options.compose_runtime);
+    match (compose.is_empty() || options.compose_runtime == options.runtime, others.is_empty()) {
+        (true, _) => options.runtime_name(),
+        (false, true) => for_compose,
+        (false, false) => format!("{}, {for_compose} for Compose", options.runtime_name()),
+    }
+}
+
 /// JSON that ends with a newline.
 fn pretty(document: &impl serde::Serialize) -> Result<String, Failure> {
     let json = serde_json::to_string_pretty(document).map_err(std::io::Error::from)?;
@@ -179,12 +196,15 @@ fn pretty(document: &impl serde::Serialize) -> Result<String, Failure> {
 
 fn print(report: &Report<'_>, whole: bool, ui: &Ui) -> Result<(), Failure> {
     let mut out = ui.out();
-    let runtime = report.options.runtime_name();
+    let runtime = runtimes(report);
     let mut found = false;
     for file in &report.files {
         for finding in &file.checked.findings {
             found = true;
             let source = &file.manifest.source;
+            let place = file.checked.containers[finding.container].id.workload;
+            let format = file.manifest.workloads[place].pod.format;
+            let runtime = Options::name_of(report.options.runtime_for(format));
             writeln!(out, "{}\n", text::finding(source, finding, &runtime, ui.colour()))?;
         }
     }

@@ -50,7 +50,7 @@ Exit status: 0 done, 1 with --check something would change, 2 something could no
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let (options, _) = args.rules.options()?;
     let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
-    let loaded = manifests::load(&args.paths);
+    let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
     let mut whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
@@ -106,7 +106,7 @@ fn file(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Resul
         let message =
             format!("{at}: container `{}`: {}", text::clean(&container.name), refused.reason);
         let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
-        ui.error(&message, Some(&help));
+        ui.error(&message, (!refused.snippet.is_empty()).then_some(help.as_str()));
     }
     Ok(())
 }

@@ -16,10 +16,11 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use caps::{CapSet, Capability};
+use manifest::Format;
 use runtime::{Engine, Runtime};
 
 use crate::failure::{ERROR, Failure};
-use crate::manifests;
+use crate::manifests::{self, KindArgs};
 use crate::ui::Ui;
 use subject::Subject;
 
@@ -32,7 +33,7 @@ pub struct Args {
     paths: Vec<PathBuf>,
     /// The container runtime, with its version if it matters, or `all` to compare them:
     /// containerd@2.0, crio@1.28, docker, podman@4.3+crun@1.8, nerdctl, linux, all
-    /// (assumed if not given: containerd@2.0)
+    /// (assumed if not given: containerd@2.0, for Compose docker)
     #[arg(short, long, value_name = "RUNTIME")]
     runtime: Option<Runtimes>,
     /// The runtime's default set, where it is configured and not the compiled-in one
@@ -44,6 +45,8 @@ pub struct Args {
     /// Print one JSON document instead of text (docs/schema/show-v1.json)
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    kinds: KindArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -90,12 +93,22 @@ impl Args {
         }
         (runtimes, assumed)
     }
+
+    /// The same for Compose files.
+    fn for_compose(&self, runtimes: &[Runtime], assumed: bool) -> Vec<Runtime> {
+        if !assumed {
+            return runtimes.to_vec();
+        }
+        let configured_default = self.default_set;
+        vec![Runtime { configured_default, ..Runtime::new(Engine::Docker) }]
+    }
 }
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let (runtimes, assumed) = args.runtimes();
-    let loaded = manifests::load(&args.paths);
+    let compose = args.for_compose(&runtimes, assumed);
+    let loaded = manifests::load(&args.paths, &args.kinds)?;
     let whole = manifests::report(&loaded, ui);
     let mut subjects: Vec<Subject> = loaded
         .manifests
@@ -104,7 +117,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             manifest.containers().map(move |(workload, container)| (manifest, workload, container))
         })
         .map(|(manifest, workload, container)| {
-            Subject::new(manifest, workload, container, &runtimes)
+            let is_compose = workload.pod.format == Format::Compose;
+            let runtimes = if is_compose { &compose } else { &runtimes };
+            Subject::new(manifest, workload, container, runtimes)
         })
         .collect();
     let found = subjects.len();
@@ -120,7 +135,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else {
-        text::introduction(&mut out, &runtimes, assumed)?;
+        let formats = subjects.iter().map(|subject| subject.workload.pod.format);
+        let (for_compose, others): (Vec<_>, Vec<_>) =
+            formats.partition(|format| *format == Format::Compose);
+        let compose = (!for_compose.is_empty()).then_some(compose.as_slice());
+        let others = (!others.is_empty() || compose.is_none()).then_some(runtimes.as_slice());
+        text::introduction(&mut out, others, compose, assumed)?;
         match args.holds {
             Some(capability) => holders::print(&mut out, &subjects, capability, found)?,
             None if runtimes.len() > 1 => compare::print(&mut out, &subjects)?,

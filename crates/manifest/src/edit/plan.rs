@@ -9,7 +9,7 @@ use super::patch::{Patch, column, line_end, line_start, skip_blank};
 use super::render::{self, Flow, Lines, New};
 use super::{ContainerId, List, Refusal};
 use crate::tree::{Entry, NodeId, NodeKind, Tree};
-use crate::workload::{Span, Workload};
+use crate::workload::{Format, Span, Workload};
 
 use granit_parser::ScalarStyle;
 
@@ -29,6 +29,10 @@ pub(super) fn plan(
     goal: &Goal,
 ) -> Result<Vec<Patch>, Refusal> {
     let (workload, container) = super::find(workloads, id).ok_or(Refusal::NoSuchContainer)?;
+    let format = workload.pod.format;
+    if format != Format::Kubernetes {
+        return Err(Refusal::Format { format });
+    }
     let chain = chain(tree, workload.document, container.span).ok_or(Refusal::Unsupported)?;
     if let Some(&node) = chain.iter().find(|&&node| tree.node(node).shared) {
         return Err(Refusal::Anchor { what: "container", at: tree.span(node) });

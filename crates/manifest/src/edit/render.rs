@@ -171,14 +171,23 @@ pub(super) fn one_line(comment: &str) -> String {
 
 /// What the container should hold, to be put there by hand.
 pub(super) fn snippet(goal: &Goal) -> String {
-    let layout = Layout {
-        eol: "\n",
-        step: 2,
-        dash: 0,
-        block_lists: false,
-        tall_lists: false,
-        quote: Quote::Plain,
-    };
     let capabilities = New::Map(vec![("capabilities", New::Map(New::lists(goal)))]);
-    block(&[("securityContext", capabilities)], 0, &layout)
+    block(&[("securityContext", capabilities)], 0, &SNIPPET)
 }
+
+/// The same as a Compose service has it.
+pub(super) fn compose_snippet(goal: &Goal) -> String {
+    let named =
+        |(key, list)| (if key == super::List::Drop.key() { "cap_drop" } else { "cap_add" }, list);
+    let lists: Vec<_> = New::lists(goal).into_iter().map(named).collect();
+    block(&lists, 0, &SNIPPET)
+}
+
+const SNIPPET: Layout = Layout {
+    eol: "\n",
+    step: 2,
+    dash: 0,
+    block_lists: false,
+    tall_lists: false,
+    quote: Quote::Plain,
+};

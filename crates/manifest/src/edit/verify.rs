@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::goal::Goal;
 use super::plan::chain;
 use super::{ContainerId, List, find};
-use crate::manifest::{Manifest, read_text};
+use crate::manifest::{Manifest, Read, read_text};
 use crate::tree::{self, NodeId, NodeKind, Tree};
 
 /// Compares the old tree, with the goals in mind, with what the new text says.
@@ -16,7 +16,7 @@ pub(super) fn holds(
     goals: &[(&ContainerId, &Goal)],
 ) -> bool {
     let new = tree::build(text);
-    let (documents, workloads, problems) = read_text(text);
+    let Read { documents, workloads, problems } = read_text(&manifest.source, text);
     let same_problems = problems.len() == manifest.problems.len()
         && problems.iter().zip(&manifest.problems).all(|(new, old)| {
             new.document == old.document

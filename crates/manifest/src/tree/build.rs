@@ -8,7 +8,8 @@ use super::{Duplicate, Fault, Node, NodeId, NodeKind, Tag, Tree, TreeDocument};
 use crate::problem::ProblemKind;
 use crate::workload::Span;
 
-/// The most values kept of one file; a real manifest of [`crate::MAX_BYTES`] stays below.
+/// The most values kept at a time: of one document where they are read one by one, of the whole
+/// file for an edit.
 pub(crate) const MAX_VALUES: usize = 2_000_000;
 /// A document counts as so many values, for it takes room even with nothing in it.
 const DOCUMENT_WEIGHT: usize = 16;
@@ -18,45 +19,75 @@ pub(crate) const MAX_EXPANSION: u64 = 400_000;
 /// The most duplicate keys that are kept of one document.
 pub(crate) const MAX_DUPLICATES: usize = 20;
 
-/// Reads all documents of a text. A broken one does not hide those behind the next `---`.
+/// Reads all documents of a text into one tree. A broken one does not hide those behind the next
+/// `---`.
 pub(crate) fn build(text: &str) -> Tree<'_> {
-    let options = options! {
-        emit_comments: false,
-        // As libyaml and so Kubernetes: the last line of a block scalar has a line feed only if
-        // the file has one there.
-        block_scalar_eof_without_line_feed: true,
-    };
-    let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder {
-        tree: Tree { text, nodes: Vec::new(), documents: Vec::new() },
-        start: None,
-        open: Vec::new(),
-        root: None,
-        anchors: HashMap::new(),
-        duplicates: Vec::new(),
-        written: 0,
-        fault: None,
-    };
-    while let Some(next) = parser.next_event() {
-        let fault = match next {
-            Ok((event, span)) => {
-                let bytes = span.byte_range().unwrap_or_default();
-                builder.event(event, Span { start: bytes.start, end: bytes.end })
-            }
-            Err(error) => {
-                let fault = fault_of(&error, text.len());
-                builder.check_room(fault.at).and(Err(fault))
-            }
-        };
-        let Err(fault) = fault else { continue };
-        let fatal = matches!(fault.kind, ProblemKind::TooManyValues { .. });
-        builder.fault = Some(fault);
-        builder.end_document(None);
-        if fatal || !matches!(parser.proceed_next_document(), Ok(true)) {
-            break;
+    let mut builder = Builder::new(text);
+    builder.run(|_| true);
+    builder.tree
+}
+
+/// Reads a text document by document and forgets each after `each`, which says whether to go on.
+pub(crate) fn each_document(text: &str, mut each: impl FnMut(&Tree<'_>, &TreeDocument) -> bool) {
+    let mut builder = Builder::new(text);
+    builder.run(|tree| {
+        let Some(document) = tree.documents.pop() else { return true };
+        let go_on = each(tree, &document);
+        tree.nodes.clear();
+        go_on
+    });
+}
+
+impl<'t> Builder<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            tree: Tree { text, nodes: Vec::new(), documents: Vec::new() },
+            start: None,
+            open: Vec::new(),
+            root: None,
+            anchors: HashMap::new(),
+            duplicates: Vec::new(),
+            written: 0,
+            fault: None,
         }
     }
-    builder.tree
+
+    /// Reads on while `document`, called behind each, says so.
+    fn run(&mut self, mut document: impl FnMut(&mut Tree<'t>) -> bool) {
+        let options = options! {
+            emit_comments: false,
+            // As libyaml and so Kubernetes: the last line of a block scalar has a line feed only if
+            // the file has one there.
+            block_scalar_eof_without_line_feed: true,
+        };
+        let text = self.tree.text;
+        let mut parser = Parser::new_from_str_with_options(text, options);
+        while let Some(next) = parser.next_event() {
+            let fault = match next {
+                Ok((event, span)) => {
+                    let ends = matches!(event, Event::DocumentEnd);
+                    let bytes = span.byte_range().unwrap_or_default();
+                    let read = self.event(event, Span { start: bytes.start, end: bytes.end });
+                    if ends && !document(&mut self.tree) {
+                        return;
+                    }
+                    read
+                }
+                Err(error) => {
+                    let fault = fault_of(&error, text.len());
+                    self.check_room(fault.at).and(Err(fault))
+                }
+            };
+            let Err(fault) = fault else { continue };
+            let fatal = matches!(fault.kind, ProblemKind::TooManyValues { .. });
+            self.fault = Some(fault);
+            self.end_document(None);
+            let go_on = document(&mut self.tree);
+            if fatal || !go_on || !matches!(parser.proceed_next_document(), Ok(true)) {
+                break;
+            }
+        }
+    }
 }
 
 fn fault_of(error: &ScanError, len: usize) -> Fault {

@@ -73,10 +73,12 @@ fn compare(runtime: &Runtime, request: &Request, real: &Real) {
 fn complaints(refusal: &Refusal) -> &'static [&'static str] {
     match refusal {
         Refusal::UnknownName { .. } => &["unknown cap", "nknown capability", "CAP"],
-        Refusal::UnknownToOci { .. } => &["unknown capability"],
+        Refusal::UnknownToOci { .. } | Refusal::UnknownInSpec { .. } => &["unknown capability"],
         Refusal::AddedAndDropped { .. } => &["cannot be dropped and added"],
         Refusal::AddedAndDroppedAll { .. } => &["adding all caps and removing all caps"],
-        Refusal::BeyondDaemon { .. } | Refusal::InheritableBeyondBounding { .. } => {
+        Refusal::BeyondDaemon { .. }
+        | Refusal::InheritableBeyondBounding { .. }
+        | Refusal::EffectiveBeyondPermitted { .. } => {
             &["operation not permitted", "Operation not permitted"]
         }
         Refusal::Entrypoint { .. } => &["operation not permitted", "Operation not permitted"],

@@ -18,10 +18,24 @@ const COLUMN: usize = 16;
 /// Why a bounding set matters to a process that holds nothing.
 const REACH: &str = "within reach of a set-uid program or a file with capabilities";
 
-/// Which runtime the answer is for, and whether anybody said so.
-pub fn introduction(out: &mut dyn Write, runtimes: &[Runtime], assumed: bool) -> io::Result<()> {
-    let names: Vec<String> = runtimes.iter().map(phrases::runtime).collect();
-    let names = check::words::list(&names);
+/// Which runtimes the answer is for, those of Compose files apart if they are others, and whether
+/// anybody said so.
+pub fn introduction(
+    out: &mut dyn Write,
+    runtimes: Option<&[Runtime]>,
+    compose: Option<&[Runtime]>,
+    assumed: bool,
+) -> io::Result<()> {
+    let names = |runtimes: &[Runtime]| {
+        check::words::list(&runtimes.iter().map(phrases::runtime).collect::<Vec<_>>())
+    };
+    let names = match (runtimes, compose) {
+        (Some(runtimes), Some(compose)) if runtimes != compose => {
+            format!("{}, {} for Compose", names(runtimes), names(compose))
+        }
+        (Some(runtimes), _) | (None, Some(runtimes)) => names(runtimes),
+        (None, None) => return Ok(()),
+    };
     let note = if assumed { ", which is assumed: --runtime names another" } else { "" };
     writeln!(out, "{DIM}For {names}{note}.{DIM:#}\n")
 }

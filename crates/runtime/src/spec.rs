@@ -1,0 +1,54 @@
+//! An OCI configuration as it is written: no engine, only the OCI runtime that reads the names.
+//!
+//! Source: OCI runtime-spec 1.2 `config.md`, `process.capabilities`; without it all sets are empty
+//! (runc 1.1.5, run).
+
+use caps::{CapSet, Capability};
+
+use crate::ledger::{Ledger, Plan, exact};
+use crate::name::Runtime;
+use crate::oci;
+use crate::odd::{self, Became};
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+use crate::request::{List, Request, SpecSets};
+
+/// See the module.
+pub(crate) fn plan(runtime: &Runtime, request: &Request, sets: &SpecSets) -> Result<Plan, Refusal> {
+    let mut bounding = Ledger::written();
+    let mut ignored = Vec::new();
+    for word in request.words(List::Add) {
+        match name(runtime, &word.text)? {
+            Some(capability) => bounding.grant(capability, &Reason::Added { word }),
+            None => {
+                let became = Became::Ignored { becomes: word.text.clone() };
+                ignored.extend(odd::look(&word, became));
+            }
+        }
+    }
+    let set = |names: &[String]| {
+        names.iter().try_fold(CapSet::EMPTY, |mut set, text| {
+            if let Some(capability) = name(runtime, text)? {
+                set.insert(capability);
+            }
+            Ok::<_, Refusal>(set)
+        })
+    };
+    Ok(Plan {
+        permitted: set(&sets.permitted)?,
+        effective: Some(set(&sets.effective)?),
+        inheritable: set(&sets.inheritable)?,
+        ambient: set(&sets.ambient)?,
+        odd: ignored,
+        ..Plan::plain(bounding)
+    })
+}
+
+/// What the OCI runtime reads in a name; `None` where it leaves it out with a warning.
+fn name(runtime: &Runtime, text: &str) -> Result<Option<Capability>, Refusal> {
+    let read = exact(text).or_else(|| oci::lenient(runtime.oci, text));
+    if read.is_none() && oci::refuses(runtime.oci) {
+        return Err(Refusal::UnknownInSpec { oci: runtime.oci, name: text.to_owned() });
+    }
+    Ok(read)
+}
