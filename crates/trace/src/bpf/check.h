@@ -18,6 +18,8 @@ struct check {
 	bool typed;
 	/* Whether the kernel stack was unwound before, and its number. */
 	bool unwound;
+	/* Whether the context is a kprobe's at a function's first instruction. */
+	bool at_entry;
 	u64 stack;
 };
 
@@ -110,7 +112,7 @@ static __always_inline int keep(void *ctx, const struct check *check, struct scr
 		if (decides < 6)
 			key->decides = room->tally.arguments[decides] & shape->mask;
 	}
-	key->stack = check->unwound ? check->stack : stack_of(ctx, task, room, false);
+	key->stack = check->unwound ? check->stack : stack_of(ctx, task, room, check->at_entry);
 
 	u64 now = bpf_ktime_get_ns();
 	struct tally *tally = bpf_map_lookup_elem(&tallies, key);

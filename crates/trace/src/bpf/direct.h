@@ -33,6 +33,7 @@ static __always_inline int ask_directly(void *ctx, bool at_entry, int cap, bool 
 	struct user_namespace *holder = BPF_CORE_READ(cred, user_ns);
 	bool answers = !initial || !BPF_CORE_READ(holder, parent);
 	struct check check = {
+		.at_entry = at_entry,
 		.cred = cred,
 		/* None: no set of this task's answers. */
 		.target = answers ? holder : 0,
