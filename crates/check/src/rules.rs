@@ -15,6 +15,7 @@ mod pod_level_capabilities;
 mod pod_security;
 mod privileged;
 mod redundant_add;
+mod refused_configuration;
 mod set_uid_regain;
 mod sys_admin_without_escalation;
 mod unknown_capability;
@@ -26,7 +27,8 @@ pub use ineffective_add::instead;
 
 /// All rules, in the order in which findings at one place are shown and their edits are made: what
 /// is written wrong comes before what follows from it.
-pub static RULES: [&Rule; 18] = [
+pub static RULES: [&Rule; 19] = [
+    &refused_configuration::RULE,
     &windows_capabilities::RULE,
     &pod_level_capabilities::RULE,
     &capability_spelling::RULE,
@@ -59,6 +61,10 @@ pub(crate) static KUBERNETES_ONLY: [&Rule; 5] = [
 ];
 
 /// The rules about what is held, whoever asked for it. An OCI configuration has no `add` and
-/// `drop`: nothing else can be wrong with it.
-pub(crate) static HELD: [&Rule; 3] =
-    [&file_capabilities_outside_bounding::RULE, &dangerous_capability::RULE, &set_uid_regain::RULE];
+/// `drop`: nothing else can be wrong with it, but that it is refused.
+pub(crate) static HELD: [&Rule; 4] = [
+    &refused_configuration::RULE,
+    &file_capabilities_outside_bounding::RULE,
+    &dangerous_capability::RULE,
+    &set_uid_regain::RULE,
+];
