@@ -51,8 +51,12 @@ struct Stat {
     start_time: u64,
 }
 
-/// `None` if it is gone, or a zombie: that makes no checks, and its end will not be seen again. One whose
-/// first thread alone has ended looks like a zombie, too, but has other threads.
+/// PF_EXITING of `include/linux/sched.h`: set before the end of a process is shown (`do_exit`), and so
+/// before it is a zombie.
+const EXITING: u32 = 0x4;
+
+/// `None` if it is gone, ending, or a zombie: that makes no checks, and its end will not be seen again. One
+/// whose first thread alone has ended looks like a zombie, too, but has other threads.
 fn stat(pid: u32) -> Result<Option<Stat>, TraceError> {
     let file = format!("/proc/{pid}/stat");
     let text = match fs::read(&file) {
@@ -71,7 +75,9 @@ fn stat(pid: u32) -> Result<Option<Stat>, TraceError> {
         let rest = String::from_utf8_lossy(&text[after..]);
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let threads: u32 = fields.get(17)?.parse().ok()?;
-        let is_over = matches!(*fields.first()?, "Z" | "X") && threads <= 1;
+        let flags: u32 = fields.get(6)?.parse().ok()?;
+        let ends = matches!(*fields.first()?, "Z" | "X") || flags & EXITING != 0;
+        let is_over = ends && threads <= 1;
         Some((is_over, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
     };
     let (is_over, parent, start_time) = read().ok_or_else(|| {

@@ -146,7 +146,7 @@ impl Kernel {
                 processes: self.missed(&["on_fork", "on_exec", "on_exit"]),
                 returns: self.missed(&["on_return"]),
             },
-            living: u32::try_from(self.living()?.len()).unwrap_or(u32::MAX),
+            living: 0,
             state: self.state()?,
         };
         if maps.state.lost_checks > 0 {

@@ -32,7 +32,7 @@ pub(crate) struct Maps {
     pub totals: Vec<u64>,
     /// Runs of the programs that the kernel skipped (`recursion_misses`).
     pub missed: Missed,
-    /// How many of the target's processes run.
+    /// How many of the target's processes run; who reads the maps says it.
     pub living: u32,
 }
 

@@ -7,6 +7,7 @@ use aya::programs::raw_trace_point::RawTracePointLinkId;
 use caps::{CapSet, Capability};
 use record::observation::{Exit, Recording, Settled};
 use rustix::time::{ClockId, clock_gettime};
+use sys::procfs::Procfs;
 
 use crate::abi::{self, Config, KINDS_ROOM, State};
 use crate::backend::{self, Attempt, Backend};
@@ -215,7 +216,16 @@ impl Tracer {
     /// # Errors
     /// What bpf(2) says.
     pub fn living(&mut self) -> Result<Vec<u32>, TraceError> {
-        self.kernel.living()
+        let mut living = Vec::new();
+        for pid in self.kernel.living()? {
+            if existing::start_time(pid)?.is_some() {
+                living.push(pid);
+            } else if !Procfs::new().folder(pid).exists() {
+                // It ended just as it began to be followed: unseen, and it stays in the map else.
+                self.kernel.forget(pid)?;
+            }
+        }
+        Ok(living)
     }
 
     /// What was seen so far.
@@ -223,7 +233,9 @@ impl Tracer {
     /// # Errors
     /// [`TraceError::NotWatching`], and what bpf(2) says.
     pub fn snapshot(&mut self) -> Result<Recording, TraceError> {
-        let maps = self.kernel.read()?;
+        let living = self.living()?.len();
+        let mut maps = self.kernel.read()?;
+        maps.living = u32::try_from(living).unwrap_or(u32::MAX);
         let mut watched = self.watched.take().ok_or(TraceError::NotWatching)?;
         let counted = self.count_settled(&mut watched);
         let watched = self.watched.insert(watched);
