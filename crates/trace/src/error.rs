@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::backend::Attempt;
+use crate::backend::{Attempt, Unavailable};
 
 /// Why a trace cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +110,19 @@ pub enum TraceError {
 }
 
 impl TraceError {
+    /// Whether it is this kernel that shows no capability checks. Not so if it refused one of our programs
+    /// as wrong: that is our fault.
+    #[must_use]
+    pub fn is_of_the_kernel(&self) -> bool {
+        match self {
+            Self::NoBtf { .. } => true,
+            Self::NoBackend { attempts } => {
+                !attempts.iter().any(|a| matches!(a.outcome, Err(Unavailable::Failed(_))))
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn bpf<E>(what: impl Into<String>) -> impl FnOnce(E) -> Self
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use aya::maps::loaded_maps;
 use aya::programs::loaded_programs;
-use dropcap_trace::{Options, Scope, TraceError, Tracer};
+use dropcap_trace::{Options, Scope, Tracer};
 use testkit::needs;
 
 /// The numbers of the BPF objects that this process holds, by the field of `fdinfo` that says it.
@@ -24,7 +24,7 @@ fn no_program_map_or_link_outlives_the_tracer() {
     needs!(root, bpf);
     let mut tracer = match Tracer::load(Options::default()) {
         Ok(tracer) => tracer,
-        Err(error @ TraceError::NoBackend { .. }) => return testkit::skip(&error.to_string()),
+        Err(error) if error.is_of_the_kernel() => return testkit::skip(&error.to_string()),
         Err(error) => panic!("{error}"),
     };
     tracer.watch(Scope::process(std::process::id())).unwrap();

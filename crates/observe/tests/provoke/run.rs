@@ -14,7 +14,7 @@ use launch::{Exit, Output, Spec};
 use record::observation::Recording;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
-use trace::{Backend, Options, Scope, TraceError, Tracer};
+use trace::{Backend, Options, Scope, Tracer};
 
 use crate::table::{self, On, Provoke};
 
@@ -52,9 +52,7 @@ fn trace() -> Result<BTreeMap<Capability, Traced>, String> {
         testkit::backend().map(|name| name.parse::<Backend>().expect("DROPCAP_TEST_BACKEND"));
     let mut tracer = match Tracer::load(Options { backend, ..failing() }) {
         Ok(tracer) => tracer,
-        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. }))
-            if backend.is_none() =>
-        {
+        Err(error) if error.is_of_the_kernel() && backend.is_none() => {
             return Err(error.to_string());
         }
         Err(error) => panic!("{error}"),

@@ -13,7 +13,7 @@ use dropcap_observe::Observed;
 use judge::Dismissal;
 use launch::{LaunchError, Output, Spec};
 use record::observation::Exit;
-use trace::{Backend, Options, Results, Scope, TraceError, Tracer};
+use trace::{Backend, Options, Results, Scope, Tracer};
 
 /// What a program that cannot be tried here ends with, as `automake` has it.
 const CANNOT_TRY: i32 = 77;
@@ -165,8 +165,7 @@ fn said(output: &Output) -> String {
 /// The backend that this test run is for, if it is for one.
 fn asked_for() -> Option<Backend> {
     let name = testkit::backend()?;
-    let backend = Backend::ALL.into_iter().find(|backend| backend.name() == name);
-    Some(backend.unwrap_or_else(|| panic!("DROPCAP_TEST_BACKEND={name}: no backend of that name")))
+    Some(name.parse().unwrap_or_else(|error| panic!("DROPCAP_TEST_BACKEND: {error}")))
 }
 
 /// A loaded tracer; `None`, said aloud, where this kernel shows no capability checks. A backend that
@@ -176,9 +175,7 @@ pub fn tracer() -> Option<Tracer> {
     let options = Options { backend, results: Results::Always, ..Options::default() };
     match Tracer::load(options) {
         Ok(tracer) => Some(tracer),
-        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. }))
-            if backend.is_none() =>
-        {
+        Err(error) if error.is_of_the_kernel() && backend.is_none() => {
             testkit::skip(&error.to_string());
             None
         }

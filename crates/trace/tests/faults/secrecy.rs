@@ -9,9 +9,7 @@ use record::observation::Recording;
 use testkit::needs;
 
 use crate::guard::guarded;
-use crate::support::{
-    is_of_the_kernel, options, own, own_state, play_to_the_end, say, spec, trace, tracer,
-};
+use crate::support::{options, own, own_state, play_to_the_end, say, spec, trace, tracer};
 
 const KPTR_RESTRICT: &str = "/proc/sys/kernel/kptr_restrict";
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
@@ -89,7 +87,7 @@ fn lockdown_is_named_where_it_is_the_reason() {
         }
         match outcome {
             Ok(tracer) => drop(tracer),
-            Err(error) if is_of_the_kernel(&error) => return testkit::skip(&error.to_string()),
+            Err(error) if error.is_of_the_kernel() => return testkit::skip(&error.to_string()),
             Err(error) => panic!("{error}"),
         }
         // As ever, with integrity as without any.

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use caps::{CapState, Capability};
-use dropcap_trace::{Backend, Options, Progress, Scope, TraceError, Tracer, Unavailable};
+use dropcap_trace::{Options, Progress, Scope, Tracer};
 use launch::Spec;
 use record::observation::{NamespaceRelation, Observation, Recording};
 
@@ -18,10 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The options of a test run: the backend that it is about.
 pub fn options() -> Options {
-    let named = |word: String| {
-        let found = Backend::ALL.into_iter().find(|backend| backend.name() == word);
-        found.unwrap_or_else(|| panic!("no backend {word}"))
-    };
+    let named = |word: String| word.parse().unwrap_or_else(|error| panic!("{error}"));
     Options { backend: testkit::backend().map(named), ..Options::default() }
 }
 
@@ -30,22 +27,11 @@ pub fn options() -> Options {
 pub fn tracer(options: Options) -> Option<Tracer> {
     match Tracer::load(options) {
         Ok(tracer) => Some(tracer),
-        Err(error) if testkit::backend().is_none() && is_of_the_kernel(&error) => {
+        Err(error) if testkit::backend().is_none() && error.is_of_the_kernel() => {
             testkit::skip(&error.to_string());
             None
         }
         Err(error) => panic!("{error}"),
-    }
-}
-
-/// Whether this kernel shows no capability checks: not, if it refuses our programs as wrong.
-pub fn is_of_the_kernel(error: &TraceError) -> bool {
-    match error {
-        TraceError::NoBtf { .. } => true,
-        TraceError::NoBackend { attempts } => {
-            !attempts.iter().any(|a| matches!(a.outcome, Err(Unavailable::Failed(_))))
-        }
-        _ => false,
     }
 }
 

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use caps::{CapState, Capability};
-use dropcap_trace::{Backend, Options, Scope, TraceError, Tracer};
+use dropcap_trace::{Backend, Options, Scope, Tracer};
 use launch::Spec;
 use record::observation::{NamespaceRelation, Observation, Recording};
 
 /// The backend that this test run is for, if it is for one.
 fn asked_for() -> Option<Backend> {
     let name = testkit::backend()?;
-    let backend = Backend::ALL.into_iter().find(|backend| backend.name() == name);
-    Some(backend.unwrap_or_else(|| panic!("DROPCAP_TEST_BACKEND={name}: no backend of that name")))
+    Some(name.parse().unwrap_or_else(|error| panic!("DROPCAP_TEST_BACKEND: {error}")))
 }
 
 /// A loaded tracer, of the backend that this run is for unless the options name one; `None`, said
@@ -22,9 +21,7 @@ pub fn tracer(options: Options) -> Option<Tracer> {
     let backend = options.backend.or(asked_for);
     match Tracer::load(Options { backend, ..options }) {
         Ok(tracer) => Some(tracer),
-        Err(error @ (TraceError::NoBackend { .. } | TraceError::NoBtf { .. }))
-            if asked_for.is_none() || backend != asked_for =>
-        {
+        Err(error) if error.is_of_the_kernel() && (asked_for.is_none() || backend != asked_for) => {
             testkit::skip(&error.to_string());
             None
         }
