@@ -1,8 +1,13 @@
 //! Files written whole or not at all.
 
+mod attributes;
+mod temporary;
+
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use temporary::Temporary;
 
 /// Why a file was not written. But for [`WriteError::NotSynced`] it is then as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -56,12 +61,13 @@ pub enum WriteError {
 }
 
 /// Replaces a file's text whole, or leaves it as it was: a temporary file in the same folder,
-/// synced, with the old file's permissions and owner, renamed over it; then the folder is synced.
-/// Returns whether anything was written: nothing is if the text is there already.
+/// synced, with the old file's permissions, owner, extended attributes and access control list, renamed
+/// over it; then the folder is synced. Returns whether anything was written: nothing is if the text is there
+/// already. What a killed run left in the folder is removed.
 ///
 /// A symbolic link stays one, the file it leads to is replaced. A file without write permission, or
-/// with several hard links, is refused (links are seen on Unix only). Extended attributes and
-/// access control lists are not carried over. A file that does not exist is made.
+/// with several hard links, or whose owner or attributes cannot be kept is refused (links are seen on Unix
+/// only, attributes on Linux only). A file that does not exist is made.
 ///
 /// # Errors
 /// [`WriteError`]; but for [`WriteError::NotSynced`] the file is then unchanged.
@@ -94,8 +100,9 @@ fn replace(path: &Path, before: Option<&str>, text: &str) -> Result<bool, WriteE
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        let file = temporary(folder, text, None).map_err(fail("write beside it"))?;
-        file.persist_noclobber(path).map_err(|error| fail("name it")(error.error))?;
+        temporary::sweep(folder);
+        let file = Temporary::new(folder, text, None).map_err(|(action, e)| fail(action)(e))?;
+        file.name(path).map_err(fail("name it"))?;
         sync_folder(folder).map_err(not_synced)?;
         return Ok(true);
     };
@@ -118,57 +125,16 @@ fn replace(path: &Path, before: Option<&str>, text: &str) -> Result<bool, WriteE
         return Err(WriteError::HardLinked { path: path.to_owned(), links });
     }
     // A rename asks only the folder; whether the file itself may be written is asked here.
-    OpenOptions::new().write(true).open(&target).map_err(fail("write it"))?;
+    let old = OpenOptions::new().read(true).write(true).open(&target).map_err(fail("write it"))?;
     let Some(folder) = target.parent() else {
         return Err(WriteError::NotRegular { path: path.to_owned() });
     };
-    let file = temporary(folder, text, Some(&metadata)).map_err(fail("write beside it"))?;
-    file.persist(&target).map_err(|error| fail("rename the new text over it")(error.error))?;
+    temporary::sweep(folder);
+    let like = Some((&old, &metadata));
+    let file = Temporary::new(folder, text, like).map_err(|(action, e)| fail(action)(e))?;
+    file.replace(&target).map_err(fail("rename the new text over it"))?;
     sync_folder(folder).map_err(not_synced)?;
     Ok(true)
-}
-
-/// A file in `folder` with this text, on the disk, with the permissions and owner of `like`. It is
-/// removed again when it is dropped without a name.
-fn temporary(
-    folder: &Path,
-    text: &str,
-    like: Option<&Metadata>,
-) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".dropcap-");
-    #[cfg(unix)]
-    if like.is_none() {
-        use std::os::unix::fs::PermissionsExt;
-        // As any new file; the umask takes from it.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    if let Some(like) = like {
-        keep_owner(file.as_file(), like)?;
-        // After the owner, for chown(2) clears the set-id bits.
-        file.as_file().set_permissions(like.permissions())?;
-    }
-    file.as_file().sync_all()?;
-    Ok(file)
-}
-
-#[cfg(unix)]
-fn keep_owner(file: &File, like: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let new = file.metadata()?;
-    let uid = (new.uid() != like.uid()).then(|| like.uid());
-    let gid = (new.gid() != like.gid()).then(|| like.gid());
-    if uid.is_some() || gid.is_some() {
-        fchown(file, uid, gid)?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(unix)]

@@ -51,6 +51,12 @@ pub fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
     all.iter().skip(first).step_by(step)
 }
 
+/// `all` with `DROPCAP_NO_SKIP=1`, else `some`: how often a test does what takes long.
+#[must_use]
+pub fn rounds(some: u32, all: u32) -> u32 {
+    if strict() { all } else { some }
+}
+
 /// Whether nothing may be left out (`DROPCAP_NO_SKIP`).
 fn strict() -> bool {
     std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0")
