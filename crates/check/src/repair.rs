@@ -157,10 +157,11 @@ impl Round {
         let before = requests(manifest, options);
         let mut now = before.clone();
         for finding in in_order(&checked.findings) {
-            let Some(fix) = finding.remedy.fix() else { continue };
-            let Some(id) = checked.containers.get(finding.container).map(|c| c.id) else {
-                continue;
-            };
+            // What somebody answers for stays as it is.
+            let open = Some(finding).filter(|finding| finding.standing.is_open());
+            let Some(fix) = open.and_then(|finding| finding.remedy.fix()) else { continue };
+            let container = finding.container.and_then(|at| checked.containers.get(at));
+            let Some(id) = container.map(|c| c.id) else { continue };
             let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
             let after = fix.change.apply(current);
             if closed.contains(&id) || after == *current {

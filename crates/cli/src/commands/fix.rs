@@ -48,9 +48,11 @@ Exit status: 0 done, 1 with --check something would change, 2 something could no
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (options, _) = args.rules.options()?;
+    let config = args.rules.config.read(&args.paths)?;
+    let (options, _) = args.rules.options(&config)?;
     let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
-    let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
+    let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
+    config.exclude(&mut loaded)?;
     let mut whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
@@ -189,7 +191,10 @@ impl Done {
             return;
         }
         for finding in &repaired.checked.findings {
-            let container = &repaired.checked.containers[finding.container];
+            let Some(container) = finding.container.map(|at| &repaired.checked.containers[at])
+            else {
+                continue;
+            };
             self.held_back.extend(held_back(repaired, finding, container));
         }
     }
@@ -247,7 +252,8 @@ fn held_back(
     finding: &Finding,
     container: &CheckedContainer,
 ) -> Option<HeldBack> {
-    let fix = finding.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
+    let open = Some(finding).filter(|finding| finding.standing.is_open())?;
+    let fix = open.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
     Some(HeldBack {
         at: repaired.source.locate(finding.primary.span),
         file: repaired.source.name().to_owned(),
