@@ -1,7 +1,7 @@
 //! A baseline: what was found once and is not to fail a run; only what is new does.
 //!
 //! What is about a capability being held is kept by capability: for one container, the worst that was
-//! said of each. Less of it is never new, whichever rule says so. Any other finding is kept by its
+//! said of each, and what it held. Less of it is never new, whichever rule says so. Any other finding is kept by its
 //! rule, its container and the words it is about, however they are quoted, indented or broken into
 //! lines, and wherever they stand now.
 
@@ -50,6 +50,9 @@ pub struct Entry {
     /// The capabilities that it is about; none if it is about words or fields.
     #[schemars(with = "Vec<String>")]
     pub capabilities: CapSet,
+    /// What the container held or could come to hold then; none if the words tell.
+    #[schemars(with = "Vec<String>")]
+    pub held: CapSet,
     /// The words that it is about, without quotes, brackets and space; empty where the capabilities
     /// tell.
     pub words: String,
@@ -190,7 +193,14 @@ impl<'b> Known<'b> {
                     None => all = false,
                 }
             }
-            return all;
+            // The same rule may speak of more than it did, if all of that was held already.
+            return all
+                || self.entries.iter().any(|known| {
+                    (&known.file, &known.container, &known.rule)
+                        == (&entry.file, &entry.container, &entry.rule)
+                        && known.severity >= entry.severity
+                        && entry.capabilities.is_subset(known.held)
+                });
         }
         let same = |known: &Entry| {
             (&known.file, &known.container, &known.rule, &known.words, known.capabilities)
@@ -227,9 +237,12 @@ fn entry(found: &Found<'_>, baseline: &Path) -> Entry {
         rule: finding.rule.id.to_owned(),
         severity: finding.severity,
         capabilities: finding.capabilities,
+        held: CapSet::EMPTY,
         words: String::new(),
     };
-    if !entry.is_held() {
+    if entry.is_held() {
+        entry.held = finding.before.reach();
+    } else {
         entry.words = bare(source.slice(finding.primary.span));
     }
     entry
