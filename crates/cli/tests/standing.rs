@@ -56,7 +56,7 @@ impl Place {
     fn json(&self, words: &[&str]) -> Value {
         let words: Vec<&str> = words.iter().chain(&["--format", "json"]).copied().collect();
         let output = self.run(&words);
-        serde_json::from_slice(&output.stdout).expect(&said(&output))
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)))
     }
 }
 

@@ -303,7 +303,6 @@ fn finish(
 }
 
 /// One answer of `cat-file --batch`: `None` if it is none, `Some(None)` if there is no such object.
-#[expect(clippy::type_complexity, reason = "said in the line above")]
 fn object(rest: &mut &[u8]) -> Option<Option<(String, Vec<u8>)>> {
     let end = rest.iter().position(|byte| *byte == b'\n')?;
     let head = std::str::from_utf8(&rest[..end]).ok()?;
