@@ -10,7 +10,7 @@ use dropcap_check::waiver::Policy;
 use dropcap_check::waiver::approval::{Commit, History};
 use dropcap_check::waiver::file::WaiverFile;
 use dropcap_check::waiver::judge::Judged;
-use dropcap_check::{Options, RULES, Report, Severity, Standing};
+use dropcap_check::{Options, RULES, Report, Severity, Standing, render};
 use manifest::{Loaded, Source};
 use proptest::prelude::*;
 
@@ -221,4 +221,57 @@ fn a_baseline_of_one_capability_is_none_of_another_and_says_what_is_mended() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     assert!(validator.is_valid(&serde_json::from_str(&baseline.text()).unwrap()));
     assert!(!validator.is_valid(&serde_json::json!({ "version": 1 })));
+}
+
+#[test]
+fn what_does_not_count_is_in_every_format_as_its_schema_says() {
+    let comment = "            # dropcap: ignore[capability-spelling] as the others write it\n";
+    let lists = ["{ drop: [ALL], add: [SYS_TIME] }", "{ drop: [ALL], add: [sys_admin] }"];
+    let path = Path::new("known.json");
+    let options = Options::default();
+    let old = loaded(&deployment([lists[0], "{ drop: [ALL] }"], ""));
+    let baseline = Baseline::of(&Report::new(&old, &options, true), path);
+    let new = loaded(&deployment(lists, comment));
+    let mut report = Report::new(&new, &options, true);
+    let waivers = waiver("second", &["SYS_ADMIN"], "2026-06-01", false)
+        + &waiver("gone", &["SYS_ADMIN"], "2026-05-01", false);
+    report.waive(&mut [judged(&waivers, true)], &[Some(0)]);
+    report.compare(&baseline, path);
+    let totals = report.totals();
+    assert_eq!((totals.waived, totals.ignored, totals.baseline), (1, 1, 1));
+    // That one of the waivers has expired.
+    assert_eq!((totals.errors, totals.warnings, totals.notes), (0, 1, 0));
+    assert_eq!(report.worst(), Some(Severity::Warning));
+
+    let valid = |schema: &str, document: &serde_json::Value| {
+        let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(document).map(|e| e.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+    };
+    let json = serde_json::to_value(render::json::document(&report)).unwrap();
+    valid(&render::json::schema(), &json);
+    let kinds = |key: &str, of: &serde_json::Value, all: &str| -> Vec<String> {
+        of[all].as_array().unwrap().iter().map(|one| one[key].to_string()).collect()
+    };
+    let standing: Vec<String> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["standing"]["kind"].to_string().replace('"', ""))
+        .collect();
+    assert_eq!(standing, ["baseline", "ignored", "waived", "open"]);
+    assert_eq!(json["findings"][3]["container"], serde_json::Value::Null);
+    let sarif = render::sarif::document(&report);
+    valid(include_str!("formats/sarif-part.json"), &sarif);
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let suppressions: Vec<Vec<String>> =
+        results.iter().map(|result| kinds("kind", result, "suppressions")).collect();
+    let [external, in_source] = ["\"external\"", "\"inSource\""].map(|kind| vec![kind.to_owned()]);
+    assert_eq!(suppressions, [external.clone(), in_source, external, vec![]]);
+    let github = render::github::lines(&report);
+    assert_eq!(github.lines().count(), 1, "{github}");
+    assert!(github.starts_with("::warning file=dropcap-waivers.toml,line="), "{github}");
+    let junit = render::junit::document(&report);
+    assert!(junit.contains("tests=\"3\" failures=\"1\" errors=\"0\">"), "{junit}");
+    assert!(junit.contains("failures=\"0\" errors=\"0\" skipped=\"2\">"), "{junit}");
 }
