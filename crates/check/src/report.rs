@@ -24,6 +24,7 @@ pub struct Report<'a> {
     pub files: Vec<CheckedFile<'a>>,
     /// What is wrong with what is written about findings: with waivers.
     pub about: Vec<About>,
+    pub(crate) checker: Checker,
 }
 
 /// Findings in a file that is no manifest.
@@ -114,7 +115,8 @@ impl<'a> Report<'a> {
     pub fn new(loaded: &'a Loaded, options: &'a Options, assumed: bool) -> Self {
         let checker = Checker::new(options.clone());
         let files = loaded.manifests.iter().map(|manifest| CheckedFile::new(manifest, &checker));
-        Self { loaded, options, assumed, files: files.collect(), about: Vec::new() }
+        let files = files.collect();
+        Self { loaded, options, assumed, files, about: Vec::new(), checker }
     }
 
     /// All findings, those that do not count among them, in order: the manifests', then the others.
@@ -170,9 +172,9 @@ impl<'a> Report<'a> {
 
 impl Totals {
     fn count(&mut self, finding: &Finding) {
-        // `fix` reads neither waivers nor baselines.
+        // What is in a baseline is to be mended all the same.
         match finding.remedy.fix().map(|fix| fix.class) {
-            Some(_) if matches!(finding.standing, Standing::Ignored { .. }) => {}
+            Some(_) if !matches!(finding.standing, Standing::Open | Standing::Baseline) => {}
             Some(Class::Safe) => self.safe += 1,
             Some(Class::Unsafe) => self.not_safe += 1,
             None => {}
@@ -208,10 +210,18 @@ impl<'a> CheckedFile<'a> {
 
     fn new(manifest: &'a Manifest, checker: &Checker) -> Self {
         let checked = checker.check(manifest);
-        let editable = checked.findings.iter().any(|finding| finding.remedy.fix().is_some());
-        let held = |checked: &Checked| checked.containers.iter().map(|c| c.held).collect();
-        let after =
-            if editable { held(&checker.foresee(manifest, &checked)) } else { held(&checked) };
-        Self { manifest, checked, after }
+        let after = checked.containers.iter().map(|container| container.held).collect();
+        let mut file = Self { manifest, checked, after };
+        file.foresee(checker, &|_| {});
+        file
+    }
+
+    /// Works out what each container would hold after all edits but of what `answer` sets aside.
+    pub(crate) fn foresee(&mut self, checker: &Checker, answer: &dyn Fn(&mut Checked)) {
+        let mut open = self.checked.findings.iter().filter(|finding| finding.standing.is_open());
+        let editable = open.any(|finding| finding.remedy.fix().is_some());
+        let foreseen = editable.then(|| checker.foresee_but(self.manifest, &self.checked, answer));
+        let checked = foreseen.as_ref().unwrap_or(&self.checked);
+        self.after = checked.containers.iter().map(|container| container.held).collect();
     }
 }

@@ -100,6 +100,18 @@ impl Judged {
         self.file.waivers.iter().zip(&self.states)
     }
 
+    /// Sets aside the findings that its waivers cover, and remembers what each was needed for.
+    pub fn answer(&mut self, checked: &mut Checked) {
+        let Checked { containers, findings } = checked;
+        for finding in findings.iter_mut().filter(|finding| finding.standing.is_open()) {
+            let container = finding.container.and_then(|at| containers.get(at));
+            let Some(container) = container else { continue };
+            if WAIVABLE.contains(&finding.rule) && !finding.capabilities.is_empty() {
+                cover(self, container, finding);
+            }
+        }
+    }
+
     /// What is wrong with its waivers.
     fn findings(&self, selection: &Selection) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -123,13 +135,11 @@ impl Report<'_> {
     pub fn waive(&mut self, judged: &mut [Judged], files: &[Option<usize>]) {
         for (file, at) in self.files.iter_mut().zip(files) {
             let Some(judged) = at.and_then(|at| judged.get_mut(at)) else { continue };
-            let Checked { containers, findings } = &mut file.checked;
-            for finding in findings.iter_mut().filter(|finding| finding.standing.is_open()) {
-                let container = finding.container.and_then(|at| containers.get(at));
-                let Some(container) = container else { continue };
-                if WAIVABLE.contains(&finding.rule) && !finding.capabilities.is_empty() {
-                    cover(judged, container, finding);
-                }
+            judged.answer(&mut file.checked);
+            // What is waived stays: it is counted among what will be held, too.
+            let waived = |finding: &Finding| matches!(finding.standing, Standing::Waived { .. });
+            if file.checked.findings.iter().any(waived) {
+                file.foresee(&self.checker, &|checked| judged.clone().answer(checked));
             }
         }
         for judged in judged {

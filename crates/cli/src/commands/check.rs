@@ -38,9 +38,6 @@ pub struct Args {
     /// Only findings about this capability
     #[arg(long, value_name = "CAP", conflicts_with = "write_baseline")]
     holds: Option<Capability>,
-    /// The waiver file, whatever stands beside the manifests (docs/waivers.md)
-    #[arg(long, value_name = "FILE")]
-    waivers: Option<PathBuf>,
     /// Only what is not in this baseline counts
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -76,6 +73,9 @@ pub struct RuleArgs {
     pub kinds: KindArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// The waiver file, whatever stands beside the manifests (docs/waivers.md)
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
 }
 
 impl RuleArgs {
@@ -192,7 +192,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     if let Some(name) = config.name() {
         says(&config, name, excluded, ui);
     }
-    let named = args.waivers.clone().or_else(|| config.waivers());
+    let named = args.rules.waivers.clone().or_else(|| config.waivers());
     let everything = whole && options.selection == Selection::default() && excluded == 0;
     let when = (waivers::today(), everything);
     let mut waivers = Waivers::of(&loaded, &args.paths, named.as_deref(), &config.policy(), when)?;

@@ -13,6 +13,7 @@ use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
 use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
+use crate::waivers::{self, Waivers};
 
 /// Arguments of `dropcap fix`.
 #[derive(Debug, clap::Args)]
@@ -58,8 +59,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(manifests::no_containers(&loaded));
     }
     let checker = Checker::new(options.clone());
+    let named = args.rules.waivers.clone().or_else(|| config.waivers());
+    let when = (waivers::today(), false);
+    let waivers = Waivers::of(&loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
     let mut done = Done::default();
-    for manifest in &loaded.manifests {
+    for (manifest, waivers_of) in loaded.manifests.iter().zip(&waivers.files) {
         let untouchable = manifest.errors().next().is_some();
         if untouchable {
             let name = manifest.source.name();
@@ -67,7 +71,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             echo(manifest, args, ui)?;
             continue;
         }
-        let repaired = checker.repair(manifest, consent);
+        let judged = waivers_of.and_then(|at| waivers.judged.get(at));
+        let repaired = checker.repair_but(manifest, consent, &|checked| {
+            if let Some(judged) = judged {
+                judged.clone().answer(checked);
+            }
+        });
         whole &= repaired.refused.is_empty();
         file(manifest, &repaired, args, ui)?;
         done.count(&repaired, consent);

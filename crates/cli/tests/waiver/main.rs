@@ -389,6 +389,26 @@ fn validate(document: &Value) {
 }
 
 #[test]
+fn what_is_waived_is_not_mended() {
+    let repository = Repository::waived();
+    let fix = |repository: &Repository| {
+        let output = repository.dropcap(&["fix", "--unsafe-fixes", "agent.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        repository.read("agent.yaml")
+    };
+    let with_time = AGENT.replace("[SYS_ADMIN]", "[SYS_TIME, SYS_ADMIN]");
+    repository.write("agent.yaml", &with_time);
+    let check = said(&repository.dropcap(&["check", "."]));
+    assert!(
+        check.contains("): 2 -> 1 after all edits\nescape class: SYS_ADMIN -> SYS_ADMIN\n1 unsafe"),
+        "{check}"
+    );
+    assert_eq!(fix(&repository), AGENT);
+    repository.edit("\"agent\"\ncontainer", "\"other\"\ncontainer");
+    assert!(!fix(&repository).contains("SYS_ADMIN"));
+}
+
+#[test]
 fn the_formats_carry_a_waiver() {
     let repository = Repository::waived();
     let format =
