@@ -16,7 +16,7 @@ pub type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
-  pages          write docs/rules/ and docs/schema/check-v1.json from the code; the tests compare
+  pages          write docs/rules/ and the schemas of check, waivers and baselines from the code; the tests compare
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more

@@ -4,6 +4,7 @@ use manifest::{ContainerId, ContainerList, Format, Manifest, Span};
 
 use crate::finding::Finding;
 use crate::holding::Held;
+use crate::inline;
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::rule::Rule;
@@ -120,10 +121,11 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
                 (rule.check)(&subject, &mut checked.findings);
             }
             for finding in &mut checked.findings[first..] {
-                finding.container = number;
+                finding.container = Some(number);
             }
             checked.findings[first..].sort_by_key(|finding| finding.primary.span);
         }
     }
+    inline::apply(manifest, &mut checked, &checker.options.selection);
     checked
 }

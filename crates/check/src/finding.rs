@@ -8,9 +8,10 @@ use crate::fix::{Change, Remedy};
 use crate::holding::Held;
 use crate::rule::Rule;
 use crate::severity::{Confidence, Severity};
+use crate::standing::Standing;
 use crate::subject::Subject;
 
-/// What a rule found at one container.
+/// What a rule found at one container, or in what is written about findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The rule.
@@ -29,14 +30,17 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// What to do about it, where an edit is not the answer or not the only one.
     pub help: Vec<String>,
-    /// The container, by its place in [`crate::Checked::containers`].
-    pub container: usize,
+    /// The container, by its place in [`crate::Checked::containers`]; none if it is about a waiver,
+    /// or about a comment that belongs to no container.
+    pub container: Option<usize>,
     /// The capabilities that it is about; none if it is about words or fields.
     pub capabilities: CapSet,
     /// What the container holds.
     pub before: Held,
     /// The edit, or why there is none.
     pub remedy: Remedy,
+    /// What becomes of it.
+    pub standing: Standing,
 }
 
 /// A place in the text, with a remark.
@@ -59,18 +63,34 @@ impl Finding {
         message: impl Into<String>,
     ) -> Self {
         Self {
+            confidence: subject.confidence(),
+            before: subject.held,
+            ..Self::aside(rule, severity, span, message)
+        }
+    }
+
+    /// A finding about no container: what is wrong with a waiver or a comment.
+    #[must_use]
+    pub fn aside(
+        rule: &'static Rule,
+        severity: Severity,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
             rule,
             severity,
-            confidence: subject.confidence(),
+            confidence: Confidence::High,
             message: message.into(),
             primary: Label { span, text: String::new() },
             related: Vec::new(),
             notes: Vec::new(),
             help: Vec::new(),
-            container: 0,
+            container: None,
             capabilities: CapSet::EMPTY,
-            before: subject.held,
+            before: Held::default(),
             remedy: Remedy::None { why: String::new() },
+            standing: Standing::Open,
         }
     }
 

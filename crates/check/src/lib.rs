@@ -5,12 +5,14 @@
 //! rule, one file, in `rules/`.
 
 pub mod assess;
+pub mod baseline;
 mod checked;
 mod danger;
 mod exposure;
 mod finding;
 pub mod fix;
 mod holding;
+mod inline;
 mod options;
 mod panel;
 mod patch;
@@ -21,7 +23,9 @@ mod report;
 mod rule;
 mod rules;
 mod severity;
+mod standing;
 mod subject;
+pub mod waiver;
 pub mod words;
 
 pub use checked::{Checked, CheckedContainer, Checker, check};
@@ -33,8 +37,9 @@ pub use options::Options;
 pub use panel::{Answer, BareAnswer, Panel, engines, panel};
 pub use patch::{LeftOut, Need, PatchError, PatchOptions, Patched, set_capabilities};
 pub use repair::{Applied, Consent, Repaired, repair};
-pub use report::{CheckedFile, Report, Sum, Totals};
+pub use report::{About, CheckedFile, Found, Report, Sum, Totals};
 pub use rule::{Fixes, Rule, Selection, UnknownRule};
-pub use rules::{RULES, instead};
+pub use rules::{RULES, WAIVABLE, instead};
 pub use severity::{Confidence, Severity};
+pub use standing::{Cover, Standing};
 pub use subject::Subject;

@@ -73,13 +73,37 @@ impl Checker {
     /// Makes all edits of `manifest` that `consent` covers.
     #[must_use]
     pub fn repair(&self, manifest: &Manifest, consent: Consent) -> Repaired {
-        all_rounds(manifest, self, consent)
+        self.repair_but(manifest, consent, &|_| {})
+    }
+
+    /// As [`Checker::repair`], but what `answer` sets aside, asked anew in each round, stays as it
+    /// is: see [`crate::waiver::judge::Judged::answer`].
+    #[must_use]
+    pub fn repair_but(
+        &self,
+        manifest: &Manifest,
+        consent: Consent,
+        answer: &dyn Fn(&mut Checked),
+    ) -> Repaired {
+        all_rounds(manifest, self, consent, answer)
     }
 
     /// What all containers would come to after all edits, unsafe ones too, without touching the
     /// text: as [`Checker::repair`], but an edit that the text would not allow counts as made.
     #[must_use]
     pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Checked {
+        self.foresee_but(manifest, checked, &|_| {})
+    }
+
+    /// As [`Checker::foresee`], but without touching what `answer` sets aside; `checked` was answered
+    /// already.
+    #[must_use]
+    pub fn foresee_but(
+        &self,
+        manifest: &Manifest,
+        checked: &Checked,
+        answer: &dyn Fn(&mut Checked),
+    ) -> Checked {
         let original = requests(manifest, &self.options);
         let mut model = manifest.clone();
         let mut checked = checked.clone();
@@ -93,6 +117,7 @@ impl Checker {
                 write(&mut model, id, &request);
             }
             checked = self.check(&model);
+            answer(&mut checked);
         }
         checked
     }
@@ -104,13 +129,23 @@ pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repai
     Checker::new(options.clone()).repair(manifest, consent)
 }
 
-fn all_rounds(manifest: &Manifest, checker: &Checker, consent: Consent) -> Repaired {
+fn all_rounds(
+    manifest: &Manifest,
+    checker: &Checker,
+    consent: Consent,
+    answer: &dyn Fn(&mut Checked),
+) -> Repaired {
+    let check = |manifest: &Manifest| {
+        let mut checked = checker.check(manifest);
+        answer(&mut checked);
+        checked
+    };
     let original = requests(manifest, &checker.options);
     let mut repaired = Repaired {
         source: manifest.source.clone(),
         applied: Vec::new(),
         manifest: manifest.clone(),
-        checked: checker.check(manifest),
+        checked: check(manifest),
         refused: Vec::new(),
     };
     let mut closed: BTreeSet<ContainerId> = BTreeSet::new();
@@ -129,7 +164,7 @@ fn all_rounds(manifest: &Manifest, checker: &Checker, consent: Consent) -> Repai
         let changed = |applied: &Applied| edited.changed.contains(&applied.container);
         repaired.applied.extend(round.applied.into_iter().filter(changed));
         repaired.manifest = manifest::parse_source(edited.source);
-        repaired.checked = checker.check(&repaired.manifest);
+        repaired.checked = check(&repaired.manifest);
     }
     repaired.source = repaired.manifest.source.clone();
     repaired
@@ -157,10 +192,11 @@ impl Round {
         let before = requests(manifest, options);
         let mut now = before.clone();
         for finding in in_order(&checked.findings) {
-            let Some(fix) = finding.remedy.fix() else { continue };
-            let Some(id) = checked.containers.get(finding.container).map(|c| c.id) else {
-                continue;
-            };
+            // What somebody answers for stays as it is.
+            let open = Some(finding).filter(|finding| finding.standing.is_open());
+            let Some(fix) = open.and_then(|finding| finding.remedy.fix()) else { continue };
+            let container = finding.container.and_then(|at| checked.containers.get(at));
+            let Some(id) = container.map(|c| c.id) else { continue };
             let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
             let after = fix.change.apply(current);
             if closed.contains(&id) || after == *current {

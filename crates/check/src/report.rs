@@ -1,13 +1,15 @@
 //! All manifests of a run, checked, and what that comes to in numbers.
 
 use caps::{CapSet, Reach, knowledge};
-use manifest::{Loaded, Manifest};
+use manifest::{Format, Loaded, Manifest, Source};
 
-use crate::checked::{Checked, Checker};
+use crate::checked::{Checked, CheckedContainer, Checker};
+use crate::finding::Finding;
 use crate::fix::Class;
 use crate::holding::Held;
 use crate::options::Options;
 use crate::severity::Severity;
+use crate::standing::Standing;
 
 /// All manifests of a run, checked.
 #[derive(Debug)]
@@ -20,6 +22,31 @@ pub struct Report<'a> {
     pub assumed: bool,
     /// The manifests, in the order of [`Loaded::manifests`].
     pub files: Vec<CheckedFile<'a>>,
+    /// What is wrong with what is written about findings: with waivers.
+    pub about: Vec<About>,
+    pub(crate) checker: Checker,
+}
+
+/// Findings in a file that is no manifest.
+#[derive(Debug)]
+pub struct About {
+    /// The file.
+    pub source: Source,
+    /// What was found in it.
+    pub findings: Vec<Finding>,
+}
+
+/// A finding with what is around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'r> {
+    /// The file it is in.
+    pub source: &'r Source,
+    /// The finding.
+    pub finding: &'r Finding,
+    /// The container, if it is about one.
+    pub container: Option<&'r CheckedContainer>,
+    /// What the container is written in.
+    pub format: Option<Format>,
 }
 
 /// One manifest, checked.
@@ -38,14 +65,20 @@ pub struct CheckedFile<'a> {
 pub struct Totals {
     /// Containers.
     pub containers: usize,
-    /// Containers with a finding.
+    /// Containers with a finding that counts.
     pub found: usize,
-    /// Findings that are errors.
+    /// Findings that are errors and count.
     pub errors: usize,
-    /// Findings that are warnings.
+    /// Findings that are warnings and count.
     pub warnings: usize,
-    /// Findings that are notes.
+    /// Findings that are notes and count.
     pub notes: usize,
+    /// Findings that do not count because a waiver covers them.
+    pub waived: usize,
+    /// Findings that do not count because a comment says why.
+    pub ignored: usize,
+    /// Findings that do not count because the baseline has them.
+    pub baseline: usize,
     /// Edits offered that are safe.
     pub safe: usize,
     /// Edits offered that are not.
@@ -82,26 +115,33 @@ impl<'a> Report<'a> {
     pub fn new(loaded: &'a Loaded, options: &'a Options, assumed: bool) -> Self {
         let checker = Checker::new(options.clone());
         let files = loaded.manifests.iter().map(|manifest| CheckedFile::new(manifest, &checker));
-        Self { loaded, options, assumed, files: files.collect() }
+        let files = files.collect();
+        Self { loaded, options, assumed, files, about: Vec::new(), checker }
+    }
+
+    /// All findings, those that do not count among them, in order: the manifests', then the others.
+    pub fn findings(&self) -> impl Iterator<Item = Found<'_>> {
+        let manifests = self.files.iter().flat_map(CheckedFile::findings);
+        let about = self.about.iter().flat_map(|about| {
+            let found =
+                |finding| Found { source: &about.source, finding, container: None, format: None };
+            about.findings.iter().map(found)
+        });
+        manifests.chain(about)
     }
 
     /// In numbers.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
+        for found in self.findings() {
+            totals.count(found.finding);
+        }
         for file in &self.files {
             let mut found = vec![false; file.checked.containers.len()];
-            for finding in &file.checked.findings {
-                found[finding.container] = true;
-                match finding.severity {
-                    Severity::Error => totals.errors += 1,
-                    Severity::Warning => totals.warnings += 1,
-                    Severity::Note => totals.notes += 1,
-                }
-                match finding.remedy.fix().map(|fix| fix.class) {
-                    Some(Class::Safe) => totals.safe += 1,
-                    Some(Class::Unsafe) => totals.not_safe += 1,
-                    None => {}
+            for finding in file.checked.findings.iter().filter(|found| found.standing.is_open()) {
+                if let Some(container) = finding.container {
+                    found[container] = true;
                 }
             }
             totals.containers += found.len();
@@ -114,20 +154,74 @@ impl<'a> Report<'a> {
         totals
     }
 
-    /// The worst severity there is.
+    /// Leaves only what is about this capability.
+    pub fn only_about(&mut self, capability: caps::Capability) {
+        for file in &mut self.files {
+            file.checked.findings.retain(|found| found.capabilities.contains(capability));
+        }
+        self.about.iter_mut().for_each(|about| about.findings.clear());
+    }
+
+    /// The worst severity of the findings that count.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
-        self.files.iter().flat_map(|file| &file.checked.findings).map(|f| f.severity).max()
+        let open = self.findings().filter(|found| found.finding.standing.is_open());
+        open.map(|found| found.finding.severity).max()
+    }
+}
+
+impl Totals {
+    fn count(&mut self, finding: &Finding) {
+        // What is in a baseline is to be mended all the same.
+        match finding.remedy.fix().map(|fix| fix.class) {
+            Some(_) if !matches!(finding.standing, Standing::Open | Standing::Baseline) => {}
+            Some(Class::Safe) => self.safe += 1,
+            Some(Class::Unsafe) => self.not_safe += 1,
+            None => {}
+        }
+        let counter = match (&finding.standing, finding.severity) {
+            (Standing::Open, Severity::Error) => &mut self.errors,
+            (Standing::Open, Severity::Warning) => &mut self.warnings,
+            (Standing::Open, Severity::Note) => &mut self.notes,
+            (Standing::Waived { .. }, _) => &mut self.waived,
+            (Standing::Ignored { .. }, _) => &mut self.ignored,
+            (Standing::Baseline, _) => &mut self.baseline,
+        };
+        *counter += 1;
+    }
+
+    /// Findings that count.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.errors + self.warnings + self.notes
     }
 }
 
 impl<'a> CheckedFile<'a> {
+    /// Its findings.
+    pub fn findings(&self) -> impl Iterator<Item = Found<'_>> {
+        self.checked.findings.iter().map(|finding| {
+            let container = finding.container.and_then(|at| self.checked.containers.get(at));
+            let workload = container.and_then(|c| self.manifest.workloads.get(c.id.workload));
+            let format = workload.map(|workload| workload.pod.format);
+            Found { source: &self.manifest.source, finding, container, format }
+        })
+    }
+
     fn new(manifest: &'a Manifest, checker: &Checker) -> Self {
         let checked = checker.check(manifest);
-        let editable = checked.findings.iter().any(|finding| finding.remedy.fix().is_some());
-        let held = |checked: &Checked| checked.containers.iter().map(|c| c.held).collect();
-        let after =
-            if editable { held(&checker.foresee(manifest, &checked)) } else { held(&checked) };
-        Self { manifest, checked, after }
+        let after = checked.containers.iter().map(|container| container.held).collect();
+        let mut file = Self { manifest, checked, after };
+        file.foresee(checker, &|_| {});
+        file
+    }
+
+    /// Works out what each container would hold after all edits but of what `answer` sets aside.
+    pub(crate) fn foresee(&mut self, checker: &Checker, answer: &dyn Fn(&mut Checked)) {
+        let mut open = self.checked.findings.iter().filter(|finding| finding.standing.is_open());
+        let editable = open.any(|finding| finding.remedy.fix().is_some());
+        let foreseen = editable.then(|| checker.foresee_but(self.manifest, &self.checked, answer));
+        let checked = foreseen.as_ref().unwrap_or(&self.checked);
+        self.after = checked.containers.iter().map(|container| container.held).collect();
     }
 }

@@ -8,6 +8,7 @@ mod dangerous_capability;
 mod drop_all_missing;
 mod file_capabilities_outside_bounding;
 mod ineffective_add;
+pub(crate) mod inline_ignore;
 mod low_port;
 mod needless_net_bind_service;
 mod net_raw_for_ping;
@@ -19,6 +20,10 @@ mod refused_configuration;
 mod set_uid_regain;
 mod sys_admin_without_escalation;
 mod unknown_capability;
+pub(crate) mod waiver_expired;
+pub(crate) mod waiver_too_wide;
+pub(crate) mod waiver_unapproved;
+pub(crate) mod waiver_unused;
 mod windows_capabilities;
 
 use crate::rule::Rule;
@@ -27,7 +32,7 @@ pub use ineffective_add::instead;
 
 /// All rules, in the order in which findings at one place are shown and their edits are made: what
 /// is written wrong comes before what follows from it.
-pub static RULES: [&Rule; 19] = [
+pub static RULES: [&Rule; 24] = [
     &refused_configuration::RULE,
     &windows_capabilities::RULE,
     &pod_level_capabilities::RULE,
@@ -47,6 +52,31 @@ pub static RULES: [&Rule; 19] = [
     &net_raw_for_ping::RULE,
     &set_uid_regain::RULE,
     &low_port::RULE,
+    &inline_ignore::RULE,
+    &waiver_expired::RULE,
+    &waiver_unapproved::RULE,
+    &waiver_too_wide::RULE,
+    &waiver_unused::RULE,
+];
+
+/// The rules about a capability being held: what a waiver waives and a baseline keeps, capability by
+/// capability. The others are about words that do not do what they say, or about what another
+/// program refuses, and neither becomes right by a signature.
+pub static WAIVABLE: [&Rule; 5] = [
+    &privileged::RULE,
+    &add_all::RULE,
+    &dangerous_capability::RULE,
+    &drop_all_missing::RULE,
+    &set_uid_regain::RULE,
+];
+
+/// The rules about what is written about findings.
+pub(crate) static ABOUT_FINDINGS: [&Rule; 5] = [
+    &inline_ignore::RULE,
+    &waiver_expired::RULE,
+    &waiver_unapproved::RULE,
+    &waiver_too_wide::RULE,
+    &waiver_unused::RULE,
 ];
 
 /// The rules about what only Kubernetes has: its admission, fields of its pods, and ports that are

@@ -261,7 +261,7 @@ fn options(runtime: &Runtime) -> Options {
 fn verdicts(checked: &Checked) -> BTreeMap<&'static str, Vec<Severity>> {
     let mut verdicts: BTreeMap<&'static str, Vec<Severity>> = BTreeMap::new();
     for finding in &checked.findings {
-        if finding.container == 1 {
+        if finding.container == Some(1) {
             verdicts.entry(finding.rule.id).or_default().push(finding.severity);
         }
     }
@@ -278,7 +278,7 @@ fn worst(pod: &Pod, runtime: &Runtime) -> Severity {
 /// How bad the worst is that is said of a capability, by itself or among others.
 fn judged(checked: &Checked, alone: bool) -> BTreeMap<Capability, Severity> {
     let mut judged = BTreeMap::new();
-    let findings = checked.findings.iter().filter(|finding| finding.container == 1);
+    let findings = checked.findings.iter().filter(|finding| finding.container == Some(1));
     for finding in findings.filter(|finding| !alone || finding.capabilities.len() == 1) {
         for capability in finding.capabilities {
             let worst = judged.entry(capability).or_insert(finding.severity);
@@ -427,7 +427,7 @@ proptest! {
     ) {
         let manifest = pod.manifest();
         let checker = Checker::new(Options { entrypoint, ..options(&runtime) });
-        let rules = |checked: &Checked| -> BTreeSet<(usize, &'static str)> {
+        let rules = |checked: &Checked| -> BTreeSet<(Option<usize>, &'static str)> {
             checked.findings.iter().map(|finding| (finding.container, finding.rule.id)).collect()
         };
         let checked = checker.check(&manifest);
@@ -435,7 +435,7 @@ proptest! {
         for finding in &checked.findings {
             // An edit, by itself.
             let Some(fix) = finding.remedy.fix() else { continue };
-            let id = checked.containers[finding.container].id;
+            let id = checked.containers[finding.container.unwrap()].id;
             let edits = fix.change.edits().into_iter();
             let edits: Vec<Edit> = edits.map(|change| Edit { container: id, change }).collect();
             let edited = manifest::apply(&manifest, &edits);

@@ -6,17 +6,22 @@ use dropcap_check::render::json::{document, schema};
 use dropcap_check::{Options, Report};
 use manifest::Loaded;
 
-fn published() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/check-v1.json")
+fn published(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema").join(name)
 }
 
 #[test]
 fn the_published_schema_is_the_one_of_the_code() {
-    let schema = schema();
-    if std::env::var_os("DROPCAP_UPDATE").is_some() {
-        std::fs::write(published(), &schema).unwrap();
+    for (name, schema) in [
+        ("check-v1.json", schema()),
+        ("waivers-v1.json", dropcap_check::waiver::file::schema()),
+        ("baseline-v1.json", dropcap_check::baseline::schema()),
+    ] {
+        if std::env::var_os("DROPCAP_UPDATE").is_some() {
+            std::fs::write(published(name), &schema).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(published(name)).unwrap(), schema, "{name}");
     }
-    assert_eq!(std::fs::read_to_string(published()).unwrap(), schema);
 }
 
 #[test]

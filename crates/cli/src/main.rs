@@ -1,9 +1,11 @@
 //! The `dropcap` command: parse, call a job, render. One file a command, in `commands/`.
 
 mod commands;
+mod config;
 mod failure;
 mod manifests;
 mod ui;
+mod waivers;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ enum Command {
     Check(commands::check::Args),
     /// Write the edits that `check` proposes: the safe ones, or with --unsafe-fixes all
     Fix(commands::fix::Args),
+    /// Write, list and verify waivers: who may keep a capability, why, until when, approved by whom
+    Waiver(commands::waiver::Args),
     /// Show, merge and compare profiles
     Profile(commands::profile::Args),
     /// Watch a program or a container and say which capabilities it uses, and for what
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(args, &ui),
         Command::Check(args) => commands::check::run(args, &ui),
         Command::Fix(args) => commands::fix::run(args, &ui),
+        Command::Waiver(args) => commands::waiver::run(args, &ui),
         Command::Profile(args) => commands::profile::run(args, &ui),
         Command::Trace(args) => commands::trace::run(args, &ui),
         #[cfg(target_os = "linux")]

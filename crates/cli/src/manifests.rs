@@ -17,8 +17,13 @@ pub struct KindArgs {
 
 /// Reads every manifest the paths lead to.
 pub fn load(paths: &[PathBuf], args: &KindArgs) -> Result<Loaded, Failure> {
+    load_with(paths, args, &[])
+}
+
+/// As [`load`], with the kinds that a configuration names.
+pub fn load_with(paths: &[PathBuf], args: &KindArgs, more: &[PathBuf]) -> Result<Loaded, Failure> {
     let mut kinds = Kinds::default();
-    for file in &args.kinds {
+    for file in more.iter().chain(&args.kinds) {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::new(format_args!("{name}: cannot read it: {error}")))?;

@@ -1,6 +1,7 @@
 //! Manifests as text: documents, workloads, containers, spans to the list item, and edits that
 //! leave every other byte as it was. Knows nothing of runtimes and judges nothing.
 
+mod comment;
 mod compose;
 mod edit;
 mod indentation;
@@ -20,6 +21,7 @@ mod walk;
 mod workload;
 mod write;
 
+pub use comment::{Comment, comments};
 pub use edit::{Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, apply};
 pub use kinds::{ContainerPlace, Kind, Kinds, KindsError, PodPlace, Step, Way, WayError};
 pub use manifest::{Content, Document, Manifest, parse, parse_source, read};

@@ -8,14 +8,12 @@ use crate::finding::Finding;
 use crate::report::Report;
 use crate::severity::Severity;
 
-/// One line a finding: `::error file=web.yaml,line=13,…::message`.
+/// One line a finding that counts: `::error file=web.yaml,line=13,…::message`.
 #[must_use]
 pub fn lines(report: &Report<'_>) -> String {
     let mut text = String::new();
-    for file in &report.files {
-        for finding in &file.checked.findings {
-            line(&mut text, &file.manifest.source, finding);
-        }
+    for found in report.findings().filter(|found| found.finding.standing.is_open()) {
+        line(&mut text, found.source, found.finding);
     }
     text
 }

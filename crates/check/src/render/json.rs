@@ -2,7 +2,7 @@
 
 use caps::{CapSet, Capability};
 use manifest::{ContainerList, Counts, Position, Source, Span};
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::finding::{Finding, Label};
@@ -10,6 +10,7 @@ use crate::fix::{Class, Remedy};
 use crate::holding::Held;
 use crate::report::{CheckedFile, Report, Sum};
 use crate::severity::{Confidence, Severity};
+use crate::standing::{Cover, Standing};
 
 /// The version of this format; it changes when a field goes or changes its meaning.
 const VERSION: u32 = 1;
@@ -65,13 +66,19 @@ struct Read {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Totals {
-    /// Findings that are errors.
+    /// Findings that are errors and count.
     errors: usize,
-    /// Findings that are warnings.
+    /// Findings that are warnings and count.
     warnings: usize,
-    /// Findings that are notes.
+    /// Findings that are notes and count.
     notes: usize,
-    /// Containers with a finding.
+    /// Findings that do not count because a waiver covers them.
+    waived: usize,
+    /// Findings that do not count because a comment says why.
+    ignored: usize,
+    /// Findings that do not count because the baseline has them.
+    baseline: usize,
+    /// Containers with a finding that counts.
     containers_found: usize,
     /// Findings with a safe edit.
     safe_fixes: usize,
@@ -169,8 +176,10 @@ struct Found {
     notes: Vec<String>,
     /// What else to do about it.
     help: Vec<String>,
-    /// Index in `containers`.
-    container: usize,
+    /// Index in `containers`; `null` if it is about a waiver or a comment.
+    container: Option<usize>,
+    /// Whether it counts, and if not, why.
+    standing: StandingOut,
     /// The capabilities that it is about; none if it is about words or fields.
     #[schemars(with = "Vec<CapabilityName>")]
     capabilities: CapSet,
@@ -178,7 +187,7 @@ struct Found {
     /// themselves.
     #[schemars(with = "Vec<CapabilityName>")]
     demands_waiver: CapSet,
-    /// What the container holds.
+    /// What the container holds; nothing if there is none.
     before: HeldOut,
     /// The edit, or why there is none.
     fix: FixOut,
@@ -242,6 +251,44 @@ enum FixOut {
     },
 }
 
+/// Whether a finding counts, and if not, why.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum StandingOut {
+    /// It counts.
+    Open,
+    /// Waivers in order cover every capability that it is about.
+    Waived {
+        /// Which.
+        by: Vec<WaiverOut>,
+    },
+    /// A comment beside it says why it may stay.
+    Ignored {
+        /// What it says.
+        reason: String,
+        /// The comment.
+        region: Region,
+    },
+    /// It was there when the baseline was written.
+    Baseline,
+}
+
+/// A waiver.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct WaiverOut {
+    /// The file it is in.
+    file: String,
+    /// Its line, from 1.
+    line: usize,
+    /// Its reason.
+    reason: String,
+    /// Who approved it, as the history shows.
+    approved: Vec<String>,
+    /// The last day on which it counts.
+    expires: String,
+}
+
 /// A capability in the schema: a known name without `CAP_`, or the number of a newer one.
 struct CapabilityName;
 
@@ -265,13 +312,7 @@ impl JsonSchema for CapabilityName {
 /// The schema of [`Document`] as JSON text: `docs/schema/check-v1.json`.
 #[must_use]
 pub fn schema() -> String {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<Document>();
-    let id = "https://dropcap.dev/schema/check-v1.json";
-    schema.insert("$id".to_owned(), serde_json::Value::from(id));
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    text.push('\n');
-    text
+    super::schema::<Document>("check-v1", true)
 }
 
 /// The document for a run.
@@ -282,8 +323,12 @@ pub fn document(report: &Report<'_>) -> Document {
     let mut findings = Vec::new();
     for file in &report.files {
         let first = containers.len();
-        findings.extend(file.checked.findings.iter().map(|finding| found(file, finding, first)));
+        let source = &file.manifest.source;
+        findings.extend(file.checked.findings.iter().map(|finding| found(source, finding, first)));
         containers.extend(all_containers(file));
+    }
+    for about in &report.about {
+        findings.extend(about.findings.iter().map(|finding| found(&about.source, finding, 0)));
     }
     Document {
         version: VERSION,
@@ -294,6 +339,9 @@ pub fn document(report: &Report<'_>) -> Document {
             errors: totals.errors,
             warnings: totals.warnings,
             notes: totals.notes,
+            waived: totals.waived,
+            ignored: totals.ignored,
+            baseline: totals.baseline,
             containers_found: totals.found,
             safe_fixes: totals.safe,
             unsafe_fixes: totals.not_safe,
@@ -367,8 +415,7 @@ fn all_containers(file: &CheckedFile<'_>) -> Vec<Container> {
     container.collect()
 }
 
-fn found(file: &CheckedFile<'_>, finding: &Finding, first: usize) -> Found {
-    let source = &file.manifest.source;
+fn found(source: &Source, finding: &Finding, first: usize) -> Found {
     let related =
         |label: &Label| Related { region: region(source, label.span), message: label.text.clone() };
     Found {
@@ -381,7 +428,8 @@ fn found(file: &CheckedFile<'_>, finding: &Finding, first: usize) -> Found {
         related: finding.related.iter().map(related).collect(),
         notes: finding.notes.clone(),
         help: finding.help.clone(),
-        container: first + finding.container,
+        container: finding.container.map(|at| first + at),
+        standing: standing(source, &finding.standing),
         capabilities: finding.capabilities,
         demands_waiver: finding.demands_waiver(),
         before: finding.before.into(),
@@ -395,6 +443,26 @@ fn found(file: &CheckedFile<'_>, finding: &Finding, first: usize) -> Found {
                 after: fix.after.into(),
             },
         },
+    }
+}
+
+fn standing(source: &Source, standing: &Standing) -> StandingOut {
+    match standing {
+        Standing::Open => StandingOut::Open,
+        Standing::Waived { by } => {
+            let waiver = |cover: &Cover| WaiverOut {
+                file: cover.file.display().to_string(),
+                line: cover.line,
+                reason: cover.reason.clone(),
+                approved: cover.approved.clone(),
+                expires: cover.expires.clone(),
+            };
+            StandingOut::Waived { by: by.iter().map(waiver).collect() }
+        }
+        Standing::Ignored { reason, span } => {
+            StandingOut::Ignored { reason: reason.clone(), region: region(source, *span) }
+        }
+        Standing::Baseline => StandingOut::Baseline,
     }
 }
 

@@ -9,22 +9,18 @@ use serde_json::{Value, json};
 use crate::checked::CheckedContainer;
 use crate::finding::{Finding, Label};
 use crate::fix::Remedy;
-use crate::report::{CheckedFile, Report};
+use crate::report::{Found, Report};
 use crate::rule::Rule;
 use crate::rules::RULES;
 use crate::severity::{Confidence, Severity};
+use crate::standing::Standing;
 
 /// The log of a run. Columns count characters (`unicodeCodePoints`), from 1; an end is one past the
 /// last character.
 #[must_use]
 pub fn document(report: &Report<'_>) -> Value {
     let mut seen = HashMap::new();
-    let results: Vec<Value> = report
-        .files
-        .iter()
-        .flat_map(|file| file.checked.findings.iter().map(move |finding| (file, finding)))
-        .map(|(file, finding)| result(file, finding, &mut seen))
-        .collect();
+    let results: Vec<Value> = report.findings().map(|found| result(found, &mut seen)).collect();
     let notifications = notifications(report);
     let whole = notifications.iter().all(|problem| problem["level"] != "error");
     json!({
@@ -69,9 +65,8 @@ const fn level(severity: Severity) -> &'static str {
     severity.word()
 }
 
-fn result(file: &CheckedFile<'_>, finding: &Finding, seen: &mut HashMap<u64, usize>) -> Value {
-    let source = &file.manifest.source;
-    let container = file.checked.containers.get(finding.container);
+fn result(found: Found<'_>, seen: &mut HashMap<u64, usize>) -> Value {
+    let Found { source, finding, container, .. } = found;
     let related = finding.related.iter().enumerate();
     let related: Vec<Value> =
         related.map(|(id, label)| related_location(source, id, label)).collect();
@@ -99,8 +94,7 @@ fn result(file: &CheckedFile<'_>, finding: &Finding, seen: &mut HashMap<u64, usi
         "locations": [location],
         "relatedLocations": related,
         "partialFingerprints": { "dropcap/v1": fingerprint(source, finding, container, seen) },
-        // None, and known to be none.
-        "suppressions": [],
+        "suppressions": suppressions(source, &finding.standing),
         "properties": {
             "confidence": match finding.confidence {
                 Confidence::High => "high",
@@ -111,6 +105,37 @@ fn result(file: &CheckedFile<'_>, finding: &Finding, seen: &mut HashMap<u64, usi
             "fix": fix,
         },
     })
+}
+
+/// Why it does not count: none, and known to be none, if it does. All are accepted: what is not in
+/// order suppresses nothing.
+fn suppressions(source: &Source, standing: &Standing) -> Vec<Value> {
+    let suppression = |kind: &str, why: String| json!({ "kind": kind, "status": "accepted", "justification": why });
+    match standing {
+        Standing::Open => Vec::new(),
+        Standing::Waived { by } => {
+            let each = by.iter().map(|cover| {
+                let approved = crate::words::list(&cover.approved);
+                let why =
+                    format!("{} (approved by {approved}, until {})", cover.reason, cover.expires);
+                let mut waiver = suppression("external", why);
+                waiver["location"] = json!({ "physicalLocation": {
+                    "artifactLocation": { "uri": uri(&cover.file.display().to_string()) },
+                    "region": { "startLine": cover.line },
+                } });
+                waiver
+            });
+            each.collect()
+        }
+        Standing::Ignored { reason, span } => {
+            let mut comment = suppression("inSource", reason.clone());
+            comment["location"] = json!({ "physicalLocation": physical(source, *span) });
+            vec![comment]
+        }
+        Standing::Baseline => {
+            vec![suppression("external", "it was there when the baseline was written".to_owned())]
+        }
+    }
 }
 
 fn related_location(source: &Source, id: usize, label: &Label) -> Value {

@@ -12,7 +12,7 @@ use manifest::{Position, Source, Span};
 use crate::finding::{Finding, Label};
 use crate::fix::{Class, Remedy};
 use crate::holding::Held;
-use crate::report::{Report, Sum};
+use crate::report::{Report, Sum, Totals};
 use crate::severity::Severity;
 use crate::words;
 
@@ -48,8 +48,10 @@ pub fn finding(source: &Source, finding: &Finding, runtime: &str, colour: bool) 
     for note in &notes {
         group = group.element(Level::NOTE.message(message(note)));
     }
-    let held = format!("{} on {runtime}", change(finding));
-    group = group.element(Level::NOTE.with_name("held").message(message(&held)));
+    if finding.container.is_some() {
+        let held = format!("{} on {runtime}", change(finding));
+        group = group.element(Level::NOTE.with_name("held").message(message(&held)));
+    }
     for line in remedy(&finding.remedy) {
         group = group.element(Level::HELP.with_name("fix").message(message(&line)));
     }
@@ -206,13 +208,17 @@ pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
             parts.push(words::count(number, noun));
         }
     }
-    let mut lines = vec![format!(
+    let mut line = format!(
         "{} in {} of {}, {}",
         words::list(&parts),
         totals.found,
         words::count(totals.containers, "container"),
         words::count(report.files.len(), "file"),
-    )];
+    );
+    if let Some(answered) = answered(&totals) {
+        line.push_str(&format!("; {answered}"));
+    }
+    let mut lines = vec![line];
     if totals.safe + totals.not_safe > 0 {
         let (before, after) = (&totals.before, &totals.after);
         lines.push(format!("held on {runtime}: {} -> {} after all edits", sum(before), sum(after)));
@@ -230,6 +236,19 @@ pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
         lines.push(ways.join("; "));
     }
     lines
+}
+
+/// How many findings do not count, by why: `2 waived, 1 ignored inline`; `None` if all do.
+#[must_use]
+pub fn answered(totals: &Totals) -> Option<String> {
+    let Totals { waived, ignored, baseline, .. } = *totals;
+    let parts: Vec<String> =
+        [(waived, "waived"), (ignored, "ignored inline"), (baseline, "in the baseline")]
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn sum(sum: &Sum) -> String {

@@ -1,18 +1,21 @@
 //! `dropcap check`: what is wrong with the capabilities of a manifest's containers.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use caps::{FileCaps, LibcapText};
+use caps::{Capability, FileCaps, LibcapText};
+use check::baseline::{Baseline, Compared};
 use check::render::{github, json, junit, sarif, text};
-use check::{Entrypoint, Options, Report, Selection, Severity};
+use check::{Entrypoint, Options, Report, Selection, Severity, UnknownRule};
 use resolve::Policy;
 use runtime::Runtime;
 
+use crate::config::{Config, ConfigArgs};
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests::{self, KindArgs};
-use crate::ui::{BOLD, GREEN, Ui};
+use crate::ui::{BOLD, DIM, GREEN, Ui};
+use crate::waivers::{self, Waivers};
 
 /// Arguments of `dropcap check`.
 #[derive(Debug, clap::Args)]
@@ -29,9 +32,18 @@ pub struct Args {
     /// Write a SARIF 2.1.0 log to this file, too
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
-    /// Exit with 1 from this severity on
-    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Warning)]
-    fail_on: FailOn,
+    /// Exit with 1 from this severity on [default: warning]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    fail_on: Option<FailOn>,
+    /// Only findings about this capability
+    #[arg(long, value_name = "CAP", conflicts_with = "write_baseline")]
+    holds: Option<Capability>,
+    /// Only what is not in this baseline counts
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write what counts now to this baseline; run again, it shrinks by what was mended
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    write_baseline: Option<PathBuf>,
 }
 
 /// What `check` and `fix` have in common.
@@ -59,16 +71,32 @@ pub struct RuleArgs {
     pod_security: Option<Policy>,
     #[command(flatten)]
     pub kinds: KindArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The waiver file, whatever stands beside the manifests (docs/waivers.md)
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
 }
 
 impl RuleArgs {
-    /// The options, and whether the runtime was assumed.
-    pub fn options(&self) -> Result<(Options, bool), Failure> {
+    /// The options, and whether the runtime was assumed. The command line wins over `config`.
+    pub fn options(&self, config: &Config) -> Result<(Options, bool), Failure> {
+        let in_config = |error: UnknownRule| match config.name() {
+            Some(name) => Failure::new(format_args!("{name}: {error}")),
+            None => Failure::new(error),
+        };
+        Selection::new(&self.select, &self.ignore).map_err(Failure::new)?;
+        let select = if self.select.is_empty() { config.select() } else { &self.select };
+        let ignore: Vec<String> = self.ignore.iter().cloned().chain(config.ignored()).collect();
         let mut options = Options {
-            selection: Selection::new(&self.select, &self.ignore).map_err(Failure::new)?,
+            selection: Selection::new(select, &ignore).map_err(in_config)?,
             ..Options::default()
         };
-        if let Some(runtime) = &self.runtime {
+        let runtime = match &self.runtime {
+            Some(runtime) => Some(runtime.clone()),
+            None => config.runtime()?,
+        };
+        if let Some(runtime) = &runtime {
             options.runtime = runtime.clone();
             options.compose_runtime = runtime.clone();
             options.assumed = false;
@@ -79,8 +107,11 @@ impl RuleArgs {
         if let Some(carried) = self.file_caps {
             options.entrypoint = Entrypoint::Carries(carried);
         }
-        options.pod_security = self.pod_security;
-        Ok((options, self.runtime.is_none()))
+        options.pod_security = match self.pod_security {
+            Some(policy) => Some(policy),
+            None => config.pod_security()?,
+        };
+        Ok((options, runtime.is_none()))
     }
 }
 
@@ -139,19 +170,46 @@ Examples:
   helm template chart | dropcap check -         what a chart comes to
   dropcap check --format json k8s/ > found.json
   dropcap check --sarif found.sarif k8s/        for code scanning, beside the text
+  dropcap check --write-baseline known.json k8s/   the first day; then --baseline known.json
 
-Exit status: 0 nothing from --fail-on on, 1 something, 2 something could not be read, or there are
-no containers at all. `dropcap explain RULE` tells what a rule is about.";
+A finding counts unless a waiver, a comment `# dropcap: ignore[RULE] why` or the baseline answers for
+it (docs/waivers.md); how many do not is said, and which with -v.
+
+Exit status: 0 nothing that counts from --fail-on on, 1 something, 2 something could not be read (the
+configuration, a waiver file and the baseline among it), or there are no containers at all. `dropcap explain RULE` tells what a rule is about.";
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (options, assumed) = args.rules.options()?;
-    let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
+    let config = args.rules.config.read(&args.paths)?;
+    let (options, assumed) = args.rules.options(&config)?;
+    let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
+    let excluded = config.exclude(&mut loaded)?;
     let whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
     }
-    let report = Report::new(&loaded, &options, assumed);
+    let mut report = Report::new(&loaded, &options, assumed);
+    if let Some(name) = config.name() {
+        says(&config, name, excluded, ui);
+    }
+    let named = args.rules.waivers.clone().or_else(|| config.waivers());
+    let everything = whole && options.selection == Selection::default() && excluded == 0;
+    let when = (waivers::today(), everything);
+    let mut waivers = Waivers::of(&loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
+    report.waive(&mut waivers.judged, &waivers.files);
+    if let Some(path) = &args.write_baseline {
+        return write_baseline(&mut report, path, whole, ui);
+    }
+    if let Some(path) = args.baseline.clone().or_else(|| config.baseline()) {
+        compare(&mut report, &path, ui)?;
+    }
+    if let Some(capability) = args.holds {
+        report.only_about(capability);
+    }
+    let fail_on = match args.fail_on {
+        Some(fail_on) => fail_on,
+        None => config.fail_on()?.unwrap_or(FailOn::Warning),
+    };
     if let Some(path) = &args.sarif {
         let log = pretty(&sarif::document(&report))?;
         manifest::write_whole(path, &log).map_err(Failure::new)?;
@@ -167,11 +225,62 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     }
     Ok(if !whole {
         ExitCode::from(ERROR)
-    } else if args.fail_on.is_reached(report.worst()) {
+    } else if fail_on.is_reached(report.worst()) {
         ExitCode::from(FOUND)
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What a configuration does to the run: a rule that it turns off and a file that it leaves out are
+/// said, the rest with `-v`.
+fn says(config: &Config, name: &str, excluded: usize, ui: &Ui) {
+    let ignored = config.ignored();
+    if !ignored.is_empty() {
+        ui.note(&format!("{name} turns off {}", check::words::list(&ignored)));
+    }
+    if excluded > 0 {
+        let files = check::words::count(excluded, "file");
+        ui.note(&format!("{name} leaves out {files}"));
+    }
+    if ui.verbosity() > 0 {
+        ui.note(&format!("configured by {name} (--no-config for none)"));
+    }
+}
+
+/// Writes what counts, and what an old baseline at that place has of it.
+fn write_baseline(
+    report: &mut Report<'_>,
+    path: &Path,
+    whole: bool,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
+    let baseline = Baseline::of(report, path);
+    manifest::write_whole(path, &baseline.text()).map_err(Failure::new)?;
+    let findings = check::words::count(baseline.findings.len(), "finding");
+    ui.note(&format!("{findings} written to {}", path.display()));
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(ERROR) })
+}
+
+/// Sets aside what a baseline has, and says what of it is no longer found.
+fn compare(report: &mut Report<'_>, path: &Path, ui: &Ui) -> Result<(), Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format_args!("{name}: cannot read it: {error}")))?;
+    let baseline = Baseline::parse(&name, &text).map_err(Failure::new)?;
+    let runtime = report.options.runtime.to_string();
+    if baseline.runtime != runtime {
+        let written = &baseline.runtime;
+        ui.warning(&format!("{name} was written for {written}, and this run is for {runtime}"));
+    }
+    let Compared { fixed } = report.compare(&baseline, path);
+    if !fixed.is_empty() {
+        let entries = check::words::count(fixed.len(), "finding");
+        ui.note(&format!(
+            "{entries} of {name} no longer found: --write-baseline {name} takes them out"
+        ));
+    }
+    Ok(())
 }
 
 /// The runtimes that the run was about: `containerd 2.0`, `containerd 2.0, Docker for Compose`.
@@ -198,15 +307,19 @@ fn print(report: &Report<'_>, whole: bool, ui: &Ui) -> Result<(), Failure> {
     let mut out = ui.out();
     let runtime = runtimes(report);
     let mut found = false;
-    for file in &report.files {
-        for finding in &file.checked.findings {
-            found = true;
-            let source = &file.manifest.source;
-            let place = file.checked.containers[finding.container].id.workload;
-            let format = file.manifest.workloads[place].pod.format;
-            let runtime = Options::name_of(report.options.runtime_for(format));
-            writeln!(out, "{}\n", text::finding(source, finding, &runtime, ui.colour()))?;
+    for check::Found { source, finding, format, .. } in report.findings() {
+        if let Some(why) = finding.standing.why() {
+            if ui.verbosity() > 0 {
+                let at = source.locate(finding.primary.span);
+                let (id, message) = (finding.rule.id, text::clean(&finding.message));
+                writeln!(out, "{DIM}{at}: {message} [{id}]: {}{DIM:#}\n", text::clean(&why))?;
+            }
+            continue;
         }
+        found = true;
+        let runtime = format.map(|format| Options::name_of(report.options.runtime_for(format)));
+        let runtime = runtime.unwrap_or_default();
+        writeln!(out, "{}\n", text::finding(source, finding, &runtime, ui.colour()))?;
     }
     let skipped = report.loaded.counts().templates;
     let skipped = match skipped {
@@ -230,10 +343,12 @@ fn print(report: &Report<'_>, whole: bool, ui: &Ui) -> Result<(), Failure> {
     } else if !ui.quiet() {
         let containers = check::words::count(report.loaded.counts().containers, "container");
         let files = check::words::count(report.files.len(), "file");
+        let answered = text::answered(&report.totals());
+        let answered = answered.map(|answered| format!("; {answered}")).unwrap_or_default();
         let clean = if whole { "clean" } else { "clean, as far as it could be read" };
         writeln!(
             ui.err(),
-            "{GREEN}{clean}:{GREEN:#} {containers} in {files} for {runtime}{assumed}{skipped}"
+            "{GREEN}{clean}:{GREEN:#} {containers} in {files} for {runtime}{assumed}{answered}{skipped}"
         )?;
     }
     Ok(())

@@ -13,6 +13,7 @@ use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
 use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
+use crate::waivers::{self, Waivers};
 
 /// Arguments of `dropcap fix`.
 #[derive(Debug, clap::Args)]
@@ -48,16 +49,21 @@ Exit status: 0 done, 1 with --check something would change, 2 something could no
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (options, _) = args.rules.options()?;
+    let config = args.rules.config.read(&args.paths)?;
+    let (options, _) = args.rules.options(&config)?;
     let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
-    let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
+    let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
+    config.exclude(&mut loaded)?;
     let mut whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
     }
     let checker = Checker::new(options.clone());
+    let named = args.rules.waivers.clone().or_else(|| config.waivers());
+    let when = (waivers::today(), false);
+    let waivers = Waivers::of(&loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
     let mut done = Done::default();
-    for manifest in &loaded.manifests {
+    for (manifest, waivers_of) in loaded.manifests.iter().zip(&waivers.files) {
         let untouchable = manifest.errors().next().is_some();
         if untouchable {
             let name = manifest.source.name();
@@ -65,7 +71,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             echo(manifest, args, ui)?;
             continue;
         }
-        let repaired = checker.repair(manifest, consent);
+        let judged = waivers_of.and_then(|at| waivers.judged.get(at));
+        let repaired = checker.repair_but(manifest, consent, &|checked| {
+            if let Some(judged) = judged {
+                judged.clone().answer(checked);
+            }
+        });
         whole &= repaired.refused.is_empty();
         file(manifest, &repaired, args, ui)?;
         done.count(&repaired, consent);
@@ -189,7 +200,10 @@ impl Done {
             return;
         }
         for finding in &repaired.checked.findings {
-            let container = &repaired.checked.containers[finding.container];
+            let Some(container) = finding.container.map(|at| &repaired.checked.containers[at])
+            else {
+                continue;
+            };
             self.held_back.extend(held_back(repaired, finding, container));
         }
     }
@@ -247,7 +261,8 @@ fn held_back(
     finding: &Finding,
     container: &CheckedContainer,
 ) -> Option<HeldBack> {
-    let fix = finding.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
+    let open = Some(finding).filter(|finding| finding.standing.is_open())?;
+    let fix = open.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
     Some(HeldBack {
         at: repaired.source.locate(finding.primary.span),
         file: repaired.source.name().to_owned(),

@@ -21,5 +21,6 @@ pub mod trace;
 #[cfg(not(target_os = "linux"))]
 #[path = "replay.rs"]
 pub mod trace;
+pub mod waiver;
 #[cfg(target_os = "linux")]
 pub mod why;
