@@ -2,6 +2,7 @@
 
 mod commands;
 mod failure;
+mod images;
 mod manifests;
 mod ui;
 
@@ -34,6 +35,8 @@ enum Command {
     Check(commands::check::Args),
     /// Write the edits that `check` proposes: the safe ones, or with --unsafe-fixes all
     Fix(commands::fix::Args),
+    /// Write down what the images of manifests say of their user and their files
+    Images(commands::images::Args),
     /// Show, merge and compare profiles
     Profile(commands::profile::Args),
     /// Watch a program or a container and say which capabilities it uses, and for what
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(args, &ui),
         Command::Check(args) => commands::check::run(args, &ui),
         Command::Fix(args) => commands::fix::run(args, &ui),
+        Command::Images(args) => commands::images::run(args, &ui),
         Command::Profile(args) => commands::profile::run(args, &ui),
         Command::Trace(args) => commands::trace::run(args, &ui),
         #[cfg(target_os = "linux")]

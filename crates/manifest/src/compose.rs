@@ -220,6 +220,7 @@ impl<'a> Service<'a> {
             image,
             command: self.command(reader, "entrypoint"),
             args: self.command(reader, "command"),
+            command_unread: false,
             working_dir,
             restart_policy: None,
             env: Vec::new(),
@@ -282,6 +283,9 @@ impl<'a> Service<'a> {
                 _ => None,
             };
             security.run_as_user = id(user).map(|value| Spanned { value, span });
+            if security.run_as_user.is_none() && !user.is_empty() {
+                security.user_name = Some(Spanned { value: user.to_owned(), span });
+            }
             security.run_as_group = group.and_then(id).map(|value| Spanned { value, span });
         }
         let (add, drop) = (self.list(reader, "cap_add"), self.list(reader, "cap_drop"));

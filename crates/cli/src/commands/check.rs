@@ -11,6 +11,7 @@ use resolve::Policy;
 use runtime::Runtime;
 
 use crate::failure::{ERROR, FOUND, Failure};
+use crate::images::ImageArgs;
 use crate::manifests::{self, KindArgs};
 use crate::ui::{BOLD, GREEN, Ui};
 
@@ -57,6 +58,8 @@ pub struct RuleArgs {
     /// baseline (the newest rules)
     #[arg(long, value_name = "LEVEL[@VERSION]")]
     pod_security: Option<Policy>,
+    #[command(flatten)]
+    pub images: ImageArgs,
     #[command(flatten)]
     pub kinds: KindArgs,
 }
@@ -145,8 +148,9 @@ no containers at all. `dropcap explain RULE` tells what a rule is about.";
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (options, assumed) = args.rules.options()?;
+    let (mut options, assumed) = args.rules.options()?;
     let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
+    options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
     let whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));

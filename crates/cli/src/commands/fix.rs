@@ -48,9 +48,10 @@ Exit status: 0 done, 1 with --check something would change, 2 something could no
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let (options, _) = args.rules.options()?;
+    let (mut options, _) = args.rules.options()?;
     let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
     let loaded = manifests::load(&args.paths, &args.rules.kinds)?;
+    options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
     let mut whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
