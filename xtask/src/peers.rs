@@ -17,9 +17,9 @@ const CHECKOV: [&str; 5] = ["CKV_K8S_16", "CKV_K8S_25", "CKV_K8S_28", "CKV_K8S_3
 /// Those that cannot be run, and what was tried.
 const NOT_RUN: &str = "\
 Not run: kube-linter, Trivy, Polaris, Kubescape, kube-score, KICS, kubesec, datree, the Kyverno
-command line. None of them is a package of PyPI, npm or Debian 12 (looked for by name; what has such
-a name there is something else), and none was built from source. What the head of a case says of them was read
-in their sources.";
+command line. None of them can be installed from PyPI, npm or Debian 12 (looked for by name; a `kics`
+that PyPI lists has no file), and none was built from source. What the name of a case says of them
+was read in their sources.";
 
 /// One case: what it is called, the runtime, what is held, what dropcap finds.
 struct Case {

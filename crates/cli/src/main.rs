@@ -3,12 +3,13 @@
 mod commands;
 mod failure;
 mod images;
+mod kubectl;
 mod manifests;
 mod ui;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use ui::Ui;
 
@@ -67,7 +68,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let line = kubectl::command_line(Cli::command());
+    let cli = line.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match cli {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
