@@ -3,6 +3,7 @@
 mod bpf;
 mod ci;
 mod layers;
+mod peers;
 mod process;
 mod sites;
 mod vm;
@@ -17,6 +18,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
   pages          write docs/rules/ and the schemas of check, waivers and baselines from the code; the tests compare
+  peers          docs/peers.md: what other checkers that are installed say of our cases
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ["bpf", "--check"] => bpf::run(true),
         ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
+        ["peers"] => peers::run(),
         ["sites", rest @ ..] => sites::run(rest),
         ["vm", rest @ ..] => vm::run(rest),
         ["ci"] => ci::run(),

@@ -230,7 +230,7 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
         return none("no edit of the lists has an effect while `privileged` is true".to_owned());
     }
     let after = change.apply(before);
-    let (runtime, entrypoint) = (&subject.options.runtime, subject.options.entrypoint);
+    let (runtime, entrypoint) = (&subject.options.runtime, subject.entrypoint);
     let assessment = Assessment::new(subject.panel, before, &after, entrypoint);
     let class = match assessment.verdict() {
         Verdict::Safe => Class::Safe,

@@ -14,6 +14,13 @@ pub enum Entrypoint {
     Plain,
     /// It carries these, as getcap(8) prints them. The sets of a [`Resolution`] have them in already.
     Carries(FileCaps),
+    /// It is set-uid, and may carry capabilities, too. The sets of a [`Resolution`] have that in already.
+    SetUid {
+        /// Its owner.
+        owner: u32,
+        /// What it carries.
+        carries: Option<FileCaps>,
+    },
 }
 
 impl Entrypoint {
@@ -23,6 +30,16 @@ impl Entrypoint {
         match self {
             Self::Unknown | Self::Plain => None,
             Self::Carries(file) => Some(file),
+            Self::SetUid { carries, .. } => carries,
+        }
+    }
+
+    /// Its owner, if it is known to be set-uid.
+    #[must_use]
+    pub const fn set_uid(self) -> Option<u32> {
+        match self {
+            Self::SetUid { owner, .. } => Some(owner),
+            Self::Unknown | Self::Plain | Self::Carries(_) => None,
         }
     }
 
@@ -32,8 +49,10 @@ impl Entrypoint {
     pub fn may_ask_for(self, capability: Capability) -> bool {
         match self {
             Self::Unknown => true,
-            Self::Plain => false,
-            Self::Carries(file) => (file.permitted | file.inheritable).contains(capability),
+            Self::Plain | Self::SetUid { carries: None, .. } => false,
+            Self::Carries(file) | Self::SetUid { carries: Some(file), .. } => {
+                (file.permitted | file.inheritable).contains(capability)
+            }
         }
     }
 }
@@ -98,7 +117,9 @@ impl Held {
             regainable: sets.regainable,
             entrypoint: match entrypoint {
                 Entrypoint::Unknown => by_file & sets.spec.bounding,
-                Entrypoint::Plain | Entrypoint::Carries(_) => CapSet::EMPTY,
+                Entrypoint::Plain | Entrypoint::Carries(_) | Entrypoint::SetUid { .. } => {
+                    CapSet::EMPTY
+                }
             },
         }
     }

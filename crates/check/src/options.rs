@@ -1,7 +1,8 @@
 //! How a check is configured.
 
-use manifest::{Container, Format};
-use resolve::{Context, Policy};
+use image::{Images, Program};
+use manifest::{Container, Format, Pod};
+use resolve::{Context, FromImage, Policy};
 use runtime::{Engine, Request, Runtime};
 
 use crate::holding::Entrypoint;
@@ -18,6 +19,8 @@ pub struct Options {
     pub assumed: bool,
     /// What is known of the images' entrypoints.
     pub entrypoint: Entrypoint,
+    /// What is known of single images; what it says of an entrypoint goes before `entrypoint`.
+    pub images: Images,
     /// Which rules run.
     pub selection: Selection,
     /// The Pod Security policy that pods are to pass; `None` asks for none.
@@ -32,6 +35,7 @@ impl Default for Options {
             compose_runtime: Runtime::new(Engine::Docker),
             assumed: true,
             entrypoint: Entrypoint::Unknown,
+            images: Images::default(),
             selection: Selection::default(),
             pod_security: None,
         }
@@ -42,7 +46,34 @@ impl Options {
     /// What the runtime is asked for, with what is known of the image.
     #[must_use]
     pub fn request(&self, context: &Context, container: &Container) -> Request {
-        Request { entrypoint: self.entrypoint.carried(), ..context.request(container) }
+        let entrypoint = self.entrypoint(context);
+        let (entrypoint, set_uid) = (entrypoint.carried(), entrypoint.set_uid());
+        Request { entrypoint, set_uid, ..context.request(container) }
+    }
+
+    /// The security context in effect, with what is known of the image.
+    #[must_use]
+    pub fn context(&self, pod: &Pod, container: &Container) -> Context {
+        let name = container.image.as_ref().map(|image| image.value.as_str());
+        let image = name.and_then(|name| self.images.get(name));
+        let image = image.and_then(|image| FromImage::of(pod, container, image));
+        Context::of(pod, container).with(image)
+    }
+
+    /// What is known of the entrypoint.
+    #[must_use]
+    pub fn entrypoint(&self, context: &Context) -> Entrypoint {
+        match context.image.as_ref().map(|image| &image.program) {
+            None | Some(Program::Unknown) => self.entrypoint,
+            Some(Program::Plain) => Entrypoint::Plain,
+            Some(Program::Privileged { privilege, .. }) => {
+                match (privilege.set_uid, privilege.capabilities) {
+                    (Some(owner), carries) => Entrypoint::SetUid { owner, carries },
+                    (None, Some(carries)) => Entrypoint::Carries(carries),
+                    (None, None) => Entrypoint::Plain,
+                }
+            }
+        }
     }
 
     /// The runtime as a person calls it: `containerd 2.0`, `Podman`.

@@ -58,7 +58,10 @@ pub struct Panel {
 }
 
 /// All of a request that decides.
-type Key = (Vec<String>, Vec<String>, bool, bool, User, Option<FileCaps>, Option<SpecSets>);
+type Key = (Vec<String>, Vec<String>, bool, bool, Execve, Option<SpecSets>);
+
+/// As whom, and what the file carries and whose it is if it is set-uid.
+type Execve = (User, Option<FileCaps>, Option<u32>);
 
 /// More answers than any repository needs; a generated one with more of them is asked again.
 const MEMORY: usize = 1024;
@@ -121,8 +124,9 @@ impl Panel {
 }
 
 fn key(request: &Request) -> Key {
-    let Request { add, drop, privileged, no_new_privs, user, entrypoint, spec } = request;
-    (add.clone(), drop.clone(), *privileged, *no_new_privs, *user, *entrypoint, spec.clone())
+    let Request { add, drop, privileged, no_new_privs, user, entrypoint, set_uid, spec } = request;
+    let execve = (*user, *entrypoint, *set_uid);
+    (add.clone(), drop.clone(), *privileged, *no_new_privs, execve, spec.clone())
 }
 
 /// What is remembered under `key`, or `made` now.

@@ -127,7 +127,7 @@ pub fn set_capabilities(
         .cloned()
         .collect();
     let panel = Panel::new(runtimes);
-    let assessment = Assessment::new(&panel, subject.request(), &after, options.entrypoint);
+    let assessment = Assessment::new(&panel, subject.request(), &after, subject.entrypoint);
     let gained = assessment.gained();
     if !gained.is_empty() && !patch.allow_widen {
         let on = engines(&assessment, |effect| !effect.gained.is_empty());

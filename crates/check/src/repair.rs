@@ -13,6 +13,7 @@ use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::fix::Class;
+use crate::holding::Entrypoint;
 use crate::options::Options;
 use crate::rules::RULES;
 
@@ -190,6 +191,7 @@ impl Round {
         let Checker { options, panel, .. } = checker;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
         let before = requests(manifest, options);
+        let entrypoints = entrypoints(manifest, options);
         let mut now = before.clone();
         for finding in in_order(&checked.findings) {
             // What somebody answers for stays as it is.
@@ -202,8 +204,9 @@ impl Round {
             if closed.contains(&id) || after == *current {
                 continue;
             }
-            let step = Assessment::new(panel, current, &after, options.entrypoint);
-            let whole = Assessment::new(panel, first, &after, options.entrypoint);
+            let entrypoint = entrypoints.get(&id).copied().unwrap_or_default();
+            let step = Assessment::new(panel, current, &after, entrypoint);
+            let whole = Assessment::new(panel, first, &after, entrypoint);
             if !consent.covers(step.verdict()) || !consent.covers(whole.verdict()) {
                 continue;
             }
@@ -259,8 +262,20 @@ fn requests(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Req
     let workloads = manifest.workloads.iter().enumerate();
     let containers = workloads.flat_map(|(workload, object)| {
         object.pod.containers.iter().enumerate().map(move |(container, found)| {
-            let context = resolve::Context::of(&object.pod, found);
+            let context = options.context(&object.pod, found);
             (ContainerId { workload, container }, options.request(&context, found))
+        })
+    });
+    containers.collect()
+}
+
+/// What is known of what each container executes first.
+fn entrypoints(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Entrypoint> {
+    let workloads = manifest.workloads.iter().enumerate();
+    let containers = workloads.flat_map(|(workload, object)| {
+        object.pod.containers.iter().enumerate().map(move |(container, found)| {
+            let context = options.context(&object.pod, found);
+            (ContainerId { workload, container }, options.entrypoint(&context))
         })
     });
     containers.collect()

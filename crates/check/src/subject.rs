@@ -35,6 +35,8 @@ pub struct Subject<'a> {
     pub panel: &'a Panel,
     /// The security context in effect.
     pub context: Context,
+    /// What is known of the file that it executes first.
+    pub entrypoint: Entrypoint,
     /// What it holds.
     pub held: Held,
     /// What makes it more dangerous, or less.
@@ -65,7 +67,8 @@ impl<'a> Subject<'a> {
         checker: &'a Checker,
     ) -> Self {
         let Checker { options, panel, .. } = checker.of(workload.pod.format);
-        let context = Context::of(&workload.pod, container);
+        let context = options.context(&workload.pod, container);
+        let entrypoint = options.entrypoint(&context);
         let request = options.request(&context, container);
         let answer = if context.windows.is_some() {
             Rc::new(Answer::none())
@@ -73,7 +76,7 @@ impl<'a> Subject<'a> {
             panel.ask_one(&options.runtime, &request)
         };
         let held = answer.resolution.as_ref().map_or_else(Held::default, |resolution| {
-            Held::of(resolution, request.no_new_privs, options.entrypoint)
+            Held::of(resolution, request.no_new_privs, entrypoint)
         });
         let exposure = Exposure::of(&workload.pod, container);
         Self {
@@ -83,6 +86,7 @@ impl<'a> Subject<'a> {
             options,
             panel,
             context,
+            entrypoint,
             request,
             held,
             exposure,
@@ -109,6 +113,17 @@ impl<'a> Subject<'a> {
         self.answer.refusal.as_ref()
     }
 
+    /// Why it is known that it is not root, with the source if that is the image.
+    #[must_use]
+    pub fn not_root(&self) -> String {
+        match &self.context.image {
+            Some(image) if self.context.run_as_user.is_none() && image.user.uid.is_some() => {
+                format!("not root: {image}")
+            }
+            _ => "not root".to_owned(),
+        }
+    }
+
     /// What the runtime is asked for.
     #[must_use]
     pub fn request(&self) -> &Request {
@@ -124,7 +139,10 @@ impl<'a> Subject<'a> {
     /// What Kubernetes and the runtime make of all of the pod, its network included.
     #[must_use]
     pub fn resolved(&self) -> Resolved {
-        resolve::container(&self.workload.pod, self.container, &self.options.runtime)
+        let name = self.container.image.as_ref().map(|image| image.value.as_str());
+        let image = name.and_then(|name| self.options.images.get(name));
+        let pod = &self.workload.pod;
+        resolve::container_of_image(pod, self.container, &self.options.runtime, image)
     }
 
     /// The sets with the most in them.
@@ -232,8 +250,7 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn confidence(&self) -> Confidence {
         let known = self.request().user != User::Unknown;
-        let plain =
-            self.options.entrypoint != Entrypoint::Unknown || self.request().user == User::Root;
+        let plain = self.entrypoint != Entrypoint::Unknown || self.request().user == User::Root;
         if known && plain { Confidence::High } else { Confidence::Medium }
     }
 

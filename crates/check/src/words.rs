@@ -13,6 +13,16 @@ pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     }
 }
 
+/// `a`, `a and b`, `a, b and 7 more`: at most `most` of them by name.
+#[must_use]
+pub fn some<S: AsRef<str>>(items: &[S], most: usize) -> String {
+    if items.len() <= most {
+        return list(items);
+    }
+    let named: Vec<&str> = items.iter().take(most).map(AsRef::as_ref).collect();
+    format!("{} and {} more", named.join(", "), items.len() - most)
+}
+
 /// `1 capability`, `14 capabilities`.
 #[must_use]
 pub fn capabilities(count: usize) -> String {
@@ -35,6 +45,8 @@ mod tests {
         assert_eq!(list(&["a"]), "a");
         assert_eq!(list(&["a", "b"]), "a and b");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(some(&["a", "b"], 2), "a and b");
+        assert_eq!(some(&["a", "b", "c", "d"], 2), "a, b and 2 more");
         assert_eq!(capabilities(1), "1 capability");
         assert_eq!(count(2, "file"), "2 files");
     }

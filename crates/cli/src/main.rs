@@ -3,13 +3,15 @@
 mod commands;
 mod config;
 mod failure;
+mod images;
+mod kubectl;
 mod manifests;
 mod ui;
 mod waivers;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use ui::Ui;
 
@@ -38,6 +40,8 @@ enum Command {
     Fix(commands::fix::Args),
     /// Write, list and verify waivers: who may keep a capability, why, until when, approved by whom
     Waiver(commands::waiver::Args),
+    /// Write down what the images of manifests say of their user and their files
+    Images(commands::images::Args),
     /// Show, merge and compare profiles
     Profile(commands::profile::Args),
     /// Watch a program or a container and say which capabilities it uses, and for what
@@ -68,7 +72,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let line = kubectl::command_line(Cli::command());
+    let cli = line.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match cli {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -79,6 +85,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(args, &ui),
         Command::Fix(args) => commands::fix::run(args, &ui),
         Command::Waiver(args) => commands::waiver::run(args, &ui),
+        Command::Images(args) => commands::images::run(args, &ui),
         Command::Profile(args) => commands::profile::run(args, &ui),
         Command::Trace(args) => commands::trace::run(args, &ui),
         #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use manifest::{Kinds, Loaded, ProblemKind};
 
 use crate::failure::Failure;
+use crate::kubectl::ClusterArgs;
 use crate::ui::Ui;
 
 /// Which objects have pods in them, beside those that are known.
@@ -13,9 +14,11 @@ pub struct KindArgs {
     /// Kinds of your own with pods in them: a file with `[[kinds]]` (docs/kinds.md)
     #[arg(long, value_name = "FILE")]
     kinds: Vec<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
-/// Reads every manifest the paths lead to.
+/// Reads every manifest the paths lead to; as a plug-in of kubectl, objects of the cluster, too.
 pub fn load(paths: &[PathBuf], args: &KindArgs) -> Result<Loaded, Failure> {
     load_with(paths, args, &[])
 }
@@ -29,7 +32,14 @@ pub fn load_with(paths: &[PathBuf], args: &KindArgs, more: &[PathBuf]) -> Result
             .map_err(|error| Failure::new(format_args!("{name}: cannot read it: {error}")))?;
         kinds = kinds.with_file(&name, &text).map_err(Failure::new)?;
     }
-    Ok(manifest::load_with(paths, &kinds))
+    let mut paths = paths.to_vec();
+    let answer = args.cluster.ask(&mut paths)?;
+    let mut loaded = manifest::load_with(&paths, &kinds);
+    if let Some(answer) = answer {
+        let source = manifest::Source::new(&answer.name, answer.text).with_kinds(kinds);
+        loaded.manifests.push(manifest::parse_source(source));
+    }
+    Ok(loaded)
 }
 
 /// Says what could not be read, on standard error, each with file, line and column. Returns

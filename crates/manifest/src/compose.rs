@@ -3,11 +3,13 @@
 //! What Docker makes of the fields: compose `pkg/compose/create.go`; of `security_opt`: moby
 //! `daemon/daemon_unix.go` `parseSecurityOpt`.
 
+mod command_line;
+
 use crate::pod;
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
 use crate::scalar::Value;
-use crate::tree::{NodeId, NodeKind, Tree};
+use crate::tree::{Mark, NodeId, NodeKind, Tree};
 use crate::workload::{
     CapList, Capabilities, Container, ContainerList, Format, HostPath, Mount, Pod, Port,
     SecurityContext, Spanned, Workload,
@@ -38,6 +40,7 @@ pub(crate) fn is_one(tree: &Tree<'_>, root: NodeId, file_name: Option<&str>) -> 
     let services = tree.entries(tree.resolve(services.value));
     let is_map = |&(_, value): &(NodeId, NodeId)| {
         matches!(tree.node(tree.resolve(value)).kind, NodeKind::Map(_))
+            || tree.mark(value) == Some(Mark::Reset)
     };
     let of_a_service = |&(_, value): &(NodeId, NodeId)| {
         let value = tree.resolve(value);
@@ -60,6 +63,10 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
             continue;
         }
         let Some(name) = reader.tree.text(key) else { continue };
+        // As if it were not written (compose-go `loader/reset.go`).
+        if reader.tree.mark(value) == Some(Mark::Reset) {
+            continue;
+        }
         let before = reader.problems.len();
         let service = Service::new(reader, services, name, reader.tree.resolve(value));
         let service = service.filter(|service| service.first(reader, "provider").is_none());
@@ -118,17 +125,35 @@ impl<'a> Service<'a> {
         Some(Self { name, maps })
     }
 
-    /// The value of a key, from the first mapping that has it.
+    /// All values of a key, that of the service itself first. `!reset` takes away what is there and
+    /// what is extended, `!override` only the latter (compose-go `loader/extends.go`: tags go before
+    /// the merge).
+    fn layers(&self, reader: &mut Reader<'_, '_>, key: &str) -> Vec<NodeId> {
+        let mut values = Vec::new();
+        for &map in &self.maps {
+            let written = reader.entry(map, key).map(|entry| entry.value);
+            let mark = written.and_then(|value| reader.tree.mark(value));
+            if mark == Some(Mark::Reset) {
+                break;
+            }
+            values.extend(reader.field(map, key));
+            if mark == Some(Mark::Override) {
+                break;
+            }
+        }
+        values
+    }
+
+    /// The value of a key that counts.
     fn first(&self, reader: &mut Reader<'_, '_>, key: &str) -> Option<NodeId> {
-        self.maps.iter().find_map(|&map| reader.field(map, key))
+        self.layers(reader, key).first().copied()
     }
 
     /// The items of a list, those of what is extended first (compose-spec `13-merge.md`).
     fn all(&self, reader: &mut Reader<'_, '_>, key: &str) -> Vec<NodeId> {
         let at = self.path(key);
         let mut items = Vec::new();
-        for &map in self.maps.iter().rev() {
-            let Some(list) = reader.field(map, key) else { continue };
+        for list in self.layers(reader, key).into_iter().rev() {
             items.extend(reader.items(list, &At::way(&at)));
         }
         items
@@ -211,6 +236,9 @@ impl<'a> Service<'a> {
             let value = reader.tree.text(node)?.to_owned();
             Some(Spanned { value, span: reader.tree.span(node) })
         });
+        let entrypoint = self.command(reader, "entrypoint");
+        let command = self.command(reader, "command");
+        let command_unread = entrypoint.is_none() || command.is_none();
         pod.containers.push(Container {
             list: ContainerList::Containers,
             index: 0,
@@ -218,8 +246,9 @@ impl<'a> Service<'a> {
             name_span,
             span,
             image,
-            command: self.command(reader, "entrypoint"),
-            args: self.command(reader, "command"),
+            command: entrypoint.unwrap_or_default(),
+            args: command.unwrap_or_default(),
+            command_unread,
             working_dir,
             restart_policy: None,
             env: Vec::new(),
@@ -282,6 +311,9 @@ impl<'a> Service<'a> {
                 _ => None,
             };
             security.run_as_user = id(user).map(|value| Spanned { value, span });
+            if security.run_as_user.is_none() && !user.is_empty() {
+                security.user_name = Some(Spanned { value: user.to_owned(), span });
+            }
             security.run_as_group = group.and_then(id).map(|value| Spanned { value, span });
         }
         let (add, drop) = (self.list(reader, "cap_add"), self.list(reader, "cap_drop"));
@@ -303,8 +335,7 @@ impl<'a> Service<'a> {
 
     fn sysctls(&self, reader: &mut Reader<'_, '_>) -> Vec<Spanned<(String, String)>> {
         let mut sysctls: Vec<Spanned<(String, String)>> = Vec::new();
-        for &map in self.maps.iter().rev() {
-            let Some(node) = reader.field(map, "sysctls") else { continue };
+        for node in self.layers(reader, "sysctls").into_iter().rev() {
             let tree = reader.tree;
             for &(key, value) in tree.entries(node) {
                 if let Some(name) = tree.text(key).filter(|_| !tree.is_merge_key(key))
@@ -376,19 +407,19 @@ impl<'a> Service<'a> {
         ports
     }
 
-    /// A list of words, or a text without quotes as words; nothing for a text that only a shell's
-    /// reader understands.
-    fn command(&self, reader: &mut Reader<'_, '_>, key: &str) -> Vec<String> {
-        let Some(node) = self.first(reader, key) else { return Vec::new() };
+    /// A list of words, or a text as words; `None` for what the environment fills in, what is no
+    /// command line, and an empty one, which takes the image's away.
+    fn command(&self, reader: &mut Reader<'_, '_>, key: &str) -> Option<Vec<String>> {
+        let Some(node) = self.first(reader, key) else { return Some(Vec::new()) };
         let tree = reader.tree;
-        match tree.text(node) {
-            Some(text) if text.contains(['"', '\'', '\\', '$']) => Vec::new(),
-            Some(text) => text.split_whitespace().map(str::to_owned).collect(),
+        let words: Option<Vec<String>> = match tree.text(node) {
+            Some(text) => filled_in(text).and_then(|text| command_line::words(&text)),
             None => {
                 let items = tree.items(node).iter();
-                items.filter_map(|&item| tree.text(item).map(str::to_owned)).collect()
+                items.map(|&item| tree.text(tree.resolve(item)).and_then(filled_in)).collect()
             }
-        }
+        };
+        words.filter(|words| !words.is_empty())
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
         image: None,
         command: words(reader.strings(process, "args", &at)),
         args: Vec::new(),
+        command_unread: false,
         working_dir: reader.string(process, "cwd", &at),
         restart_policy: None,
         env: environment(reader, process, &at),

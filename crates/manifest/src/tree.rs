@@ -21,6 +21,8 @@ pub(crate) struct NodeId(u32);
 pub(crate) struct Tree<'t> {
     pub(crate) text: &'t str,
     nodes: Vec<Node<'t>>,
+    /// Tags of Compose's own, in the order of the nodes.
+    marks: Vec<(NodeId, Mark)>,
     pub(crate) documents: Vec<TreeDocument>,
 }
 
@@ -103,7 +105,33 @@ pub(crate) struct Entry {
     pub(crate) overrides: bool,
 }
 
+/// A tag of Compose's own on a value (compose-spec `13-merge.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// `!reset`: the field is as if nobody had written it.
+    Reset,
+    /// `!override`: the value is not merged with another.
+    Override,
+}
+
+impl Mark {
+    /// What a tag means, by its suffix behind `!`.
+    pub(crate) fn of(suffix: &str) -> Option<Self> {
+        match suffix {
+            "reset" => Some(Self::Reset),
+            "override" => Some(Self::Override),
+            _ => None,
+        }
+    }
+}
+
 impl<'t> Tree<'t> {
+    /// The mark on a value as written; an alias stands for its value, not for its mark.
+    pub(crate) fn mark(&self, id: NodeId) -> Option<Mark> {
+        let found = self.marks.binary_search_by_key(&id.0, |(node, _)| node.0).ok()?;
+        Some(self.marks[found].1)
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> &Node<'t> {
         &self.nodes[id.0 as usize]
     }

@@ -159,6 +159,8 @@ pub struct Container {
     pub command: Vec<String>,
     /// `args`.
     pub args: Vec<String>,
+    /// Whether there is a `command` or `args` that could not be read as words.
+    pub command_unread: bool,
     /// `workingDir`.
     pub working_dir: Option<Spanned<String>>,
     /// `restartPolicy`; `Always` on an init container makes it a sidecar.
@@ -221,6 +223,9 @@ pub struct SecurityContext {
     pub allow_privilege_escalation: Option<Spanned<bool>>,
     /// `runAsUser`.
     pub run_as_user: Option<Spanned<i64>>,
+    /// The user by name, where the format has that: Compose's `user`. Who it is the image's
+    /// `/etc/passwd` says.
+    pub user_name: Option<Spanned<String>>,
     /// `runAsGroup`.
     pub run_as_group: Option<Spanned<i64>>,
     /// `runAsNonRoot`.

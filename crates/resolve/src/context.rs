@@ -3,6 +3,8 @@
 use manifest::{Container, Pod, Span, Spanned};
 use runtime::{Request, SpecSets, User};
 
+use crate::from_image::FromImage;
+
 /// Where a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,6 +47,8 @@ pub struct Context {
     pub host_network: Option<Span>,
     /// `os.name: windows`.
     pub windows: Option<Span>,
+    /// What is known of the image, if anything.
+    pub image: Option<FromImage>,
 }
 
 impl Context {
@@ -61,16 +65,30 @@ impl Context {
             user_namespace: pod.host_users.filter(|host| !host.value).map(|host| host.span),
             host_network: pod.host_network.filter(|host| host.value).map(|host| host.span),
             windows: pod.os.as_ref().filter(|os| os.value == "windows").map(|os| os.span),
+            image: None,
         }
     }
 
+    /// The same, with what is known of the container's image.
+    #[must_use]
+    pub fn with(self, image: Option<FromImage>) -> Self {
+        Self { image, ..self }
+    }
+
+    /// The user ID, whoever says it: `runAsUser`, else the image.
+    #[must_use]
+    pub fn uid(&self) -> Option<i64> {
+        let of_image = || self.image.as_ref()?.user.uid.map(i64::from);
+        self.run_as_user.map(|uid| uid.value).or_else(of_image)
+    }
+
     /// As whom the process starts. Unknown is a state: without `runAsUser` the image's `USER`
-    /// decides, and only `runAsNonRoot` says that it will not be root.
+    /// decides, and where that is not known either only `runAsNonRoot` says that it will not be root.
     #[must_use]
     pub fn user(&self) -> User {
-        match (self.run_as_user, self.run_as_non_root) {
-            (Some(uid), _) if uid.value == 0 => User::Root,
-            (Some(uid), _) if uid.value > 0 => User::NonRoot,
+        match (self.uid(), self.run_as_non_root) {
+            (Some(0), _) => User::Root,
+            (Some(uid), _) if uid > 0 => User::NonRoot,
             (None, Some(non_root)) if non_root.value => User::NonRoot,
             _ => User::Unknown,
         }
@@ -79,9 +97,14 @@ impl Context {
     /// Where it is written that the process is not root, if it is.
     #[must_use]
     pub fn user_span(&self) -> Option<Span> {
-        match (self.run_as_user, self.run_as_non_root) {
-            (Some(uid), _) => Some(uid.span),
-            (None, non_root) => non_root.map(|setting| setting.span),
+        let of_image = || self.image.as_ref().filter(|image| image.user.uid.is_some());
+        match self.run_as_user {
+            Some(uid) => Some(uid.span),
+            None => self
+                .run_as_non_root
+                .filter(|setting| setting.value || of_image().is_none())
+                .map(|setting| setting.span)
+                .or_else(|| of_image().map(|image| image.span)),
         }
     }
 
@@ -101,7 +124,8 @@ impl Context {
             privileged: self.privileged.is_some_and(|privileged| privileged.value),
             no_new_privs: self.no_new_privs(),
             user: self.user(),
-            entrypoint: None,
+            entrypoint: self.image.as_ref().and_then(FromImage::carried),
+            set_uid: self.image.as_ref().and_then(FromImage::set_uid),
             spec: container.sets.as_ref().map(|sets| {
                 let names =
                     |list: &[Spanned<String>]| list.iter().map(|name| name.value.clone()).collect();

@@ -33,6 +33,11 @@ pub enum ObjectionKind {
     UserOutOfRange,
     /// `runAsNonRoot: true` with `runAsUser: 0`.
     RootThoughNonRoot,
+    /// `runAsNonRoot: true`, no `runAsUser`, and the image's `USER` is root.
+    ImageRootThoughNonRoot,
+    /// `runAsNonRoot: true`, no `runAsUser`, and the image's `USER` is a name: the kubelet looks no
+    /// name up (pkg/kubelet/kuberuntime/security_context.go `verifyRunAsNonRoot`).
+    ImageUserIsName,
 }
 
 /// One objection.
@@ -65,6 +70,14 @@ impl fmt::Display for Objection {
             }
             ObjectionKind::UserOutOfRange => {
                 "the API server refuses the pod: runAsUser must be 0 to 2147483647"
+            }
+            ObjectionKind::ImageRootThoughNonRoot => {
+                "the kubelet does not start the container: runAsNonRoot is true, and the image's \
+                 USER is root"
+            }
+            ObjectionKind::ImageUserIsName => {
+                "the kubelet does not start the container: runAsNonRoot is true, and the image's \
+                 USER is a name, which it does not look up; set runAsUser"
             }
             ObjectionKind::RootThoughNonRoot => {
                 "the kubelet does not start the container: runAsNonRoot is true and runAsUser is 0"
@@ -128,6 +141,21 @@ pub(crate) fn objections(pod: &Pod, container: &Container, context: &Context) ->
             By::Kubelet,
             context.run_as_non_root.filter(|non_root| non_root.value).map(|setting| setting.span),
         );
+    }
+    let non_root = context.run_as_non_root.filter(|non_root| non_root.value);
+    if uid.is_none()
+        && let Some(image) = &context.image
+    {
+        let word = image.user.word.split(':').next().unwrap_or_default();
+        let kind = match word.parse::<i64>() {
+            Ok(0) => Some(ObjectionKind::ImageRootThoughNonRoot),
+            Ok(_) => None,
+            Err(_) if word.is_empty() => Some(ObjectionKind::ImageRootThoughNonRoot),
+            Err(_) => Some(ObjectionKind::ImageUserIsName),
+        };
+        if let Some(kind) = kind {
+            object(kind, By::Kubelet, non_root.map(|setting| setting.span));
+        }
     }
     found
 }

@@ -1,9 +1,11 @@
 //! One container, resolved for one runtime.
 
+use image::Image;
 use manifest::{Container, Pod, Span};
 use runtime::{List, Reason, Refusal, Request, Resolution, Runtime, Word};
 
 use crate::context::Context;
+use crate::from_image::FromImage;
 use crate::network::{LowPorts, Ping};
 use crate::objection::{Objection, objections};
 
@@ -49,10 +51,22 @@ impl Outcome {
     }
 }
 
-/// Resolves `container` of `pod` for `runtime`.
+/// Resolves `container` of `pod` for `runtime`; nothing is known of its image.
 #[must_use]
 pub fn container(pod: &Pod, container: &Container, runtime: &Runtime) -> Resolved {
-    let context = Context::of(pod, container);
+    container_of_image(pod, container, runtime, None)
+}
+
+/// The same, with what its image says.
+#[must_use]
+pub fn container_of_image(
+    pod: &Pod,
+    container: &Container,
+    runtime: &Runtime,
+    image: Option<&Image>,
+) -> Resolved {
+    let known = image.and_then(|image| FromImage::of(pod, container, image));
+    let context = Context::of(pod, container).with(known);
     let request = context.request(container);
     let outcome = if context.windows.is_some() {
         Outcome::Windows

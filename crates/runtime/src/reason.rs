@@ -37,6 +37,8 @@ pub enum Reason {
     },
     /// In, though the process is not root: the entrypoint's file carries it.
     FileCapability,
+    /// In, though the process is not started as root: the entrypoint's file is set-uid root.
+    SetUidEntrypoint,
 
     /// Out: neither in the default set nor asked for.
     NotDefault {
@@ -116,6 +118,7 @@ impl fmt::Display for Reason {
             Reason::PlainRoot => f.write_str("a root process without a container"),
             Reason::Ambient { engine } => write!(f, "ambient ({engine}, non-root)"),
             Reason::FileCapability => f.write_str("carried by the entrypoint's file"),
+            Reason::SetUidEntrypoint => f.write_str("the entrypoint's file is set-uid root"),
             Reason::NotDefault { engine: Engine::Linux } => f.write_str("not held by the parent"),
             Reason::NotDefault { engine } => write!(f, "not in the default of {engine}"),
             Reason::NotWritten => f.write_str("not in the configuration's bounding set"),

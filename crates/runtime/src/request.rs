@@ -19,6 +19,8 @@ pub struct Request {
     pub user: User,
     /// The capabilities of the entrypoint's file; `None` if it has none or nobody looked.
     pub entrypoint: Option<FileCaps>,
+    /// The owner of the entrypoint's file, if that is known to be set-uid, execve(2).
+    pub set_uid: Option<u32>,
     /// The sets as an OCI configuration has them: nothing is left for an engine to decide, `add` is
     /// the bounding set, and `drop` and `privileged` do not exist.
     pub spec: Option<SpecSets>,

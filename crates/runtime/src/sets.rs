@@ -26,6 +26,8 @@ pub struct Sets {
     pub odd: Vec<OddWord>,
     bounding: Ledger,
     engine: Engine,
+    /// Whether the entrypoint's file is set-uid root.
+    set_uid_root: bool,
 }
 
 /// Why one capability is where it is.
@@ -55,6 +57,8 @@ impl Sets {
                 bounding_reason.clone()
             } else if self.process.ambient.contains(capability) {
                 Reason::Ambient { engine: self.engine }
+            } else if self.set_uid_root {
+                Reason::SetUidEntrypoint
             } else {
                 Reason::FileCapability
             }
@@ -189,7 +193,8 @@ fn sets(runtime: &Runtime, request: &Request, root: bool) -> Result<Sets, Refusa
     } else {
         (process.bounding | process.inheritable) - process.permitted
     };
-    Ok(Sets { root, spec, process, regainable, odd, bounding, engine })
+    let set_uid_root = request.set_uid == Some(0);
+    Ok(Sets { root, spec, process, regainable, odd, bounding, engine, set_uid_root })
 }
 
 /// What the kernel demands when the OCI runtime sets the sets, security/commoncap.c `cap_capset`.
@@ -221,7 +226,12 @@ fn after_exec(spec: CapState, root: bool, request: &Request) -> Result<CapState,
         no_new_privs: request.no_new_privs,
         ..Process::new(id, id, CapState { ambient, ..spec })
     };
-    let file = ExecFile { caps: request.entrypoint, ..ExecFile::plain() };
+    let plain = ExecFile::plain();
+    let file = match request.set_uid {
+        Some(uid) => ExecFile { uid, mode: plain.mode | 0o4000, ..plain },
+        None => plain,
+    };
+    let file = ExecFile { caps: request.entrypoint, ..file };
     match caps::exec(&before, &file) {
         Ok(after) => Ok(after.caps),
         Err(

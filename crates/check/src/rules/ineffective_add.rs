@@ -84,7 +84,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let word = subject.whole(&word);
         let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
         let (name, engine) = (subject.container_name(), subject.engine());
-        let known = !subject.options.entrypoint.may_ask_for(capability);
+        let known = !subject.entrypoint.may_ask_for(capability);
         let message = if known {
             format!("{name} is not root: {capability} is added and not effective on {engine}")
         } else {
@@ -106,7 +106,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             )
         };
         if let Some(span) = subject.context.user_span() {
-            finding = finding.related(span, "not root");
+            finding = finding.related(span, subject.not_root());
         }
         for help in instead(subject, capability) {
             finding = finding.help(help);

@@ -73,8 +73,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let Some(fate) = subject.most().map(|sets| sets.fate(THIS)) else { return };
     let Reason::Added { word } = fate.bounding_reason else { return };
-    let known = !subject.options.entrypoint.may_ask_for(THIS);
-    if !fate.effective || (!known && subject.options.entrypoint.carried().is_some()) {
+    let known = !subject.entrypoint.may_ask_for(THIS);
+    if !fate.effective || (!known && subject.entrypoint.carried().is_some()) {
         return;
     }
     let word = subject.whole(&word);

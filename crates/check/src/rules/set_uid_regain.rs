@@ -9,6 +9,9 @@ use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::words;
 
+/// So many set-uid programs are named.
+const MAX_FILES: usize = 5;
+
 rule! {
     /// Finds containers that are not root and may get capabilities back through a set-uid program.
     ///
@@ -89,7 +92,19 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .help(format!("{first}set {seal}, unless the program relies on a set-uid helper"))
         .no_fix("dropcap edits `capabilities` and no other field");
     if let Some(user) = subject.context.user_span() {
-        finding = finding.related(user, "not root");
+        finding = finding.related(user, subject.not_root());
+    }
+    let image = subject.context.image.as_ref();
+    if let Some((image, files)) = image.and_then(|image| Some((image, image.privileged.as_ref()?)))
+    {
+        finding = finding.note(match files.as_slice() {
+            [] => format!(
+                "Image {} has no set-uid program and no file with capabilities: only a volume \
+                 could bring one.",
+                image.name
+            ),
+            files => format!("Image {} has {}.", image.name, words::some(files, MAX_FILES)),
+        });
     }
     findings.push(finding);
 }

@@ -174,6 +174,62 @@ fn named(set: CapSet, runtime: &Runtime) -> String {
     }
 }
 
+fn table() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/cases.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The cases as manifests, for `cargo xtask peers`: a file a case, and beside them what is right and
+/// what dropcap finds.
+#[test]
+fn cases_are_written_for_other_checkers() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = std::env::var_os("DROPCAP_CASES").map(std::path::PathBuf::from);
+    let folder = given.as_deref().unwrap_or(folder.path());
+    let table = table();
+    let cases = cases(&table);
+    let mut index = String::new();
+    for (number, (_, case)) in cases.iter().enumerate() {
+        std::fs::write(folder.join(format!("case-{number:03}.yaml")), case.yaml()).unwrap();
+        let (held, _, findings) = case.answer();
+        let _ = writeln!(index, "{}\t{}\t{held}\t{findings}", case.id, case.runtime);
+    }
+    std::fs::write(folder.join("index.tsv"), &index).unwrap();
+    assert_eq!(index.lines().count(), cases.len());
+}
+
+/// docs/peers.md is made by hand, with the peers; what it says of dropcap is what dropcap says now.
+#[test]
+fn the_published_comparison_is_true_of_dropcap() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/peers.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let published: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| case"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).take(4).collect())
+        .collect();
+    let table = table();
+    let now: Vec<Vec<String>> = cases(&table)
+        .iter()
+        .map(|(_, case)| {
+            let (held, _, findings) = case.answer();
+            vec![case.id.to_owned(), case.runtime.to_string(), held, findings]
+        })
+        .collect();
+    if std::env::var_os("DROPCAP_UPDATE").is_some() && published.len() == now.len() {
+        let mut rows = now.iter();
+        let lines = page.lines().map(|line| match line.starts_with("| ") {
+            true if !line.starts_with("| case") => {
+                let (_, peer) = line.trim_end_matches('|').trim_end().rsplit_once('|').unwrap();
+                format!("| {} |{peer} |\n", rows.next().unwrap().join(" | "))
+            }
+            _ => format!("{line}\n"),
+        });
+        return std::fs::write(&path, lines.collect::<String>()).unwrap();
+    }
+    assert_eq!(published, now, "DROPCAP_UPDATE=1 writes our column, cargo xtask peers all of it");
+}
+
 #[test]
 fn every_case_is_answered_right() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/cases.md");

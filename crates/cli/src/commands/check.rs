@@ -13,6 +13,7 @@ use runtime::Runtime;
 
 use crate::config::{Config, ConfigArgs};
 use crate::failure::{ERROR, FOUND, Failure};
+use crate::images::ImageArgs;
 use crate::manifests::{self, KindArgs};
 use crate::ui::{BOLD, DIM, GREEN, Ui};
 use crate::waivers::{self, Waivers};
@@ -69,6 +70,8 @@ pub struct RuleArgs {
     /// baseline (the newest rules)
     #[arg(long, value_name = "LEVEL[@VERSION]")]
     pod_security: Option<Policy>,
+    #[command(flatten)]
+    pub images: ImageArgs,
     #[command(flatten)]
     pub kinds: KindArgs,
     #[command(flatten)]
@@ -181,9 +184,10 @@ configuration, a waiver file and the baseline among it), or there are no contain
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let config = args.rules.config.read(&args.paths)?;
-    let (options, assumed) = args.rules.options(&config)?;
+    let (mut options, assumed) = args.rules.options(&config)?;
     let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
     let excluded = config.exclude(&mut loaded)?;
+    options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
     let whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));

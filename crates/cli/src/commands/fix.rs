@@ -50,10 +50,11 @@ Exit status: 0 done, 1 with --check something would change, 2 something could no
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let config = args.rules.config.read(&args.paths)?;
-    let (options, _) = args.rules.options(&config)?;
+    let (mut options, _) = args.rules.options(&config)?;
     let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
     let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
     config.exclude(&mut loaded)?;
+    options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
     let mut whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));

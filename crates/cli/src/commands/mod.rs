@@ -9,6 +9,7 @@ pub mod demo_parts;
 pub mod doctor;
 pub mod explain;
 pub mod fix;
+pub mod images;
 pub mod profile;
 #[cfg(target_os = "linux")]
 pub mod ps;

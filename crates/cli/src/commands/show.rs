@@ -20,6 +20,7 @@ use manifest::Format;
 use runtime::{Engine, Runtime};
 
 use crate::failure::{ERROR, Failure};
+use crate::images::ImageArgs;
 use crate::manifests::{self, KindArgs};
 use crate::ui::Ui;
 use subject::Subject;
@@ -46,6 +47,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
     kinds: KindArgs,
 }
 
@@ -58,7 +61,7 @@ Examples:
   helm template chart | dropcap show -         what a chart would get
 
 The sets are those after the entrypoint's execve. A seccomp profile or an LSM may refuse what a
-capability allows; file capabilities of the image are not looked at.";
+capability allows. Of an image nothing is known unless --image-info or --images says it.";
 
 /// One runtime, or all.
 #[derive(Debug, Clone)]
@@ -110,6 +113,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let compose = args.for_compose(&runtimes, assumed);
     let loaded = manifests::load(&args.paths, &args.kinds)?;
     let whole = manifests::report(&loaded, ui);
+    let images = args.images.load(&args.paths, &loaded, ui)?;
     let mut subjects: Vec<Subject> = loaded
         .manifests
         .iter()
@@ -119,7 +123,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         .map(|(manifest, workload, container)| {
             let is_compose = workload.pod.format == Format::Compose;
             let runtimes = if is_compose { &compose } else { &runtimes };
-            Subject::new(manifest, workload, container, runtimes)
+            Subject::new(manifest, workload, container, runtimes, &images)
         })
         .collect();
     let found = subjects.len();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, options};
 
-use super::{Duplicate, Fault, Node, NodeId, NodeKind, Tag, Tree, TreeDocument};
+use super::{Duplicate, Fault, Mark, Node, NodeId, NodeKind, Tag, Tree, TreeDocument};
 use crate::problem::ProblemKind;
 use crate::workload::Span;
 
@@ -41,7 +41,7 @@ pub(crate) fn each_document(text: &str, mut each: impl FnMut(&Tree<'_>, &TreeDoc
 impl<'t> Builder<'t> {
     fn new(text: &'t str) -> Self {
         Self {
-            tree: Tree { text, nodes: Vec::new(), documents: Vec::new() },
+            tree: Tree { text, nodes: Vec::new(), marks: Vec::new(), documents: Vec::new() },
             start: None,
             open: Vec::new(),
             root: None,
@@ -99,6 +99,11 @@ fn fault_of(error: &ScanError, len: usize) -> Fault {
     Fault { at: Span { start: at, end: at }, kind }
 }
 
+/// What a local tag means to Compose.
+fn mark(tag: &granit_parser::Tag) -> Option<Mark> {
+    if tag.handle() == "!" { Mark::of(tag.suffix()) } else { None }
+}
+
 /// A collection that has not ended.
 struct Open {
     node: NodeId,
@@ -132,6 +137,7 @@ impl<'t> Builder<'t> {
             }
             Event::DocumentEnd => self.end_document(Some(span)),
             Event::Scalar(text, style, anchor, tag) => {
+                let mark = tag.as_deref().and_then(mark);
                 let tag = match tag.as_deref().map(|tag| tag.core_suffix()) {
                     None => Tag::None,
                     Some(Some("int" | "bool" | "float" | "null")) => Tag::Plain,
@@ -143,6 +149,7 @@ impl<'t> Builder<'t> {
                 let kind = NodeKind::Scalar { text, style, tag };
                 let decorated = anchor != 0 || tag != Tag::None;
                 let node = self.push(kind, span, false, decorated)?;
+                self.tree.marks.extend(mark.map(|mark| (node, mark)));
                 if anchor != 0 {
                     self.anchors.insert(anchor, (node, Some(1)));
                 }
@@ -161,10 +168,12 @@ impl<'t> Builder<'t> {
                 self.attach(node, weight)?;
             }
             Event::SequenceStart(style, anchor, tag) => {
-                self.open(NodeKind::Seq(Vec::new()), span, style, anchor, tag.is_some())?;
+                let mark = tag.as_deref().and_then(mark);
+                self.open(NodeKind::Seq(Vec::new()), span, style, (anchor, tag.is_some()), mark)?;
             }
             Event::MappingStart(style, anchor, tag) => {
-                self.open(NodeKind::Map(Vec::new()), span, style, anchor, tag.is_some())?;
+                let mark = tag.as_deref().and_then(mark);
+                self.open(NodeKind::Map(Vec::new()), span, style, (anchor, tag.is_some()), mark)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
             _ => {}
@@ -199,11 +208,12 @@ impl<'t> Builder<'t> {
         kind: NodeKind<'t>,
         span: Span,
         style: StructureStyle,
-        anchor: usize,
-        tagged: bool,
+        (anchor, tagged): (usize, bool),
+        mark: Option<Mark>,
     ) -> Result<(), Fault> {
         let flow = style == StructureStyle::Flow;
         let node = self.push(kind, span, flow, anchor != 0 || tagged)?;
+        self.tree.marks.extend(mark.map(|mark| (node, mark)));
         if anchor != 0 {
             self.anchors.insert(anchor, (node, None));
         }

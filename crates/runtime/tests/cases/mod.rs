@@ -81,6 +81,7 @@ pub fn requests() -> impl Strategy<Value = Request> {
             no_new_privs,
             user,
             entrypoint: None,
+            set_uid: None,
             spec: None,
         },
     )

@@ -51,10 +51,54 @@ struct ContainerOut<'a> {
     image: Option<&'a str>,
     user: User,
     run_as_user: Option<i64>,
+    /// What is known of the image; left out if nobody said anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_image: Option<FromImageOut>,
     no_new_privs: bool,
     privileged: bool,
     user_namespace: bool,
     runtimes: Vec<AnswerOut>,
+}
+
+/// What a container owes to its image.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FromImageOut {
+    /// `USER`, as written.
+    user: String,
+    /// As a number, if it is known.
+    uid: Option<u32>,
+    /// `unknown`, `plain`, or `privileged`.
+    entrypoint: &'static str,
+    /// The file that is executed first, where it gives something.
+    program: Option<String>,
+    /// What that file carries.
+    carries: Option<CapSet>,
+    /// Its owner, if it is set-uid.
+    set_uid: Option<u32>,
+    /// All files that carry capabilities or are set-uid; null if nobody looked.
+    privileged_files: Option<Vec<String>>,
+    phrase: String,
+}
+
+impl FromImageOut {
+    fn of(image: &resolve::FromImage) -> Self {
+        let (entrypoint, program) = match &image.program {
+            image::Program::Unknown => ("unknown", None),
+            image::Program::Plain => ("plain", None),
+            image::Program::Privileged { path, .. } => ("privileged", Some(path.clone())),
+        };
+        Self {
+            user: image.user.word.clone(),
+            uid: image.user.uid,
+            entrypoint,
+            program,
+            carries: image.carried().map(|file| file.permitted | file.inheritable),
+            set_uid: image.set_uid(),
+            privileged_files: image.privileged.clone(),
+            phrase: image.to_string(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -180,6 +224,7 @@ fn container<'a>(subject: &'a Subject<'a>) -> ContainerOut<'a> {
         image: container.image.as_ref().map(|image| image.value.as_str()),
         user: context.user(),
         run_as_user: context.run_as_user.map(|uid| uid.value),
+        from_image: context.image.as_ref().map(FromImageOut::of),
         no_new_privs: context.no_new_privs(),
         privileged: context.privileged.is_some_and(|privileged| privileged.value),
         user_namespace: context.user_namespace.is_some(),

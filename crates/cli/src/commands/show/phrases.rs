@@ -1,10 +1,14 @@
 //! Words that text and JSON share.
 
+use image::Program;
 use manifest::ContainerList;
 use resolve::{Context, Resolved};
 use runtime::{Became, OddWord, Runtime, User};
 
 use super::subject::Subject;
+
+/// So many files of an image are named.
+const MAX_FILES: usize = 4;
 
 /// `containerd 2.0`.
 pub fn runtime(runtime: &Runtime) -> String {
@@ -42,10 +46,21 @@ pub fn subject(subject: &Subject) -> String {
 /// As whom it starts: `1000 (line 12), no_new_privs (line 13)`.
 pub fn user(subject: &Subject, context: &Context) -> String {
     let line = |span| format!("line {}", subject.position(span).line);
+    let image = context.image.as_ref().filter(|_| context.run_as_user.is_none());
     let mut words = match (context.user(), context.run_as_user, context.run_as_non_root) {
+        (user, None, _) if image.is_some_and(|image| image.user.uid.is_some()) => {
+            let uid = context.uid().unwrap_or_default();
+            let root = if user == User::Root { ", root" } else { "" };
+            let source = image.map(|image| clean(&image.to_string())).unwrap_or_default();
+            format!("{uid}{root} ({source})")
+        }
         (User::Root, Some(uid), _) => format!("0, root ({})", line(uid.span)),
         (_, Some(uid), _) => format!("{} ({})", uid.value, line(uid.span)),
         (User::NonRoot, None, Some(non_root)) => format!("not root ({})", line(non_root.span)),
+        _ if image.is_some() => {
+            let source = image.map(|image| clean(&image.to_string())).unwrap_or_default();
+            format!("root or not ({source})")
+        }
         _ => "root or not, as the image's USER says".to_owned(),
     };
     if let Some(escalation) = context.allow_privilege_escalation.filter(|allow| !allow.value) {
@@ -55,6 +70,31 @@ pub fn user(subject: &Subject, context: &Context) -> String {
         words.push_str(&format!(", in a user namespace of the pod ({})", line(span)));
     }
     words
+}
+
+/// What is known of the file that is executed first, and of the others that give something; `None`
+/// if nobody looked.
+pub fn files(context: &Context) -> Option<String> {
+    let image = context.image.as_ref()?;
+    let privileged = image.privileged.as_ref()?;
+    let entrypoint = match &image.program {
+        Program::Unknown => "its first program is not known".to_owned(),
+        Program::Plain => "its first program gives nothing".to_owned(),
+        Program::Privileged { path, privilege } => {
+            let carries = privilege.capabilities.map(|file| {
+                let all = (file.permitted | file.inheritable).to_string();
+                format!("carries {all}")
+            });
+            let set_uid = privilege.set_uid.map(|uid| format!("is set-uid {uid}"));
+            let what: Vec<String> = carries.into_iter().chain(set_uid).collect();
+            format!("{} {}", clean(path), what.join(" and "))
+        }
+    };
+    let others = match privileged.as_slice() {
+        [] => "no set-uid program and no file with capabilities in it".to_owned(),
+        files => clean(&check::words::some(files, MAX_FILES)),
+    };
+    Some(format!("image {}: {entrypoint}; {others}", clean(&image.name)))
 }
 
 /// What became of a word that is not written as it should be.

@@ -2,6 +2,7 @@
 
 use caps::{CapSet, Capability};
 use check::Exposure;
+use image::Images;
 use manifest::{Container, Manifest, Position, Span, Workload};
 use resolve::Resolved;
 use runtime::{Reason, Resolution, Runtime, Word};
@@ -24,9 +25,13 @@ impl<'a> Subject<'a> {
         workload: &'a Workload,
         container: &'a Container,
         runtimes: &[Runtime],
+        images: &Images,
     ) -> Self {
         let pod = &workload.pod;
-        let answers = runtimes.iter().map(|r| resolve::container(pod, container, r)).collect();
+        let name = container.image.as_ref().map(|image| image.value.as_str());
+        let image = name.and_then(|name| images.get(name));
+        let answer = |runtime| resolve::container_of_image(pod, container, runtime, image);
+        let answers = runtimes.iter().map(answer).collect();
         let exposure = Exposure::of(pod, container);
         Self { manifest, workload, container, exposure, answers }
     }

@@ -94,6 +94,9 @@ fn starts(
     ui: &Ui,
 ) -> io::Result<()> {
     line(out, "user", &Paragraph::new(&phrases::user(subject, &answer.context)))?;
+    if let Some(files) = phrases::files(&answer.context) {
+        line(out, "files", &Paragraph::new(&files))?;
+    }
     line(out, "holds", &balance(answer, resolution))?;
     line(out, "escape class", &escape(subject, answer, resolution))?;
     let (most, least) = (resolution.most(), resolution.least());

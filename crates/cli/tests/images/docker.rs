@@ -1,0 +1,61 @@
+//! The same on a real Docker engine.
+
+use std::path::Path;
+use std::process::Command;
+
+use testkit::daemon::Daemon;
+
+use crate::{CASES, archive, pod, predicted, sets, succeed};
+
+fn start() -> Daemon {
+    let dockerd = |folder: &Path| {
+        let mut dockerd = Command::new(testkit::need::find_program("dockerd").unwrap());
+        dockerd.arg("--host").arg(format!("unix://{}", folder.join("socket").display()));
+        dockerd.arg("--data-root").arg(folder.join("data"));
+        dockerd.arg("--exec-root").arg(folder.join("exec"));
+        dockerd.arg("--pidfile").arg(folder.join("pid"));
+        dockerd.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
+        dockerd.args(["--default-ulimit", "nofile=1024:1024"]);
+        dockerd
+    };
+    Daemon::start(dockerd, |folder| docker(folder).arg("info").output().unwrap().status.success())
+}
+
+/// The user's `docker`, for this daemon.
+fn docker(folder: &Path) -> Command {
+    let mut docker = Command::new("docker");
+    docker.env("DOCKER_HOST", host(folder));
+    docker
+}
+
+fn host(folder: &Path) -> String {
+    format!("unix://{}", folder.join("socket").display())
+}
+
+#[test]
+fn what_docker_runs_is_what_its_image_foretold() {
+    testkit::needs!(dockerd, runc, program("docker"), program("cc"));
+    let daemon = start();
+    let mut agreed = Vec::new();
+    for case in &CASES {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("images-{}:1", case.name);
+        let mut import = docker(daemon.folder());
+        import.arg("import");
+        for change in case.changes {
+            import.args(["--change", change]);
+        }
+        succeed(import.arg(archive(folder.path(), case.file)).arg(&name));
+        let mut run = docker(daemon.folder());
+        let real = sets(&succeed(run.args(["run", "--rm", "--network", "none", &name])));
+        let pod = pod(folder.path(), &name);
+        let mut show = Command::new(testkit::dropcap());
+        show.env("DOCKER_HOST", host(daemon.folder()));
+        show.args(["show", "--json", "--runtime", "docker", "--images", "docker"]).arg(&pod);
+        let (answers, said) = predicted(&mut show);
+        assert_eq!(answers, [serde_json::to_value(real).unwrap()], "{}", case.name);
+        assert_eq!(said["phrase"], format!("image {name}: {}", case.user));
+        agreed.push(case.name);
+    }
+    assert_eq!(agreed.len(), 8);
+}

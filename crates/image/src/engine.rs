@@ -1,0 +1,149 @@
+//! Images that Podman or Docker have: asked, never pulled, nothing written, no container made.
+
+use std::fmt;
+use std::io;
+use std::process::{Command, Stdio};
+
+use crate::archive;
+use crate::image::{Image, USUAL_PATH};
+use crate::inspect;
+
+/// Who is asked. Whatever the user may do with the engine is enough: no root, no capability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// `podman`.
+    Podman,
+    /// `docker`.
+    Docker,
+}
+
+/// Why an engine cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The program cannot be started.
+    #[error("cannot run {engine}: {source}")]
+    Program {
+        /// Which.
+        engine: Engine,
+        /// Why.
+        source: io::Error,
+    },
+    /// It says no.
+    #[error("{engine} cannot tell about image {image}: {said}")]
+    Said {
+        /// Which.
+        engine: Engine,
+        /// The image.
+        image: String,
+        /// What it printed.
+        said: String,
+    },
+    /// What it wrote cannot be read.
+    #[error("cannot read image {image} as {engine} saves it: {why}")]
+    Archive {
+        /// Which.
+        engine: Engine,
+        /// The image.
+        image: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Engine {
+    /// Its program.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Podman => "podman",
+            Self::Docker => "docker",
+        }
+    }
+
+    /// What it has under the name `image`, and the files behind `words` and behind what the image
+    /// starts by itself. `None` if it has no such image.
+    ///
+    /// `image save` is read as it comes and nothing is kept of it: it needs no more privilege than
+    /// the engine itself, and has the attribute `security.capability` of every file.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the engine is not there or its daemon does not answer, or what it saves is
+    /// not read.
+    pub fn read(self, image: &str, words: &[&str]) -> Result<Option<Image>, EngineError> {
+        let Some(text) = self.inspect(image)? else { return Ok(None) };
+        let unread =
+            |why: String| EngineError::Archive { engine: self, image: image.to_owned(), why };
+        let inspected = inspect::read(&text).map_err(|error| unread(error.to_string()))?;
+        let Some((mut found, config)) = inspected.into_iter().next() else { return Ok(None) };
+        let mut save = self.command(&["image", "save"]);
+        if self == Self::Podman {
+            save.args(["--format", "docker-archive"]);
+        }
+        save.arg("--").arg(image).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child =
+            save.spawn().map_err(|source| EngineError::Program { engine: self, source })?;
+        let tree = match child.stdout.take() {
+            Some(output) => archive::read(io::BufReader::with_capacity(1 << 20, output)),
+            None => Err(io::Error::other("no pipe").into()),
+        };
+        if tree.is_err() {
+            // It may still be writing to a pipe that nobody reads.
+            let _ = child.kill();
+        }
+        let status =
+            child.wait().map_err(|source| EngineError::Program { engine: self, source })?;
+        let tree = tree.map_err(|error| unread(error.to_string()))?;
+        if !status.success() {
+            return Err(unread(format!("it ended with {status}")));
+        }
+        let own = found.entrypoint.first().or(found.cmd.first());
+        let mut all: Vec<&str> = words.to_vec();
+        all.extend(own.map(String::as_str));
+        all.extend(found.cmd.first().map(String::as_str));
+        let folder = config.working_dir.as_deref().filter(|folder| !folder.is_empty());
+        let path = config.path().unwrap_or(USUAL_PATH);
+        let files = tree.files(&all, path, folder.unwrap_or("/"));
+        found.uid = found.uid.or_else(|| {
+            let name = found.user.split(':').next().unwrap_or_default();
+            files.accounts.get(name).copied()
+        });
+        if found.names.iter().all(|name| name != image) {
+            found.names.push(image.to_owned());
+        }
+        found.files = Some(files);
+        Ok(Some(found))
+    }
+
+    fn command(self, words: &[&str]) -> Command {
+        let mut command = Command::new(self.word());
+        command.args(words).stdin(Stdio::null());
+        command
+    }
+
+    /// `None` if there is no such image, by the words that Podman 4 and 5 and Docker 20 to 28 have.
+    fn inspect(self, image: &str) -> Result<Option<String>, EngineError> {
+        let output = self
+            .command(&["image", "inspect", "--"])
+            .arg(image)
+            .output()
+            .map_err(|source| EngineError::Program { engine: self, source })?;
+        if output.status.success() {
+            return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
+        }
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let lower = said.to_lowercase();
+        if ["no such image", "image not known", "failed to find image"]
+            .iter()
+            .any(|words| lower.contains(words))
+        {
+            return Ok(None);
+        }
+        Err(EngineError::Said { engine: self, image: image.to_owned(), said })
+    }
+}
