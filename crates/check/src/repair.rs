@@ -13,6 +13,7 @@ use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::fix::Class;
+use crate::holding::Held;
 use crate::options::Options;
 use crate::rules::RULES;
 
@@ -76,13 +77,44 @@ impl Checker {
         all_rounds(manifest, self, consent)
     }
 
-    /// What all containers would come to after all edits, unsafe ones too, without touching the
-    /// text: as [`Checker::repair`], but an edit that the text would not allow counts as made.
+    /// What each container would hold after all edits, unsafe ones too, without touching the text:
+    /// as [`Checker::repair`], but an edit that the text would not allow counts as made. `checked`
+    /// is what this checker found in `manifest`.
     #[must_use]
-    pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Checked {
-        let original = requests(manifest, &self.options);
-        let mut model = manifest.clone();
-        let mut checked = checked.clone();
+    pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Vec<Option<Held>> {
+        let mut after = Vec::with_capacity(checked.containers.len());
+        let mut findings = checked.findings.as_slice();
+        for (place, workload) in manifest.workloads.iter().enumerate() {
+            // Containers and findings are in the order of the text.
+            let first = after.len();
+            let containers = &checked.containers[first..];
+            let count = containers.iter().take_while(|c| c.id.workload == place).count();
+            let containers = &containers[..count];
+            let end = findings.partition_point(|finding| finding.container < first + count);
+            let (found, behind) = findings.split_at(end);
+            findings = behind;
+            if found.iter().all(|finding| finding.remedy.fix().is_none()) {
+                after.extend(containers.iter().map(|container| container.held));
+                continue;
+            }
+            // No rule looks beyond the pod, so that a copy of one pod at a time is enough.
+            let mut alone = Checked { containers: containers.to_vec(), findings: found.to_vec() };
+            alone.containers.iter_mut().for_each(|container| container.id.workload = 0);
+            alone.findings.iter_mut().for_each(|finding| finding.container -= first);
+            let manifest = Manifest {
+                source: manifest.source.clone(),
+                documents: Vec::new(),
+                workloads: vec![workload.clone()],
+                problems: Vec::new(),
+            };
+            let alone = self.foresee_one(manifest, alone);
+            after.extend(alone.containers.iter().map(|container| container.held));
+        }
+        after
+    }
+
+    fn foresee_one(&self, mut model: Manifest, mut checked: Checked) -> Checked {
+        let original = requests(&model, &self.options);
         for _ in 0..MAX_ROUNDS {
             let round =
                 Round::of(&model, &checked, &original, self, Consent::Unsafe, &BTreeSet::new());

@@ -124,10 +124,7 @@ impl<'a> Report<'a> {
 impl<'a> CheckedFile<'a> {
     fn new(manifest: &'a Manifest, checker: &Checker) -> Self {
         let checked = checker.check(manifest);
-        let editable = checked.findings.iter().any(|finding| finding.remedy.fix().is_some());
-        let held = |checked: &Checked| checked.containers.iter().map(|c| c.held).collect();
-        let after =
-            if editable { held(&checker.foresee(manifest, &checked)) } else { held(&checked) };
+        let after = checker.foresee(manifest, &checked);
         Self { manifest, checked, after }
     }
 }
