@@ -2,6 +2,7 @@
 
 mod bpf;
 mod ci;
+mod fuzz;
 mod layers;
 mod process;
 mod sites;
@@ -18,6 +19,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
   pages          write docs/rules/ and docs/schema/check-v1.json from the code; the tests compare
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
+  fuzz …         the fuzz targets from their seeds: [manifest|resolve] [SECONDS]
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ["bpf", "--check"] => bpf::run(true),
         ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["sites", rest @ ..] => sites::run(rest),
         ["vm", rest @ ..] => vm::run(rest),
         ["ci"] => ci::run(),
