@@ -27,6 +27,7 @@ fn steps() -> Vec<(&'static str, Result, f32)> {
             call(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
         }),
         ("release binary", release_binary),
+        ("fuzz", || crate::fuzz::run(&[])),
         ("kernels", || crate::vm::run(&["--check"])),
         ("groundtruth", || crate::groundtruth(&["--check"])),
     ];

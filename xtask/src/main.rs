@@ -2,6 +2,7 @@
 
 mod bpf;
 mod ci;
+mod fuzz;
 mod layers;
 mod peers;
 mod process;
@@ -20,6 +21,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   pages          write docs/rules/ and the schemas of check, waivers and baselines from the code; the tests compare
   peers          docs/peers.md: what other checkers that are installed say of our cases
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
+  fuzz …         the fuzz targets from their seeds: [manifest|resolve] [SECONDS]
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
         ["peers"] => peers::run(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["sites", rest @ ..] => sites::run(rest),
         ["vm", rest @ ..] => vm::run(rest),
         ["ci"] => ci::run(),

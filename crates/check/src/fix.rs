@@ -8,7 +8,6 @@ use runtime::{List, Request, Runtime};
 
 use crate::assess::{Assessment, Effect, Verdict};
 use crate::holding::{Entrypoint, Held};
-use crate::panel::Answer;
 use crate::subject::Subject;
 use crate::words;
 
@@ -256,9 +255,9 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
         let on = engines(&assessment, |effect| effect.starts);
         costs.push(format!("lets the container start on {on}"));
     }
-    let held = Answer::of(runtime, &after)
-        .resolution
-        .map(|resolution| Held::of(&resolution, after.no_new_privs, entrypoint));
+    let answer = subject.panel.ask_one(runtime, &after);
+    let resolution = answer.resolution.as_ref();
+    let held = resolution.map(|sets| Held::of(sets, after.no_new_privs, entrypoint));
     Remedy::Edit(Box::new(Fix {
         change: change.clone(),
         title,

@@ -13,7 +13,7 @@ use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::fix::Class;
-use crate::holding::Entrypoint;
+use crate::holding::{Entrypoint, Held};
 use crate::options::Options;
 use crate::rules::RULES;
 
@@ -89,10 +89,11 @@ impl Checker {
         all_rounds(manifest, self, consent, answer)
     }
 
-    /// What all containers would come to after all edits, unsafe ones too, without touching the
-    /// text: as [`Checker::repair`], but an edit that the text would not allow counts as made.
+    /// What each container would hold after all edits, unsafe ones too, without touching the text:
+    /// as [`Checker::repair`], but an edit that the text would not allow counts as made. `checked`
+    /// is what this checker found in `manifest`.
     #[must_use]
-    pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Checked {
+    pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Vec<Option<Held>> {
         self.foresee_but(manifest, checked, &|_| {})
     }
 
@@ -104,10 +105,55 @@ impl Checker {
         manifest: &Manifest,
         checked: &Checked,
         answer: &dyn Fn(&mut Checked),
+    ) -> Vec<Option<Held>> {
+        let mut after = Vec::with_capacity(checked.containers.len());
+        let mut findings = checked.findings.as_slice();
+        for (place, workload) in manifest.workloads.iter().enumerate() {
+            // Containers and findings are in the order of the text.
+            let first = after.len();
+            let containers = &checked.containers[first..];
+            let count = containers.iter().take_while(|c| c.id.workload == place).count();
+            let containers = &containers[..count];
+            let end = findings.partition_point(|finding| finding.container < Some(first + count));
+            let (found, behind) = findings.split_at(end);
+            findings = behind;
+            if found.iter().all(|finding| finding.remedy.fix().is_none()) {
+                after.extend(containers.iter().map(|container| container.held));
+                continue;
+            }
+            // No rule looks beyond the pod, so that a copy of one pod at a time is enough.
+            let mut alone = Checked { containers: containers.to_vec(), findings: found.to_vec() };
+            alone.containers.iter_mut().for_each(|container| container.id.workload = 0);
+            for finding in &mut alone.findings {
+                finding.container = finding.container.map(|at| at - first);
+            }
+            let manifest = Manifest {
+                source: manifest.source.clone(),
+                documents: Vec::new(),
+                workloads: vec![workload.clone()],
+                problems: Vec::new(),
+            };
+            let alone = self.foresee_one(manifest, alone, answer);
+            after.extend(alone.containers.iter().map(|container| container.held));
+        }
+        after
+    }
+
+    fn foresee_one(
+        &self,
+        mut model: Manifest,
+        mut checked: Checked,
+        answer: &dyn Fn(&mut Checked),
     ) -> Checked {
-        let original = requests(manifest, &self.options);
-        let mut model = manifest.clone();
-        let mut checked = checked.clone();
+        let original = requests(&model, &self.options);
+        // Where comments would stand beside what is not written yet nobody knows: what is set aside now
+        // stays so.
+        let set_aside: Vec<Finding> = checked
+            .findings
+            .iter()
+            .filter(|finding| !finding.standing.is_open())
+            .cloned()
+            .collect();
         for _ in 0..MAX_ROUNDS {
             let round =
                 Round::of(&model, &checked, &original, self, Consent::Unsafe, &BTreeSet::new());
@@ -118,6 +164,15 @@ impl Checker {
                 write(&mut model, id, &request);
             }
             checked = self.check(&model);
+            for finding in &mut checked.findings {
+                let same = set_aside.iter().find(|aside| {
+                    (aside.container, aside.rule, aside.capabilities)
+                        == (finding.container, finding.rule, finding.capabilities)
+                });
+                if let Some(aside) = same {
+                    finding.standing = aside.standing.clone();
+                }
+            }
             answer(&mut checked);
         }
         checked

@@ -210,18 +210,13 @@ impl<'a> CheckedFile<'a> {
 
     fn new(manifest: &'a Manifest, checker: &Checker) -> Self {
         let checked = checker.check(manifest);
-        let after = checked.containers.iter().map(|container| container.held).collect();
-        let mut file = Self { manifest, checked, after };
+        let mut file = Self { manifest, checked, after: Vec::new() };
         file.foresee(checker, &|_| {});
         file
     }
 
     /// Works out what each container would hold after all edits but of what `answer` sets aside.
     pub(crate) fn foresee(&mut self, checker: &Checker, answer: &dyn Fn(&mut Checked)) {
-        let mut open = self.checked.findings.iter().filter(|finding| finding.standing.is_open());
-        let editable = open.any(|finding| finding.remedy.fix().is_some());
-        let foreseen = editable.then(|| checker.foresee_but(self.manifest, &self.checked, answer));
-        let checked = foreseen.as_ref().unwrap_or(&self.checked);
-        self.after = checked.containers.iter().map(|container| container.held).collect();
+        self.after = checker.foresee_but(self.manifest, &self.checked, answer);
     }
 }

@@ -103,8 +103,8 @@ For containerd 2.0, which is assumed: --runtime names another.
   escape class  none
     all five sets: none
   can           bind ports below 1024 (any user can here)
-  cannot        change the owner of files, open raw sockets, mount file systems, load kernel
-                modules, set the clock
+  cannot        change the owner of files, open raw sockets, mount file systems,
+                load kernel modules, set the clock
 
 "#]])
         .stderr_eq(str![]);
@@ -128,12 +128,14 @@ For containerd 2.0, which is assumed: --runtime names another.
     why NET_BIND_SERVICE: added (line 14)
   if not root
     the same bounding set; the other four: none (lost: non-root, no ambient)
-    within reach of a set-uid program or a file with capabilities: all of the bounding set
+    within reach of a set-uid program or a file with capabilities: all of the
+      bounding set
   note          NET_BIND_SERVICE is not needed: containerd 2.0 sets
-                net.ipv4.ip_unprivileged_port_start=0, so every port is open to every user
+                net.ipv4.ip_unprivileged_port_start=0, so every port is open to
+                every user
   can           bind ports below 1024 (any user can here)
-  cannot        change the owner of files, open raw sockets, mount file systems, load kernel
-                modules, set the clock
+  cannot        change the owner of files, open raw sockets, mount file systems,
+                load kernel modules, set the clock
 
 "#]])
         .stderr_eq(str![]);
@@ -154,10 +156,11 @@ For CRI-O 1.28.
     why NET_BIND_SERVICE: added (line 14)
   if not root
     the same bounding set; the other four: none (lost: non-root, no ambient)
-    within reach of a set-uid program or a file with capabilities: all of the bounding set
+    within reach of a set-uid program or a file with capabilities: all of the
+      bounding set
   can if root   bind ports below 1024
-  cannot        change the owner of files, open raw sockets, mount file systems, load kernel
-                modules, set the clock
+  cannot        change the owner of files, open raw sockets, mount file systems,
+                load kernel modules, set the clock
 
 "#]]);
 }
@@ -179,8 +182,8 @@ For Podman 4.3.
     all five sets: NET_BIND_SERVICE
     why NET_BIND_SERVICE: ambient (Podman, non-root)
   can           bind ports below 1024
-  cannot        change the owner of files, open raw sockets, mount file systems, load kernel
-                modules, set the clock
+  cannot        change the owner of files, open raw sockets, mount file systems,
+                load kernel modules, set the clock
 
 "#]]);
 }
@@ -192,23 +195,24 @@ For containerd, CRI-O, Docker, Podman, nerdctl and Linux.
 
 <stdin>:12:15  Deployment web, init container setup (busybox)
   user          0, root (line 15)
-    in common   CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID SYS_CHROOT MKNOD SETFCAP KILL
-                NET_BIND_SERVICE SETPCAP AUDIT_WRITE
+    in common   CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID SYS_CHROOT MKNOD
+                SETFCAP KILL NET_BIND_SERVICE SETPCAP AUDIT_WRITE
     containerd  13
-    CRI-O       does not start: CRI-O refuses to create the container: unknown capability
-                "SYS_MODULEE" in add; did you mean SYS_MODULE?
-    Docker      does not start: Docker refuses to create the container: unknown capability
-                "SYS_MODULEE" in add; did you mean SYS_MODULE?
-    Podman      does not start: Podman refuses to create the container: unknown capability
-                "SYS_MODULEE" in add; did you mean SYS_MODULE?
+    CRI-O       does not start: CRI-O refuses to create the container: unknown
+                capability "SYS_MODULEE" in add; did you mean SYS_MODULE?
+    Docker      does not start: Docker refuses to create the container: unknown
+                capability "SYS_MODULEE" in add; did you mean SYS_MODULE?
+    Podman      does not start: Podman refuses to create the container: unknown
+                capability "SYS_MODULEE" in add; did you mean SYS_MODULE?
     nerdctl     14 + SYS_ADMIN
-    Linux       does not start: unknown capability "SYS_MODULEE" in add; did you mean SYS_MODULE? (a
-                process without a container)
+    Linux       does not start: unknown capability "SYS_MODULEE" in add; did you
+                mean SYS_MODULE? (a process without a container)
 
 <stdin>:20:15  Deployment web, container web (nginx:1.27)
   user          root or not, as the image's USER says
   if root
-    in common   CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID KILL NET_BIND_SERVICE SETPCAP
+    in common   CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID KILL
+                NET_BIND_SERVICE SETPCAP
     containerd  14 + NET_RAW SYS_CHROOT MKNOD SETFCAP AUDIT_WRITE
     CRI-O       9
     Docker      14 + NET_RAW SYS_CHROOT MKNOD SETFCAP AUDIT_WRITE
@@ -255,30 +259,34 @@ For containerd 2.0, which is assumed: --runtime names another.
   user          0, root (line 15)
   holds         14 by default -> 13
   escape class  none
-    effective, permitted, bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID SYS_CHROOT MKNOD
-      SETFCAP KILL NET_BIND_SERVICE SETPCAP AUDIT_WRITE
+    effective, permitted, bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID
+      SETUID SYS_CHROOT MKNOD SETFCAP KILL NET_BIND_SERVICE SETPCAP AUDIT_WRITE
     inheritable, ambient: none
     why all 13: default of containerd
-  note          line 17: add `CAP_SYS_ADMIN` has no effect: containerd makes it CAP_CAP_SYS_ADMIN;
-                the name is SYS_ADMIN
-  note          line 17: add `SYS_MODULEE` has no effect: containerd makes it CAP_SYS_MODULEE; did
-                you mean SYS_MODULE?
-  can           bind ports below 1024 (any user can here), change the owner of files
-  cannot        open raw sockets, mount file systems, load kernel modules, set the clock
+  note          line 17: add `CAP_SYS_ADMIN` has no effect: containerd makes it
+                CAP_CAP_SYS_ADMIN; the name is SYS_ADMIN
+  note          line 17: add `SYS_MODULEE` has no effect: containerd makes it
+                CAP_SYS_MODULEE; did you mean SYS_MODULE?
+  can           bind ports below 1024 (any user can here), change the owner of
+                files
+  cannot        open raw sockets, mount file systems, load kernel modules, set
+                the clock
 
 <stdin>:20:15  Deployment web, container web (nginx:1.27)
   user          root or not, as the image's USER says
   holds         14 by default -> 14 if root, 0 if not
-  escape class  CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID SYS_CHROOT MKNOD SETFCAP (with a
-                writable hostPath)
+  escape class  CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID SYS_CHROOT MKNOD
+                SETFCAP (with a writable hostPath)
   if root
-    effective, permitted, bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID NET_RAW
-      SYS_CHROOT MKNOD SETFCAP KILL NET_BIND_SERVICE SETPCAP AUDIT_WRITE
+    effective, permitted, bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID
+      SETUID NET_RAW SYS_CHROOT MKNOD SETFCAP KILL NET_BIND_SERVICE SETPCAP
+      AUDIT_WRITE
     inheritable, ambient: none
     why all 14: default of containerd
   if not root
     the same bounding set; the other four: none (lost: non-root, no ambient)
-    within reach of a set-uid program or a file with capabilities: all of the bounding set
+    within reach of a set-uid program or a file with capabilities: all of the
+      bounding set
   can           bind ports below 1024 (any user can here)
   can if root   change the owner of files, open raw sockets
   cannot        mount file systems, load kernel modules, set the clock
@@ -288,30 +296,33 @@ For containerd 2.0, which is assumed: --runtime names another.
   holds         14 by default -> 0
   escape class  none
     effective, permitted, inheritable, ambient: none
-    bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID NET_RAW SYS_CHROOT MKNOD SETFCAP KILL
-      NET_BIND_SERVICE SETPCAP AUDIT_WRITE
+    bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID NET_RAW SYS_CHROOT
+      MKNOD SETFCAP KILL NET_BIND_SERVICE SETPCAP AUDIT_WRITE
     why NET_BIND_SERVICE: added (line 30); the other 13: default of containerd
     why all 14: lost: non-root, no ambient (line 27)
   note          NET_BIND_SERVICE is not needed: containerd 2.0 sets
-                net.ipv4.ip_unprivileged_port_start=0, so every port is open to every user
+                net.ipv4.ip_unprivileged_port_start=0, so every port is open to
+                every user
   can           bind ports below 1024 (any user can here)
-  cannot        change the owner of files, open raw sockets, mount file systems, load kernel
-                modules, set the clock
+  cannot        change the owner of files, open raw sockets, mount file systems,
+                load kernel modules, set the clock
 
 <stdin>:31:15  Deployment web, container agent (agent)
   user          root or not, as the image's USER says
   holds         14 by default -> 41 if root, 0 if not
-  escape class  SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO and 5 more as things stand
+  escape class  SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO and 5 more as
+                things stand
   if root
     effective, permitted, bounding: all 41
     inheritable, ambient: none
     why all 41: privileged (line 34)
   if not root
     the same bounding set; the other four: none (lost: non-root, no ambient)
-    within reach of a set-uid program or a file with capabilities: all of the bounding set
+    within reach of a set-uid program or a file with capabilities: all of the
+      bounding set
   can           bind ports below 1024 (any user can here)
-  can if root   change the owner of files, open raw sockets, mount file systems, load kernel
-                modules, set the clock
+  can if root   change the owner of files, open raw sockets, mount file systems,
+                load kernel modules, set the clock
 
 4 containers: 1 with nothing, 2 in the escape class
 
@@ -328,16 +339,18 @@ For containerd 2.0, which is assumed: --runtime names another.
   holds         14 by default -> 0
   escape class  none
     all five sets: none
-  not held      not in the default of containerd: DAC_READ_SEARCH LINUX_IMMUTABLE NET_BROADCAST
-                NET_ADMIN IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_PTRACE SYS_PACCT SYS_ADMIN
-                SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG LEASE AUDIT_CONTROL
-                MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF
-                CHECKPOINT_RESTORE
-  not held      removed by drop ALL (line 12): CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID
-                SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP
+  not held      not in the default of containerd: DAC_READ_SEARCH
+                LINUX_IMMUTABLE NET_BROADCAST NET_ADMIN IPC_LOCK IPC_OWNER
+                SYS_MODULE SYS_RAWIO SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT
+                SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG LEASE
+                AUDIT_CONTROL MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM
+                BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+  not held      removed by drop ALL (line 12): CHOWN DAC_OVERRIDE FOWNER FSETID
+                KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT
+                MKNOD AUDIT_WRITE SETFCAP
   can           bind ports below 1024 (any user can here)
-  cannot        change the owner of files, open raw sockets, mount file systems, load kernel
-                modules, set the clock
+  cannot        change the owner of files, open raw sockets, mount file systems,
+                load kernel modules, set the clock
 
 "#]]);
 }
@@ -367,43 +380,49 @@ fn a_runtime_that_refuses_says_why_and_on_which_line() {
 For CRI-O.
 
 <stdin>:12:15  Deployment web, init container setup (busybox)
-  holds         nothing, it does not start: CRI-O refuses to create the container: unknown
-                capability "SYS_MODULEE" in add; did you mean SYS_MODULE? (line 17)
+  holds         nothing, it does not start: CRI-O refuses to create the
+                container: unknown capability "SYS_MODULEE" in add; did you mean
+                SYS_MODULE? (line 17)
 
 <stdin>:20:15  Deployment web, container web (nginx:1.27)
   user          root or not, as the image's USER says
   holds         9 by default -> 9 if root, 0 if not
-  escape class  CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID (with a writable hostPath)
+  escape class  CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID (with a writable
+                hostPath)
   if root
-    effective, permitted, bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID KILL
-      NET_BIND_SERVICE SETPCAP
+    effective, permitted, bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID
+      SETUID KILL NET_BIND_SERVICE SETPCAP
     inheritable, ambient: none
     why all 9: default of CRI-O
   if not root
     the same bounding set; the other four: none (lost: non-root, no ambient)
-    within reach of a set-uid program or a file with capabilities: all of the bounding set
+    within reach of a set-uid program or a file with capabilities: all of the
+      bounding set
   can if root   bind ports below 1024, change the owner of files
-  cannot        open raw sockets, mount file systems, load kernel modules, set the clock
+  cannot        open raw sockets, mount file systems, load kernel modules, set
+                the clock
 
 <stdin>:24:15  Deployment web, container side (envoy)
   user          1000 (line 27), no_new_privs (line 28)
   holds         9 by default -> 0
   escape class  none
     effective, permitted, inheritable, ambient: none
-    bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID KILL NET_BIND_SERVICE SETPCAP
+    bounding: CHOWN DAC_OVERRIDE FOWNER FSETID SETGID SETUID KILL
+      NET_BIND_SERVICE SETPCAP
     why NET_BIND_SERVICE: added (line 30); the other 8: default of CRI-O
     why all 9: lost: non-root, no ambient (line 27)
-  cannot        bind ports below 1024, change the owner of files, open raw sockets, mount file
-                systems, load kernel modules, set the clock
+  cannot        bind ports below 1024, change the owner of files, open raw
+                sockets, mount file systems, load kernel modules, set the clock
 
 <stdin>:31:15  Deployment web, container agent (agent)
   user          root or not, as the image's USER says
   holds         9 by default -> 41
-  escape class  SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO and 5 more as things stand
+  escape class  SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO and 5 more as
+                things stand
     all five sets: all 41
     why all 41: privileged (line 34)
-  can           bind ports below 1024, change the owner of files, open raw sockets, mount file
-                systems, load kernel modules, set the clock
+  can           bind ports below 1024, change the owner of files, open raw
+                sockets, mount file systems, load kernel modules, set the clock
 
 4 containers: 2 with nothing, 2 in the escape class
 
@@ -433,22 +452,24 @@ spec:
 For containerd 2.0, which is assumed: --runtime names another.
 
 <stdin>:11:11  Pod p, container c
-  user          0, root (line 13), no_new_privs (line 14), in a user namespace of the pod (line 5)
+  user          0, root (line 13), no_new_privs (line 14), in a user namespace
+                of the pod (line 5)
   holds         14 by default -> 41
-  escape class  SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO and 5 more as things stand (but
-                within the pod's own user namespace only)
+  escape class  SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO and 5 more as
+                things stand (but within the pod's own user namespace only)
     effective, permitted, bounding: all 41
     inheritable, ambient: none
     why all 41: privileged (line 15)
-  can           bind ports below 1024, change the owner of files, open raw sockets, mount file
-                systems
+  can           bind ports below 1024, change the owner of files, open raw
+                sockets, mount file systems
   cannot        load kernel modules, set the clock
-  but           line 9: capabilities in the pod's securityContext has no effect: the field exists on
-                containers only, and the API server refuses or drops it
-  but           line 15: the API server refuses the pod: privileged with allowPrivilegeEscalation:
-                false
-  but           line 7: the kubelet does not start the container: runAsNonRoot is true and runAsUser
-                is 0
+  but           line 9: capabilities in the pod's securityContext has no effect:
+                the field exists on containers only, and the API server refuses
+                or drops it
+  but           line 15: the API server refuses the pod: privileged with
+                allowPrivilegeEscalation: false
+  but           line 7: the kubelet does not start the container: runAsNonRoot
+                is true and runAsUser is 0
 
 "#]]);
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::kinds::Kinds;
 use crate::workload::Span;
@@ -13,23 +14,33 @@ use crate::workload::Span;
 /// many objects stays far below.
 pub const MAX_BYTES: u64 = 128 << 20;
 
-/// A manifest's text, its name, and its lines.
+/// A manifest's text, its name, and its lines. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     name: String,
     path: Option<PathBuf>,
+    content: Arc<Content>,
+    kinds: Kinds,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Content {
     text: String,
     lines: LineIndex,
-    kinds: Kinds,
+}
+
+impl Content {
+    fn new(text: String) -> Arc<Self> {
+        Arc::new(Self { lines: LineIndex::new(&text), text })
+    }
 }
 
 impl Source {
     /// A text that is no file; `name` is what messages call it (`<stdin>`).
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        let text = text.into();
-        let (path, lines, kinds) = (None, LineIndex::new(&text), Kinds::default());
-        Self { name: name.into(), path, lines, text, kinds }
+        let content = Content::new(text.into());
+        Self { name: name.into(), path: None, content, kinds: Kinds::default() }
     }
 
     /// The text of a file.
@@ -88,13 +99,13 @@ impl Source {
     /// The whole text, byte for byte as read (byte-order mark and line endings included).
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.content.text
     }
 
     /// Line and column of a byte offset.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
-        self.lines.position(&self.text, offset)
+        self.content.lines.position(&self.content.text, offset)
     }
 
     /// `name:line:column` of a span's start.
@@ -106,20 +117,13 @@ impl Source {
     /// The text of a span; empty if it does not lie in this text.
     #[must_use]
     pub fn slice(&self, span: Span) -> &str {
-        self.text.get(span.range()).unwrap_or_default()
+        self.text().get(span.range()).unwrap_or_default()
     }
 
     /// The same source with another text.
     #[must_use]
     pub fn with_text(&self, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self {
-            lines: LineIndex::new(&text),
-            text,
-            name: self.name.clone(),
-            path: self.path.clone(),
-            kinds: self.kinds.clone(),
-        }
+        Self { content: Content::new(text.into()), ..self.clone() }
     }
 }
 

@@ -35,6 +35,8 @@ pub fn document(report: &Report<'_>) -> Value {
                 "rules": RULES.iter().copied().map(rule).collect::<Vec<_>>(),
             } },
             "columnKind": "unicodeCodePoints",
+            // As YAML has it; a lone CR is not among SARIF's own.
+            "newlineSequences": ["\r\n", "\n", "\r"],
             "invocations": [{
                 "executionSuccessful": whole,
                 "toolExecutionNotifications": notifications,

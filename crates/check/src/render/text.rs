@@ -19,6 +19,9 @@ use crate::words;
 /// Of a longer line only the part around the finding is shown: minified JSON is one line.
 const MAX_LINE: usize = 500;
 
+/// As wide as the narrowest terminal that people use.
+const WIDTH: usize = 80;
+
 /// What is left of 80 columns behind `   = note: `.
 const MESSAGE_WIDTH: usize = 68;
 
@@ -30,7 +33,7 @@ pub fn finding(source: &Source, finding: &Finding, runtime: &str, colour: bool) 
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level.primary_title(clean(&finding.message)).id(finding.rule.id);
+    let title = level.primary_title(title(finding)).id(finding.rule.id);
     let mut group = Group::with_title(title);
     let mut notes = Vec::new();
     match excerpt(source, finding) {
@@ -60,6 +63,13 @@ pub fn finding(source: &Source, finding: &Finding, runtime: &str, colour: bool) 
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     renderer.term_width(DEFAULT_TERM_WIDTH).render(&[group])
+}
+
+/// The message beside `warning[rule]: `, in lines that fit into 80 columns with that.
+fn title(finding: &Finding) -> String {
+    let before = finding.severity.word().len() + finding.rule.id.len() + "[]: ".len();
+    let options = textwrap::Options::new(WIDTH - before).break_words(false);
+    textwrap::fill(&clean(&finding.message), options)
 }
 
 fn origin<'a>(source: &'a Source, finding: &Finding) -> Origin<'a> {
@@ -235,7 +245,9 @@ pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
         }
         lines.push(ways.join("; "));
     }
-    lines
+    let options = textwrap::Options::new(WIDTH).subsequent_indent("  ").break_words(false);
+    let lines = lines.iter().flat_map(|line| textwrap::wrap(line, options.clone()));
+    lines.map(Cow::into_owned).collect()
 }
 
 /// How many findings do not count, by why: `2 waived, 1 ignored inline`; `None` if all do.

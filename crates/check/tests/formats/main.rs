@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+mod columns;
+mod junit_form;
+
 use std::path::Path;
 
 use dropcap_check::render::{github, junit, sarif};

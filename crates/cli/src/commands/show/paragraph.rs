@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 /// Lines are filled up to this width.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 
 /// Words to be filled into lines.
 #[derive(Debug, Clone, Default)]
