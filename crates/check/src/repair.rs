@@ -13,6 +13,7 @@ use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::fix::Class;
+use crate::inline;
 use crate::options::Options;
 use crate::rules::RULES;
 
@@ -105,6 +106,7 @@ impl Checker {
         answer: &dyn Fn(&mut Checked),
     ) -> Checked {
         let original = requests(manifest, &self.options);
+        let comments = inline::comments(manifest);
         let mut model = manifest.clone();
         let mut checked = checked.clone();
         for _ in 0..MAX_ROUNDS {
@@ -116,7 +118,7 @@ impl Checker {
             for (id, request) in round.requests {
                 write(&mut model, id, &request);
             }
-            checked = self.check(&model);
+            checked = self.check_beside(&model, &comments);
             answer(&mut checked);
         }
         checked
