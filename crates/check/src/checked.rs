@@ -1,6 +1,6 @@
 //! A manifest checked: every container, every rule.
 
-use manifest::{ContainerId, ContainerList, Format, Manifest, Span};
+use manifest::{Comment, ContainerId, ContainerList, Format, Manifest, Span};
 
 use crate::finding::Finding;
 use crate::holding::Held;
@@ -16,7 +16,8 @@ use crate::subject::Subject;
 pub struct Checked {
     /// All containers, in the order of the text.
     pub containers: Vec<CheckedContainer>,
-    /// All findings, in the order of the text, then of the rules.
+    /// All findings, container by container in the order of the text, then of the rules; those of no
+    /// container first.
     pub findings: Vec<Finding>,
 }
 
@@ -76,7 +77,14 @@ impl Checker {
     /// Checks all containers of a manifest.
     #[must_use]
     pub fn check(&self, manifest: &Manifest) -> Checked {
-        all_containers(manifest, self)
+        self.check_beside(manifest, &inline::comments(manifest))
+    }
+
+    /// As [`Checker::check`], where the comments have been read already.
+    pub(crate) fn check_beside(&self, manifest: &Manifest, comments: &[Comment]) -> Checked {
+        let mut checked = all_containers(manifest, self);
+        inline::apply(manifest, comments, &mut checked, &self.options.selection);
+        checked
     }
 }
 
@@ -126,6 +134,5 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
             checked.findings[first..].sort_by_key(|finding| finding.primary.span);
         }
     }
-    inline::apply(manifest, &mut checked, &checker.options.selection);
     checked
 }

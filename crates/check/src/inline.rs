@@ -4,7 +4,9 @@
 //! comment: findings of its rules that begin there, or all of a container whose first line or name
 //! is there. JSON has no comments.
 
-use manifest::{Comment, Manifest, Source, Span, comments};
+use std::collections::HashMap;
+
+use manifest::{Comment, Manifest, Source, Span};
 
 use crate::checked::Checked;
 use crate::finding::Finding;
@@ -13,6 +15,9 @@ use crate::rules::inline_ignore::{self, Fault};
 use crate::standing::Standing;
 
 const HEAD: &str = "dropcap:";
+
+/// So many other comment lines may stand between a comment and its line: a bound on time.
+const MOST_BETWEEN: usize = 64;
 
 /// A comment that was read.
 struct Ignore {
@@ -23,14 +28,30 @@ struct Ignore {
     line: usize,
 }
 
-/// Sets aside what comments answer for, and adds what is wrong with them.
-pub(crate) fn apply(manifest: &Manifest, checked: &mut Checked, selection: &Selection) {
+/// All comments of a manifest that may be such ones.
+pub(crate) fn comments(manifest: &Manifest) -> Vec<Comment> {
+    manifest::comments(&manifest.source, HEAD)
+}
+
+/// Sets aside what comments answer for, and adds what is wrong with them; the findings stay in the
+/// order of containers, then of the text, those of no container first.
+pub(crate) fn apply(
+    manifest: &Manifest,
+    comments: &[Comment],
+    checked: &mut Checked,
+    selection: &Selection,
+) {
+    if comments.is_empty() {
+        return;
+    }
     let source = &manifest.source;
-    for comment in comments(source, HEAD) {
-        let container = container_of(manifest, checked, &comment);
+    let lines = Lines::of(manifest, checked);
+    for comment in comments {
+        let line = line_of(source, comment);
+        let container = lines.container_at(line);
         let mut faults = Vec::new();
-        if let Some(ignore) = read(source, &comment, &mut faults) {
-            ignore_by(manifest, checked, &ignore, selection, &mut faults);
+        if let Some(ignore) = read(comment, line, &mut faults) {
+            ignore_by(&lines, checked, &ignore, selection, &mut faults);
         }
         if selection.contains(&inline_ignore::RULE) {
             let held = container.and_then(|at| checked.containers.get(at)).and_then(|c| c.held);
@@ -41,10 +62,65 @@ pub(crate) fn apply(manifest: &Manifest, checked: &mut Checked, selection: &Sele
             }));
         }
     }
+    checked.findings.sort_by_key(|finding| (finding.container, finding.primary.span));
+}
+
+/// What begins on which line.
+struct Lines {
+    /// Findings, by their places.
+    findings: HashMap<usize, Vec<usize>>,
+    /// Findings of a container, by the line of its name and its first line.
+    containers: HashMap<usize, Vec<usize>>,
+    /// The first and the last line of each container with its place, in the order of the text.
+    extents: Vec<(usize, usize, usize)>,
+}
+
+impl Lines {
+    fn of(manifest: &Manifest, checked: &Checked) -> Self {
+        let source = &manifest.source;
+        let starts = |span: Span| source.position(span.start).line;
+        let mut lines =
+            Self { findings: HashMap::new(), containers: HashMap::new(), extents: Vec::new() };
+        let mut of_container: Vec<Vec<usize>> = vec![Vec::new(); checked.containers.len()];
+        for (at, finding) in checked.findings.iter().enumerate() {
+            lines.findings.entry(starts(finding.primary.span)).or_default().push(at);
+            if let Some(all) = finding.container.and_then(|c| of_container.get_mut(c)) {
+                all.push(at);
+            }
+        }
+        for (at, (container, findings)) in checked.containers.iter().zip(of_container).enumerate() {
+            let pod = manifest.workloads.get(container.id.workload).map(|w| &w.pod);
+            let written = pod.and_then(|pod| pod.containers.get(container.id.container));
+            let name = starts(container.span);
+            let (first, last) = written.map_or((name, name), |written| {
+                let first = starts(written.span).min(name);
+                (first, source.position(written.span.end).line)
+            });
+            lines.extents.push((first, last, at));
+            for line in [Some(name), (first != name).then_some(first)].into_iter().flatten() {
+                lines.containers.entry(line).or_default().extend(&findings);
+            }
+        }
+        lines.extents.sort_unstable();
+        lines
+    }
+
+    /// The container that a line is in.
+    fn container_at(&self, line: usize) -> Option<usize> {
+        let behind = self.extents.partition_point(|(first, ..)| *first <= line);
+        let (_, last, at) = self.extents.get(behind.checked_sub(1)?)?;
+        (line <= *last).then_some(*at)
+    }
+
+    /// The findings that a comment about a line is about.
+    fn at(&self, line: usize) -> impl Iterator<Item = usize> {
+        let here = self.findings.get(&line).into_iter().flatten();
+        here.chain(self.containers.get(&line).into_iter().flatten()).copied()
+    }
 }
 
 /// What a comment says; what is wrong with it goes to `faults`. Without a reason it says nothing.
-fn read(source: &Source, comment: &Comment, faults: &mut Vec<(Span, Fault)>) -> Option<Ignore> {
+fn read(comment: &Comment, line: usize, faults: &mut Vec<(Span, Fault)>) -> Option<Ignore> {
     let said = comment.text.trim_start().strip_prefix(HEAD)?.trim_start();
     let Some((list, reason)) = said
         .strip_prefix("ignore")
@@ -66,7 +142,7 @@ fn read(source: &Source, comment: &Comment, faults: &mut Vec<(Span, Fault)>) -> 
         faults.push((comment.span, Fault::NoReason));
         return None;
     }
-    Some(Ignore { span: comment.span, rules, reason, line: line_of(source, comment) })
+    Some(Ignore { span: comment.span, rules, reason, line })
 }
 
 /// The line that a comment is about.
@@ -75,66 +151,35 @@ fn line_of(source: &Source, comment: &Comment) -> usize {
     if comment.beside {
         return line;
     }
-    let below = source.text()[comment.span.end..].lines().skip(1);
+    let below = source.text()[comment.span.end..].lines().skip(1).take(MOST_BETWEEN);
     let comments = below.take_while(|line| line.trim_start().starts_with('#')).count();
     line + comments + 1
 }
 
 fn ignore_by(
-    manifest: &Manifest,
+    lines: &Lines,
     checked: &mut Checked,
     ignore: &Ignore,
     selection: &Selection,
     faults: &mut Vec<(Span, Fault)>,
 ) {
-    let source = &manifest.source;
-    let starts = |span: Span| source.position(span.start).line;
-    let whole: Vec<bool> = checked
-        .containers
-        .iter()
-        .map(|container| {
-            let pod = manifest.workloads.get(container.id.workload).map(|w| &w.pod);
-            let written = pod.and_then(|pod| pod.containers.get(container.id.container));
-            [Some(container.span), written.map(|w| w.span)]
-                .into_iter()
-                .flatten()
-                .any(|span| starts(span) == ignore.line)
-        })
-        .collect();
     for rule in &ignore.rules {
         let mut used = false;
-        for finding in checked.findings.iter_mut().filter(|finding| finding.rule == *rule) {
-            let here = starts(finding.primary.span) == ignore.line;
-            let whole = finding.container.is_some_and(|at| whole.get(at) == Some(&true));
-            if !(here || whole) {
-                continue;
-            }
+        for at in lines.at(ignore.line) {
+            let finding = checked.findings.get_mut(at).filter(|finding| finding.rule == *rule);
+            let Some(finding) = finding else { continue };
             let demanding = finding.demands_waiver();
-            used = true;
             if demanding.is_empty() {
                 let (reason, span) = (ignore.reason.clone(), ignore.span);
                 finding.standing = Standing::Ignored { reason, span };
-            } else {
+            } else if !used {
                 faults.push((ignore.span, Fault::NotAccepted { rule: rule.id, demanding }));
             }
+            used = true;
         }
         // Whether a rule that does not run would find something is not known.
         if !used && selection.contains(rule) {
             faults.push((ignore.span, Fault::Unused { rule: rule.id }));
         }
     }
-}
-
-/// The container that a comment stands in.
-fn container_of(manifest: &Manifest, checked: &Checked, comment: &Comment) -> Option<usize> {
-    let line = line_of(&manifest.source, comment);
-    checked.containers.iter().position(|container| {
-        let pod = manifest.workloads.get(container.id.workload).map(|w| &w.pod);
-        let written = pod.and_then(|pod| pod.containers.get(container.id.container));
-        written.is_some_and(|written| {
-            let lines = [written.span.start.min(container.span.start), written.span.end]
-                .map(|at| manifest.source.position(at).line);
-            (lines[0]..=lines[1]).contains(&line)
-        })
-    })
 }

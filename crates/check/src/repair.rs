@@ -163,7 +163,7 @@ impl Checker {
             for (id, request) in round.requests {
                 write(&mut model, id, &request);
             }
-            checked = self.check(&model);
+            checked = self.check_beside(&model, &[]);
             for finding in &mut checked.findings {
                 let same = set_aside.iter().find(|aside| {
                     (aside.container, aside.rule, aside.capabilities)

@@ -250,3 +250,28 @@ fn only_what_is_about_a_capability_is_shown_on_request() {
     assert_eq!(place.status(&["check", "clock.yaml", "--holds", "SYS_ADMIN"]), Some(0));
     assert_eq!(place.status(&["check", "clock.yaml", "--holds", "SYS_ADMN"]), Some(2));
 }
+
+/// What docs/waivers.md shows is read as it stands.
+#[test]
+fn the_documented_files_are_read() {
+    let page = include_str!("../../../docs/waivers.md");
+    let blocks: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("a block"))
+        .collect();
+    let [waivers, config] = blocks.as_slice() else { panic!("two files") };
+    let place = Place::new(&[
+        ("dropcap.toml", config),
+        ("security/waivers.toml", waivers),
+        ("kinds.toml", "kinds = []\n"),
+        ("vendor/clock.yaml", CLOCK),
+        ("known.json", "{\"version\":1,\"runtime\":\"containerd@2.0\",\"findings\":[]}"),
+        ("clock.yaml", CLOCK),
+    ]);
+    let output = place.run(&["check", "."]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("error[pod-security]"), "{}", said(&output));
+    assert!(said(&output).contains("security/waivers.toml:3:1"), "{}", said(&output));
+    assert!(text(&output.stderr).contains("leaves out 1 file"), "{}", said(&output));
+}

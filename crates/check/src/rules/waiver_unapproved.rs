@@ -87,10 +87,8 @@ pub(crate) fn find(waiver: &Waiver, state: &State) -> Option<Finding> {
         finding = finding.note(format!("No approval is taken for granted: {remark}."));
     }
     if waiver.approvers.len() < required {
-        finding = finding.help(format!(
-            "name {} under `approvers`",
-            words::count(required, "address").replace("addresss", "addresses")
-        ));
+        finding =
+            finding.help(format!("name those who answer for it under `approvers`: {required}"));
     }
     Some(finding)
 }

@@ -163,7 +163,9 @@ pub fn verify(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         }
     }
     let waivers = words::count(all, "waiver");
-    if wrong == 0 {
+    if all == 0 {
+        ui.note("no waivers found");
+    } else if wrong == 0 {
         ui.note(&format!("{waivers}, all in order"));
     } else {
         writeln!(ui.out(), "{BOLD}{wrong} of {waivers} not in order{BOLD:#}")?;
