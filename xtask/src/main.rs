@@ -16,7 +16,7 @@ pub type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
-  pages          write docs/rules/ and docs/schema/check-v1.json from the code; the tests compare
+  pages          write docs/rules/, docs/schema/check-v1.json and docs/conformance.md; the tests compare
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
@@ -51,10 +51,12 @@ pub fn groundtruth(arguments: &[&str]) -> Result {
     process::run(command.args(arguments))
 }
 
-/// What `docs/` has from the code of `check`: its tests write it when they are asked to.
+/// What `docs/` has from the code of `check` and from `show`: tests write it when they are asked to.
 fn pages() -> Result {
     let tests = ["test", "--package", "dropcap-check", "--test", "pages", "--test", "schema"];
-    process::run(process::cargo(&tests).env("DROPCAP_UPDATE", "1"))
+    process::run(process::cargo(&tests).env("DROPCAP_UPDATE", "1"))?;
+    let conformance = ["test", "--package", "dropcap", "--test", "conformance", "page"];
+    process::run(process::cargo(&conformance).env("DROPCAP_UPDATE", "1"))
 }
 
 /// The workspace's root folder.

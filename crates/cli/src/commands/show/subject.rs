@@ -1,6 +1,6 @@
 //! One container and what it resolves to on each runtime asked for.
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, FileCaps};
 use check::Exposure;
 use manifest::{Container, Manifest, Position, Span, Workload};
 use resolve::Resolved;
@@ -18,15 +18,23 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Resolves it.
+    /// Resolves it, with what the entrypoint's file carries, if that is known.
     pub fn new(
         manifest: &'a Manifest,
         workload: &'a Workload,
         container: &'a Container,
         runtimes: &[Runtime],
+        carried: Option<FileCaps>,
     ) -> Self {
         let pod = &workload.pod;
-        let answers = runtimes.iter().map(|r| resolve::container(pod, container, r)).collect();
+        let resolve = |runtime| {
+            let plain = resolve::container(pod, container, runtime);
+            match carried {
+                Some(caps) => plain.carrying(caps),
+                None => plain,
+            }
+        };
+        let answers = runtimes.iter().map(resolve).collect();
         let exposure = Exposure::of(pod, container);
         Self { manifest, workload, container, exposure, answers }
     }
