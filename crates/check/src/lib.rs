@@ -7,6 +7,7 @@
 pub mod assess;
 mod checked;
 mod danger;
+mod dialect;
 mod exposure;
 mod finding;
 pub mod fix;

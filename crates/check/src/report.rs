@@ -46,6 +46,8 @@ pub struct Totals {
     pub warnings: usize,
     /// Findings that are notes.
     pub notes: usize,
+    /// Edits that a person has to make: dropcap edits no file of that kind.
+    pub by_hand: usize,
     /// Edits offered that are safe.
     pub safe: usize,
     /// Edits offered that are not.
@@ -98,7 +100,9 @@ impl<'a> Report<'a> {
                     Severity::Warning => totals.warnings += 1,
                     Severity::Note => totals.notes += 1,
                 }
-                match finding.remedy.fix().map(|fix| fix.class) {
+                let fix = finding.remedy.fix();
+                totals.by_hand += usize::from(fix.is_some_and(|fix| fix.by_hand));
+                match fix.filter(|fix| !fix.by_hand).map(|fix| fix.class) {
                     Some(Class::Safe) => totals.safe += 1,
                     Some(Class::Unsafe) => totals.not_safe += 1,
                     None => {}

@@ -247,7 +247,7 @@ fn held_back(
     finding: &Finding,
     container: &CheckedContainer,
 ) -> Option<HeldBack> {
-    let fix = finding.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
+    let fix = finding.remedy.fix().filter(|fix| fix.class == Class::Unsafe && !fix.by_hand)?;
     Some(HeldBack {
         at: repaired.source.locate(finding.primary.span),
         file: repaired.source.name().to_owned(),
