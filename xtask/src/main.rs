@@ -18,7 +18,7 @@ pub type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "usage: cargo xtask TASK
   layers         fail on an import against the layers, or on `unsafe` outside its two places
   bpf [--check]  rebuild the committed BPF object with the pinned clang; --check compares bytes
-  pages          write docs/rules/ and the schemas of check, waivers and baselines from the code; the tests compare
+  pages          write docs/rules/, docs/conformance.md and the schemas of check, waivers and baselines; the tests compare
   peers          docs/peers.md: what other checkers that are installed say of our cases
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
   fuzz …         the fuzz targets from their seeds: [manifest|resolve] [SECONDS]
@@ -57,10 +57,12 @@ pub fn groundtruth(arguments: &[&str]) -> Result {
     process::run(command.args(arguments))
 }
 
-/// What `docs/` has from the code of `check`: its tests write it when they are asked to.
+/// What `docs/` has from the code of `check` and from `show`: tests write it when they are asked to.
 fn pages() -> Result {
     let tests = ["test", "--package", "dropcap-check", "--test", "pages", "--test", "schema"];
-    process::run(process::cargo(&tests).env("DROPCAP_UPDATE", "1"))
+    process::run(process::cargo(&tests).env("DROPCAP_UPDATE", "1"))?;
+    let conformance = ["test", "--package", "dropcap", "--test", "conformance", "page"];
+    process::run(process::cargo(&conformance).env("DROPCAP_UPDATE", "1"))
 }
 
 /// The workspace's root folder.

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use caps::{CapSet, Capability};
-use manifest::Item;
-use runtime::{List, Request, Runtime};
+use manifest::{Format, Item};
+use runtime::{List, Request, Runtime, SpecSets};
 
 use crate::assess::{Assessment, Effect, Verdict};
+use crate::dialect;
 use crate::holding::{Entrypoint, Held};
 use crate::subject::Subject;
 use crate::words;
@@ -96,6 +97,14 @@ impl Change {
             Change::Respell { list, from, to } => respell(words_of(&mut after, *list), from, to),
             Change::Remove { list, word } => {
                 words_of(&mut after, *list).retain(|there| there != word);
+                // An OCI configuration names it in several lists, and it goes from all of them.
+                if let Some(SpecSets { effective, permitted, inheritable, ambient }) =
+                    after.spec.as_mut()
+                {
+                    for words in [effective, permitted, inheritable, ambient] {
+                        words.retain(|there| there != word);
+                    }
+                }
             }
             Change::Exactly { add } => {
                 after.drop = vec!["ALL".to_owned()];
@@ -105,13 +114,27 @@ impl Change {
         after
     }
 
-    /// What it does, as an instruction.
+    /// What it does, as an instruction in the words of that kind of file.
     #[must_use]
-    pub fn title(&self) -> String {
+    pub fn title(&self, format: Format) -> String {
+        let name = |list| dialect::list(format, list);
+        if !dialect::is_edited(format) {
+            let (add, drop) = (name(List::Add), name(List::Drop));
+            match self {
+                Change::DropAll => return format!("put `ALL` into `{drop}`"),
+                Change::DropAllInstead { .. } => {
+                    return format!("put `ALL` into `{drop}` instead of `{add}`");
+                }
+                Change::Respell { list, from, to } => {
+                    return format!("write `{to}` instead of `{from}` in `{}`", name(*list));
+                }
+                Change::Remove { .. } | Change::Exactly { .. } => {}
+            }
+        }
         match self {
             Change::DropAll => "drop `ALL`".to_owned(),
             Change::Respell { list, from, to } => format!("{list} `{to}` instead of `{from}`"),
-            Change::Remove { list, word } => format!("remove `{word}` from `{list}`"),
+            Change::Remove { list, word } => format!("remove `{word}` from `{}`", name(*list)),
             Change::DropAllInstead { .. } => "drop `ALL` instead of adding it".to_owned(),
             Change::Exactly { add } if add.is_empty() => "drop `ALL`, add nothing".to_owned(),
             Change::Exactly { add } => {
@@ -194,6 +217,8 @@ pub struct Fix {
     pub safe_if_plain: bool,
     /// What the container holds afterwards.
     pub after: Held,
+    /// Whether a person has to make it: dropcap edits no file of this kind.
+    pub by_hand: bool,
 }
 
 /// What is to be done about a finding.
@@ -224,7 +249,7 @@ impl Remedy {
 pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
     let none = |why: String| Remedy::None { why };
     let before = subject.request();
-    let title = change.title();
+    let title = change.title(subject.format());
     if before.privileged {
         return none("no edit of the lists has an effect while `privileged` is true".to_owned());
     }
@@ -266,6 +291,7 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
         lost,
         safe_if_plain,
         after: held.unwrap_or_default(),
+        by_hand: !dialect::is_edited(subject.format()),
     }))
 }
 

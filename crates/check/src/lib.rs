@@ -8,6 +8,7 @@ pub mod assess;
 pub mod baseline;
 mod checked;
 mod danger;
+mod dialect;
 mod exposure;
 mod finding;
 pub mod fix;

@@ -79,6 +79,8 @@ pub struct Totals {
     pub ignored: usize,
     /// Findings that do not count because the baseline has them.
     pub baseline: usize,
+    /// Edits that a person has to make: dropcap edits no file of that kind.
+    pub by_hand: usize,
     /// Edits offered that are safe.
     pub safe: usize,
     /// Edits offered that are not.
@@ -173,8 +175,10 @@ impl<'a> Report<'a> {
 impl Totals {
     fn count(&mut self, finding: &Finding) {
         // What is in a baseline is to be mended all the same.
-        match finding.remedy.fix().map(|fix| fix.class) {
-            Some(_) if !matches!(finding.standing, Standing::Open | Standing::Baseline) => {}
+        let undone = matches!(finding.standing, Standing::Open | Standing::Baseline);
+        let fix = finding.remedy.fix().filter(|_| undone);
+        self.by_hand += usize::from(fix.is_some_and(|fix| fix.by_hand));
+        match fix.filter(|fix| !fix.by_hand).map(|fix| fix.class) {
             Some(Class::Safe) => self.safe += 1,
             Some(Class::Unsafe) => self.not_safe += 1,
             None => {}

@@ -9,6 +9,7 @@ use runtime::{List, Meaning, Refusal, Request, Resolution, Sets, User, Word};
 
 use crate::checked::Checker;
 use crate::danger::{self, Danger, is_big_four};
+use crate::dialect;
 use crate::exposure::Exposure;
 use crate::finding::Finding;
 use crate::holding::{Entrypoint, Held, Holding};
@@ -222,7 +223,11 @@ impl<'a> Subject<'a> {
     /// How dangerous `capability` is here, if it is held at all.
     #[must_use]
     pub fn danger(&self, capability: Capability) -> Danger {
-        danger::of(capability, self.held.reach(), &self.exposure)
+        let mut danger = danger::of(capability, self.held.reach(), &self.exposure);
+        for (field, there) in dialect::fields(self.format()) {
+            danger.why = danger.why.replace(field, there);
+        }
+        danger
     }
 
     /// How bad it is that `capability` is held the way it is; `None` if it is not.

@@ -190,3 +190,90 @@ fn only_what_is_held_can_be_wrong_with_an_oci_configuration() {
     let said = format!("{regain:?}");
     assert!(said.contains("set noNewPrivileges: true, unless"), "{said}");
 }
+
+/// All that a person reads of what was found.
+fn said(checked: &Checked) -> String {
+    let mut said = String::new();
+    for finding in &checked.findings {
+        let _ = writeln!(said, "{} {:?} {:?}", finding.message, finding.notes, finding.help);
+        let _ = writeln!(said, "{:?} {:?}", finding.primary, finding.related);
+        if let Some(fix) = finding.remedy.fix() {
+            assert!(fix.by_hand, "{}", fix.title);
+            let _ = writeln!(said, "{}", fix.title);
+        }
+        if finding.remedy.fix().is_none() {
+            let _ = writeln!(said, "{:?}", finding.remedy);
+        }
+    }
+    said
+}
+
+/// Words that only a Kubernetes manifest has.
+const OF_KUBERNETES: [&str; 11] = [
+    "`add`",
+    "`drop`",
+    "`drop: ",
+    "both add and drop",
+    "Pod Security",
+    "hostPID",
+    "the pod",
+    "allowPrivilegeEscalation",
+    "edits `capabilities`",
+    " drop `",
+    "\ndrop `",
+];
+
+#[test]
+fn findings_speak_of_what_is_written_in_that_kind_of_file() {
+    let compose = [
+        (r#"cap_add: [SYS_ADMIN], user: "1000""#, "remove `SYS_ADMIN` from `cap_add`"),
+        (r#"cap_add: [SYS_ADMIN], user: "1000""#, "needs the `cap_add` to be executed"),
+        ("cap_add: [CHOWN], cap_drop: [ALL, CHOWN]", "is in both cap_add and cap_drop"),
+        ("privileged: true", "dropcap edits Kubernetes manifests only"),
+        ("cap_add: [ALL]", "put `ALL` into `cap_drop` instead of `cap_add`"),
+        ("cap_drop: [all]", "write `ALL` instead of `all` in `cap_drop`"),
+        ("cap_drop: [all]", "cap_drop `all` works; the name is ALL"),
+        ("cap_add: [CHOWNN], cap_drop: [ALL]", "cap_add `CHOWNN` names no capability"),
+        ("cap_add: [CHOWN]", "with `cap_drop: [ALL]` the `cap_add` says"),
+        ("read_only: true", "`cap_drop: [ALL]` is missing"),
+        ("cap_add: [SYS_PTRACE], cap_drop: [ALL], pid: host", "(with pid: host)"),
+    ];
+    for (fields, expected) in compose {
+        let said = said(&checked(Format::Compose, &service(fields), &options()));
+        assert!(said.contains(expected), "{fields}: no {expected:?} in\n{said}");
+        for word in OF_KUBERNETES {
+            assert!(!said.contains(word), "{fields}: {word:?} in\n{said}");
+        }
+    }
+    let sets = "\"bounding\":[\"CAP_SYS_ADMIN\",\"CAP_KILL\"],\"permitted\":[\"CAP_SYS_ADMIN\"],\
+                \"inheritable\":[\"CAP_SYS_ADMIN\"]";
+    let checked = checked(Format::Oci, &oci(1000, false, sets), &options());
+    let said = said(&checked);
+    for expected in [
+        "is given SYS_ADMIN",
+        "remove `CAP_SYS_ADMIN` from `process.capabilities`",
+        "remove `CAP_SYS_ADMIN` from `process.capabilities`, then set noNewPrivileges: true",
+    ] {
+        assert!(said.contains(expected), "no {expected:?} in\n{said}");
+    }
+    for word in OF_KUBERNETES {
+        assert!(!said.contains(word), "{word:?} in\n{said}");
+    }
+}
+
+/// A file that is not edited promises no edit.
+#[test]
+fn what_is_to_be_changed_by_hand_is_not_counted_as_an_edit() {
+    let totals = |text: &str| {
+        let loaded = manifest::Loaded {
+            manifests: vec![manifest::parse("t", text)],
+            ..manifest::Loaded::default()
+        };
+        let options = options();
+        let report = dropcap_check::Report::new(&loaded, &options, false);
+        let totals = report.totals();
+        (totals.safe + totals.not_safe > 0, totals.by_hand > 0)
+    };
+    assert_eq!(totals(&service("cap_add: [ALL]")), (false, true));
+    assert_eq!(totals(&pod("", "")), (true, false));
+}

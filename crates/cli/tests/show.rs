@@ -604,3 +604,28 @@ fn a_manifest_cannot_send_escape_sequences_to_a_terminal() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains(r"\u{1b}[31mred\u{202e}") && !text.contains('\u{1b}'), "{text}");
 }
+
+/// For root of a daemon that lacks SYS_RESOURCE, and for an entrypoint with file capabilities.
+#[test]
+fn what_the_daemon_and_the_file_hold_is_counted_if_it_is_said() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    \
+               securityContext: {runAsUser: 1000, capabilities: {add: [ALL]}}\n";
+    let sets = |arguments: &[&str]| {
+        let output = piped(pod, &[&["--json", "--runtime", "containerd"], arguments].concat());
+        let output = output.assert().success().get_output().stdout.clone();
+        let document: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        let process = &document["containers"][0]["runtimes"][0]["answers"][0]["process"];
+        let process: caps::CapState = serde_json::from_value(process.clone()).unwrap();
+        (process.bounding, process.effective)
+    };
+    let all = caps::CapSet::all_known();
+    let time = caps::CapSet::from(caps::Capability::SYS_TIME);
+    assert_eq!(sets(&[]), (all, caps::CapSet::EMPTY));
+    assert_eq!(sets(&["--file-caps", "cap_sys_time=ep"]), (all, time));
+    let less = caps::CapSet::from(caps::Capability::NET_RAW) | time;
+    assert_eq!(
+        sets(&["--daemon-set", "NET_RAW,SYS_TIME", "--file-caps", "cap_sys_time=ep"]),
+        (less, time)
+    );
+    piped(pod, &["--file-caps", "sys_time"]).assert().code(2);
+}

@@ -60,6 +60,101 @@ fn every_kind_with_a_pod_spec_is_read() {
     }
 }
 
+/// As written in the projects' types; the table in `data/kinds.toml` says in which release.
+#[test]
+fn kinds_of_other_projects_are_read_where_their_types_have_the_pod() {
+    let pod = "spec: {containers: [{name: c, image: i}]}";
+    let job = format!("spec: {{template: {{{pod}}}}}");
+    let template = format!("template: {{{pod}}}");
+    for (api, kind, body, pods) in [
+        ("argoproj.io/v1alpha1", "Rollout", template.clone(), 1),
+        (
+            "argoproj.io/v1alpha1",
+            "AnalysisTemplate",
+            format!("metrics: [{{provider: {{web: {{}}}}}}, {{provider: {{job: {{{job}}}}}}}]"),
+            1,
+        ),
+        (
+            "apps.kruise.io/v1alpha1",
+            "AdvancedCronJob",
+            format!("template: {{jobTemplate: {{{job}}}, broadcastJobTemplate: {{{job}}}}}"),
+            2,
+        ),
+        (
+            "apps.kruise.io/v1beta1",
+            "UnitedDeployment",
+            format!("template: {{cloneSetTemplate: {{{job}}}, deploymentTemplate: {{{job}}}}}"),
+            2,
+        ),
+        (
+            "batch.volcano.sh/v1alpha1",
+            "CronJob",
+            format!("jobTemplate: {{spec: {{tasks: [{{{template}}}, {{{template}}}]}}}}"),
+            2,
+        ),
+        ("flow.volcano.sh/v1alpha1", "JobTemplate", format!("tasks: [{{{template}}}]"), 1),
+        (
+            "training.volcano.sh/v1alpha1",
+            "HyperJob",
+            format!("replicatedJobs: [{{templateSpec: {{tasks: [{{{template}}}]}}}}]"),
+            1,
+        ),
+        (
+            "kubeflow.org/v1",
+            "PyTorchJob",
+            format!("pytorchReplicaSpecs: {{Master: {{{template}}}, Worker: {{{template}}}}}"),
+            2,
+        ),
+        (
+            "kubeflow.org/v2beta1",
+            "MPIJob",
+            format!("mpiReplicaSpecs: {{Worker: {{{template}}}}}"),
+            1,
+        ),
+        (
+            "trainer.kubeflow.org/v1alpha1",
+            "TrainingRuntime",
+            format!("template: {{spec: {{replicatedJobs: [{{template: {{{job}}}}}]}}}}"),
+            1,
+        ),
+        (
+            "ray.io/v1",
+            "RayCluster",
+            format!("headGroupSpec: {{{template}}}, workerGroupSpecs: [{{{template}}}]"),
+            2,
+        ),
+        (
+            "ray.io/v1",
+            "RayService",
+            format!("rayClusterConfig: {{headGroupSpec: {{{template}}}}}"),
+            1,
+        ),
+        ("ray.io/v1", "RayJob", format!("submitterPodTemplate: {{{pod}}}"), 1),
+        (
+            "jobset.x-k8s.io/v1alpha2",
+            "JobSet",
+            format!("replicatedJobs: [{{template: {{{job}}}}}]"),
+            1,
+        ),
+    ] {
+        let text = format!(
+            "apiVersion: {api}\nkind: {kind}\nmetadata: {{name: owner}}\nspec: {{{body}}}\n"
+        );
+        let manifest = parse("t", text);
+        assert_eq!(manifest.problems, [], "{kind}");
+        let read = workloads(&manifest);
+        // Where there may be several, what tells them apart is behind the name.
+        let whole = |one: &&String| {
+            one.starts_with(&format!("{kind}/owner")) && one.ends_with(": containers/c")
+        };
+        assert_eq!(
+            (read.len(), read.iter().filter(whole).count()),
+            (pods, pods),
+            "{kind} {read:?}"
+        );
+    }
+}
+
 #[test]
 fn lists_and_documents_are_opened() {
     let text = "\u{feff}# head\r\n---\r\napiVersion: v1\r\nkind: List\r\nitems:\r\n\

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use manifest::{Container, Format, Pod, Span};
+use manifest::{Container, Format, Pod, Span, Spanned};
 
 use crate::context::Context;
 
@@ -38,6 +38,12 @@ pub enum ObjectionKind {
     /// `runAsNonRoot: true`, no `runAsUser`, and the image's `USER` is a name: the kubelet looks no
     /// name up (pkg/kubelet/kuberuntime/security_context.go `verifyRunAsNonRoot`).
     ImageUserIsName,
+    /// `hostUsers: false` with a namespace of the node (pkg/apis/core/validation
+    /// `validateHostUsers`).
+    NodeNamespaceWithOwnUsers,
+    /// A sysctl of a namespace that is the node's (pkg/kubelet/sysctl/allowlist.go
+    /// `validateSysctl`).
+    SysctlOfNode,
 }
 
 /// One objection.
@@ -78,6 +84,13 @@ impl fmt::Display for Objection {
             ObjectionKind::ImageUserIsName => {
                 "the kubelet does not start the container: runAsNonRoot is true, and the image's \
                  USER is a name, which it does not look up; set runAsUser"
+            }
+            ObjectionKind::NodeNamespaceWithOwnUsers => {
+                "the API server refuses the pod: hostUsers is false, and with it hostPID and hostIPC \
+                 have to be"
+            }
+            ObjectionKind::SysctlOfNode => {
+                "the kubelet refuses the pod: the sysctl is of a namespace that it shares with the node"
             }
             ObjectionKind::RootThoughNonRoot => {
                 "the kubelet does not start the container: runAsNonRoot is true and runAsUser is 0"
@@ -129,6 +142,24 @@ pub(crate) fn objections(pod: &Pod, container: &Container, context: &Context) ->
                 .or(context.run_as_user.map(|setting| setting.span)),
         );
     }
+    if context.user_namespace.is_some() {
+        let shared = [&pod.host_pid, &pod.host_ipc];
+        let shared = shared.into_iter().flatten().find(|setting| setting.value);
+        object(
+            ObjectionKind::NodeNamespaceWithOwnUsers,
+            By::ApiServer,
+            shared.map(|setting| setting.span),
+        );
+    }
+    let is_on = |setting: &Option<Spanned<bool>>| setting.is_some_and(|setting| setting.value);
+    let of_node = pod.sysctls.iter().find(|sysctl| {
+        let name = sysctl.value.0.replace('/', ".");
+        let of_ipc = ["kernel.shm", "kernel.msg", "fs.mqueue."];
+        is_on(&pod.host_network) && name.starts_with("net.")
+            || is_on(&pod.host_ipc)
+                && (name == "kernel.sem" || of_ipc.iter().any(|start| name.starts_with(start)))
+    });
+    object(ObjectionKind::SysctlOfNode, By::Kubelet, of_node.map(|sysctl| sysctl.span));
     let uid = context.run_as_user;
     object(
         ObjectionKind::UserOutOfRange,

@@ -1,5 +1,6 @@
 //! One container, resolved for one runtime.
 
+use caps::FileCaps;
 use image::Image;
 use manifest::{Container, Pod, Span};
 use runtime::{List, Reason, Refusal, Request, Resolution, Runtime, Word};
@@ -41,6 +42,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    fn of(runtime: &Runtime, request: &Request) -> Self {
+        match runtime::resolve(runtime, request) {
+            Ok(resolution) => Outcome::Starts(resolution),
+            Err(refusal) => Outcome::Refused(refusal),
+        }
+    }
+
     /// The sets, if it starts.
     #[must_use]
     pub fn resolution(&self) -> Option<&Resolution> {
@@ -68,14 +76,8 @@ pub fn container_of_image(
     let known = image.and_then(|image| FromImage::of(pod, container, image));
     let context = Context::of(pod, container).with(known);
     let request = context.request(container);
-    let outcome = if context.windows.is_some() {
-        Outcome::Windows
-    } else {
-        match runtime::resolve(runtime, &request) {
-            Ok(resolution) => Outcome::Starts(resolution),
-            Err(refusal) => Outcome::Refused(refusal),
-        }
-    };
+    let outcome =
+        if context.windows.is_some() { Outcome::Windows } else { Outcome::of(runtime, &request) };
     Resolved {
         objections: objections(pod, container, &context),
         low_ports: LowPorts::of(pod, &context, runtime),
@@ -88,6 +90,17 @@ pub fn container_of_image(
 }
 
 impl Resolved {
+    /// The same for an image whose entrypoint's file carries these capabilities.
+    #[must_use]
+    pub fn carrying(self, caps: FileCaps) -> Self {
+        let request = Request { entrypoint: Some(caps), ..self.request };
+        let outcome = match self.outcome {
+            Outcome::Windows => Outcome::Windows,
+            _ => Outcome::of(&self.runtime, &request),
+        };
+        Self { request, outcome, ..self }
+    }
+
     /// Where the manifest says what `reason` says; `None` where nothing is written, as for a
     /// default. `container` is the one this was resolved from.
     #[must_use]

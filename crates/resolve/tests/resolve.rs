@@ -9,6 +9,11 @@ use runtime::{Reason, Refusal, Runtime, User};
 
 /// A pod of one container, from the body of its spec and of the container.
 fn pod(spec: &str, body: &str) -> Manifest {
+    // Several fields of the spec: as a mapping, whose braces go.
+    let spec = spec
+        .strip_prefix('{')
+        .and_then(|spec| spec.strip_suffix('}'))
+        .map_or_else(|| spec.to_owned(), |fields| fields.replacen(", ", "\n  ", 1));
     let text = format!(
         "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  {spec}\n  containers:\n  - name: c\n    image: i\n    {body}\n"
     );
@@ -150,6 +155,25 @@ fn kubernetes_objects_before_any_runtime_is_asked() {
             vec![(Windows, By::ApiServer)],
         ),
         ("os: {name: windows}", "", vec![]),
+        ("hostUsers: false", "", vec![]),
+        ("hostPID: true", "", vec![]),
+        ("{hostUsers: false, hostPID: true}", "", vec![(NodeNamespaceWithOwnUsers, By::ApiServer)]),
+        ("{hostUsers: false, hostIPC: true}", "", vec![(NodeNamespaceWithOwnUsers, By::ApiServer)]),
+        (
+            "{hostNetwork: true, securityContext: {sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: '0'}]}}",
+            "",
+            vec![(SysctlOfNode, By::Kubelet)],
+        ),
+        (
+            "{hostIPC: true, securityContext: {sysctls: [{name: kernel/shmmax, value: '1'}]}}",
+            "",
+            vec![(SysctlOfNode, By::Kubelet)],
+        ),
+        (
+            "{hostIPC: true, securityContext: {sysctls: [{name: net.core.somaxconn, value: '1'}]}}",
+            "",
+            vec![],
+        ),
     ] {
         assert_eq!(objections(spec, body), expected, "{spec} {body}");
     }

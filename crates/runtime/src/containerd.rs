@@ -22,7 +22,7 @@ pub(crate) fn plan(runtime: &Runtime, request: &Request) -> Plan {
     }
     let mut set = Ledger::default(runtime);
     if let Some(word) = request.all(List::Add) {
-        set.grant(runtime.own, &Reason::AddedByAll { word });
+        set.become_all(runtime.own, word, runtime.engine);
     }
     if let Some(word) = request.all(List::Drop) {
         set.take(set.set(), &Reason::DroppedByAll { word });

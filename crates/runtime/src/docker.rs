@@ -37,7 +37,7 @@ fn container(runtime: &Runtime, request: &Request) -> Result<Plan, Refusal> {
         return Ok(Plan::plain(set).unread(request));
     }
     if let Some(word) = request.all(List::Add) {
-        set.grant(everything, &Reason::AddedByAll { word });
+        set.become_all(everything, word, runtime.engine);
         remove(&mut set, drop);
     } else {
         match request.all(List::Drop) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use caps::{CapSet, Capability};
 
-use crate::name::Runtime;
+use crate::name::{Engine, Runtime};
 use crate::odd::{self, Became, Meaning, OddWord};
 use crate::reason::Reason;
 use crate::request::{List, Request, Word};
@@ -58,6 +58,12 @@ impl Ledger {
     /// Keeps only what is in `limit`; what is lost so is lost for `reason`.
     pub(crate) fn keep(&mut self, limit: CapSet, reason: &Reason) {
         self.take(!limit, reason);
+    }
+
+    /// What `ALL` under `add` makes of it: all that the daemon has, and no more of the default.
+    pub(crate) fn become_all(&mut self, all: CapSet, word: Word, engine: Engine) {
+        self.grant(all, &Reason::AddedByAll { word });
+        self.keep(all, &Reason::BeyondDaemon { engine });
     }
 
     /// Explains an absentee better, if it is one.

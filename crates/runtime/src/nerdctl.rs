@@ -28,7 +28,7 @@ pub(crate) fn plan(runtime: &Runtime, request: &Request) -> Plan {
         set.take(set.set(), &Reason::DroppedByAll { word: word.clone() });
     }
     match add_all {
-        Some(word) => set.grant(runtime.own, &Reason::AddedByAll { word }),
+        Some(word) => set.become_all(runtime.own, word, runtime.engine),
         None => {
             for word in request.words(List::Add) {
                 let written = written(&word);

@@ -3,9 +3,10 @@
 //! Sources:
 //! - runc `libcontainer/capabilities/capabilities.go`: names are matched exactly; since 1.0-rc94
 //!   one it does not know is left out with a warning.
-//! - crun `src/libcrun/linux.c` `read_caps`: libcap's `cap_from_name(3)` reads letters and `_` and
-//!   stops at the first other character, so that `CAP_NET_RAW,CAP_KILL` is NET_RAW; what it does
-//!   not know is left out with a warning before 1.29, and an error since.
+//! - crun `src/libcrun/linux.c` `read_caps`: libcap's `cap_from_name(3)` (`lookupname` in
+//!   `libcap/cap_text.c`) reads letters of either case and `_` and stops at the first other
+//!   character, so that `CAP_NET_RAW,CAP_KILL` is NET_RAW, or a number; what it does not know is
+//!   left out with a warning before 1.29, and an error since.
 //! - gVisor `runsc/specutils/specutils.go`: an unknown name is an error; `NET_RAW` is taken away
 //!   unless the sandbox runs with `--net-raw`.
 //! - youki's oci-spec-rs 0.9.0 `src/runtime/capability.rs`: every leading `CAP_` is stripped; an
@@ -52,8 +53,11 @@ pub(crate) fn lenient(oci: OciRuntime, name: &str) -> Option<Capability> {
     match oci {
         OciRuntime::Runc(_) | OciRuntime::Gvisor => None,
         OciRuntime::Crun(_) => {
+            if name.starts_with(|c: char| c.is_ascii_digit()) {
+                return number(name);
+            }
             let end = name.find(|c: char| !c.is_ascii_alphabetic() && c != '_');
-            exact(&name[..end.unwrap_or(name.len())])
+            exact(&name[..end.unwrap_or(name.len())].to_ascii_uppercase())
         }
         OciRuntime::Youki => {
             let mut rest = name;
@@ -63,6 +67,19 @@ pub(crate) fn lenient(oci: OciRuntime, name: &str) -> Option<Capability> {
             exact(&format!("CAP_{rest}"))
         }
     }
+}
+
+/// The number at the start of a word, strtoul(3) with base 0; what follows is not looked at.
+fn number(word: &str) -> Option<Capability> {
+    let hexadecimal = ["0x", "0X"].iter().find_map(|prefix| word.strip_prefix(prefix));
+    let (digits, radix) = match hexadecimal {
+        Some(digits) => (digits, 16),
+        None if word.starts_with('0') => (word, 8),
+        None => (word, 10),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    let number = u8::from_str_radix(&digits[..end], radix).ok()?;
+    Capability::known().find(|capability| capability.number() == number)
 }
 
 /// Whether an OCI runtime refuses a container over a name it does not know.

@@ -3,6 +3,7 @@
 use caps::{CapSet, Capability};
 use runtime::{Engine, List, Meaning, Refusal, Word};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::panel::{Answer, engines};
@@ -88,7 +89,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             Meaning::One(_) => "leaves it out",
         };
         let (name, engine) = (subject.container_name(), subject.engine());
-        let message = format!("{name}: {meant} is in both add and drop, {engine} {comes}");
+        let message = {
+            let [add, drop] =
+                [List::Add, List::Drop].map(|list| dialect::list(subject.format(), list));
+            format!("{name}: {meant} is in both {add} and {drop}, {engine} {comes}")
+        };
         findings.push(
             Finding::new(&RULE, subject, Severity::Note, span, message)
                 .label("added here")

@@ -1,9 +1,11 @@
 //! `capability-spelling`.
 
 use caps::CapSet;
+use manifest::Format;
 use runtime::{List, Meaning, Oddity, Word};
 
 use crate::danger;
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::reading::{self, Reading, Readings};
@@ -148,12 +150,17 @@ fn message(
         List::Add => "grants nothing",
         List::Drop => "drops nothing",
     };
+    let format = subject.format();
+    let list = dialect::list(format, list);
     match here {
         _ if subject.is_privileged() => {
             format!("{name}: `{text}` is not spelt {meant}; nothing reads it while privileged")
         }
         Reading::Ignored { .. } => format!("{name}: {list} `{text}` {of} on {engine}"),
         Reading::Refused => format!("{name}: {engine} refuses the container over `{text}`"),
+        Reading::Read(_) if oddity == Oddity::Case && format != Format::Kubernetes => {
+            format!("{name}: {list} `{text}` works; the name is {meant}")
+        }
         Reading::Read(_) if oddity == Oddity::Case => {
             format!("{name}: {list} `{text}` works, but Pod Security reads only {meant}")
         }

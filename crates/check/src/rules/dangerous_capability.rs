@@ -1,7 +1,9 @@
 //! `dangerous-capability`.
 
+use manifest::Format;
 use runtime::{List, Reason};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::holding::Holding;
@@ -87,15 +89,19 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let Some((_, span)) = subject.words(List::Add).nth(word.index) else { continue };
         let danger = subject.danger(capability);
         let (name, mark) = (subject.container_name(), danger.mark());
-        let message = format!("{name} adds {capability}{mark}, {}", danger.what);
+        // An OCI configuration adds nothing to anything: it says all there is.
+        let verb = if subject.format() == Format::Oci { "is given" } else { "adds" };
+        let message = format!("{name} {verb} {capability}{mark}, {}", danger.what);
         let mut finding = Finding::new(&RULE, subject, severity, span, message)
             .about(capability)
             .note(danger.why);
         // Somebody declared this need; an edit that leaves the default in its place mends nothing.
         finding = if stays {
-            finding.no_fix(
-                "the default holds it too: with `drop: [ALL]` the `add` says what is needed",
-            )
+            finding.no_fix(format!(
+                "the default holds it too: with `{}: [ALL]` the `{}` says what is needed",
+                dialect::list(subject.format(), List::Drop),
+                dialect::list(subject.format(), List::Add),
+            ))
         } else {
             finding.fix(subject, &change)
         };

@@ -4,6 +4,7 @@ use caps::{CapSet, Capability};
 use manifest::Format;
 use runtime::{List, Reason};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::holding::Holding;
@@ -86,24 +87,25 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let (name, engine) = (subject.container_name(), subject.engine());
     let number = words::capabilities(kept.len());
+    let drop = dialect::list(subject.format(), List::Drop);
     let message = match subject.held.strongest(kept) {
         _ if one_by_one => {
             format!("{name} drops capabilities one by one; another runtime's default may have more")
         }
         Holding::Effective | Holding::Permitted => {
-            format!("{name} holds {number} that nobody asked for: `drop: [ALL]` is missing")
+            format!("{name} holds {number} that nobody asked for: `{drop}: [ALL]` is missing")
         }
         Holding::Regainable => format!(
             "{name} holds none of {number} in its bounding set now, but a set-uid program brings \
-             them back: `drop: [ALL]` is missing"
+             them back: `{drop}: [ALL]` is missing"
         ),
         Holding::ByEntrypoint => format!(
             "{name} keeps {number} in its bounding set, for its entrypoint's file if that carries \
-             them: `drop: [ALL]` is missing"
+             them: `{drop}: [ALL]` is missing"
         ),
         Holding::No => format!(
             "{name} keeps {number} in its bounding set that nothing can use: \
-             `drop: [ALL]` is missing"
+             `{drop}: [ALL]` is missing"
         ),
     };
     // What is named under `add` would stay without that word, too.

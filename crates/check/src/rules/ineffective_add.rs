@@ -4,6 +4,7 @@ use caps::Capability;
 use resolve::{LowPorts, Ping};
 use runtime::{List, Reason, User};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::rule::{Fixes, rule};
@@ -100,10 +101,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             let word = word.text.clone();
             finding.fix(subject, &Change::Remove { list: List::Add, word })
         } else {
-            finding.no_fix(
+            finding.no_fix(format!(
                 "nobody has looked whether the image's files carry it; one that does needs the \
-                 `add` to be executed at all",
-            )
+                 `{}` to be executed at all",
+                dialect::list(subject.format(), List::Add)
+            ))
         };
         if let Some(span) = subject.context.user_span() {
             finding = finding.related(span, subject.not_root());
@@ -155,7 +157,8 @@ pub fn instead(subject: &Subject<'_>, capability: Capability) -> Vec<String> {
     let lower = capability.to_string().to_lowercase();
     let file = format!(
         "give it to the program's file in the image (`setcap cap_{lower}+ep`): together with \
-         the `add` it takes effect"
+         the `{}` it takes effect",
+        dialect::list(subject.format(), List::Add)
     );
     ways.push(if subject.request().no_new_privs {
         format!("{file}, in the entrypoint though not in what that starts (no_new_privs)")

@@ -4,6 +4,7 @@ use caps::Capability;
 use resolve::LowPorts;
 use runtime::{Engine, List, User};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::holding::Holding;
 use crate::rule::{Fixes, rule};
@@ -99,7 +100,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             Finding::new(&RULE, subject, Severity::Note, port.container_port.span, message)
                 .label(format!("needs a capability below {start}"))
                 .sure(Confidence::Medium)
-                .no_fix("to add a capability would grant it, and dropcap edits no other field");
+                .no_fix(if dialect::is_edited(subject.format()) {
+                    "to add a capability would grant it, and dropcap edits no other field"
+                } else {
+                    dialect::no_other_field(subject.format())
+                });
         if let LowPorts::SetByPod { span, .. } = open {
             finding = finding.related(span, format!("opens ports from {start} on"));
         }
@@ -114,7 +119,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 fn ways(subject: &Subject<'_>, port: i64, start: i64) -> Vec<String> {
     let mut ways = vec![format!("listen on a port from {start} on")];
     if subject.exposure.host_network.is_none() {
-        ways.push(format!("or set the pod's sysctl net.ipv4.ip_unprivileged_port_start to {port}"));
+        ways.push(format!(
+            "or set the {}'s sysctl net.ipv4.ip_unprivileged_port_start to {port}",
+            subject.owner()
+        ));
         if subject.request().user == User::Root {
             ways.push("or add NET_BIND_SERVICE: it is root, and would hold it".to_owned());
         }

@@ -4,6 +4,7 @@ use caps::Capability;
 use resolve::LowPorts;
 use runtime::{List, Reason};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::rule::{Fixes, rule};
@@ -115,9 +116,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     findings.push(if known {
         finding.fix(subject, &Change::Remove { list: List::Add, word: word.text })
     } else {
-        finding.no_fix(
-            "nobody has looked whether the image's files carry it; one that does needs the `add` \
+        finding.no_fix(format!(
+            "nobody has looked whether the image's files carry it; one that does needs the `{}` \
              to be executed at all",
-        )
+            dialect::list(subject.format(), List::Add)
+        ))
     });
 }

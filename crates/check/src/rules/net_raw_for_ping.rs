@@ -4,6 +4,7 @@ use caps::Capability;
 use resolve::Ping;
 use runtime::{List, Reason};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::rule::{Fixes, rule};
 use crate::severity::{Confidence, Severity};
@@ -106,7 +107,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .sure(Confidence::Medium)
         .about(THIS)
         .note("A ping whose file carries NET_RAW (getcap prints it) does need it to be executed.")
-        .no_fix("the ping of some images carries NET_RAW as a file capability and needs the `add`")
+        .no_fix(format!(
+            "the ping of some images carries NET_RAW as a file capability and needs the `{}`",
+            dialect::list(subject.format(), List::Add)
+        ))
     };
     findings.push(match subject.resolved().ping {
         Ping::OpenedByRuntime if !subject.options.assumed => {

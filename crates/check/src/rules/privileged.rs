@@ -1,5 +1,6 @@
 //! `privileged`.
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::holding::Holding;
 use crate::rule::{Fixes, rule};
@@ -78,7 +79,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .about(all)
         .sure(Confidence::High)
         .help("find out what it needs with `dropcap trace`, then drop ALL and add that back")
-        .no_fix("dropcap edits `capabilities` and no other field");
+        .no_fix(dialect::no_other_field(subject.format()));
     let sealed = subject.context.allow_privilege_escalation.filter(|allow| !allow.value);
     if let Some(allow) = sealed.filter(|_| subject.format() == Format::Kubernetes) {
         finding = finding

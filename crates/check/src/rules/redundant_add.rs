@@ -2,6 +2,7 @@
 
 use runtime::{List, Meaning, Reason};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::panel::Answer;
@@ -93,7 +94,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         } else {
             finding(format!("{name} adds `{text}`, which {engine}'s default set has already"))
                 .help("drop `ALL`: then the list says what the container holds")
-                .no_fix("with `drop: [ALL]` the word says what is needed")
+                .no_fix(format!(
+                    "with `{}: [ALL]` the word says what is needed",
+                    dialect::list(subject.format(), List::Drop)
+                ))
         };
         findings.push(finding.about(capability));
     }

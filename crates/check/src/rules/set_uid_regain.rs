@@ -3,6 +3,7 @@
 use caps::Capability;
 use runtime::{List, User, Word};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::rule::{Fixes, rule};
 use crate::severity::Severity;
@@ -76,7 +77,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     // Beside SYS_ADMIN it would be refused or void: sys-admin-without-escalation.
     let admin = |word: &Word| Subject::one(word) == Some(Capability::SYS_ADMIN);
     let first = match subject.words(List::Add).find(|(word, _)| admin(word)) {
-        Some((word, _)) => format!("remove `{}` from `add`, then ", word.text),
+        Some((word, _)) => {
+            let list = dialect::list(subject.format(), List::Add);
+            format!("remove `{}` from `{list}`, then ", word.text)
+        }
         None => String::new(),
     };
     let seal = subject.no_new_privs();
@@ -90,7 +94,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .label(label)
         .about(within)
         .help(format!("{first}set {seal}, unless the program relies on a set-uid helper"))
-        .no_fix("dropcap edits `capabilities` and no other field");
+        .no_fix(dialect::no_other_field(subject.format()));
     if let Some(user) = subject.context.user_span() {
         finding = finding.related(user, subject.not_root());
     }

@@ -2,6 +2,7 @@
 
 use runtime::{List, Meaning, Word};
 
+use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::reading::{self, Reading};
@@ -118,6 +119,7 @@ fn suggestion(word: &Word) -> Option<String> {
 fn message(subject: &Subject<'_>, word: &Word) -> String {
     let (name, engine, text, list) =
         (subject.container_name(), subject.engine(), &word.text, word.list);
+    let list = dialect::list(subject.format(), list);
     match reading::of(&subject.options.runtime, word) {
         _ if subject.is_privileged() => format!("{name}: {list} `{text}` names no capability"),
         Reading::Refused => {

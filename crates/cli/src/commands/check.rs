@@ -119,7 +119,7 @@ impl RuleArgs {
 }
 
 /// Reads what getcap(8) prints behind the file's name.
-fn file_caps(text: &str) -> Result<FileCaps, String> {
+pub fn file_caps(text: &str) -> Result<FileCaps, String> {
     let text = text.parse::<LibcapText>().map_err(|error| error.to_string())?;
     text.to_file_caps().map_err(|error| error.to_string())
 }

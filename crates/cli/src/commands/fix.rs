@@ -263,7 +263,7 @@ fn held_back(
     container: &CheckedContainer,
 ) -> Option<HeldBack> {
     let open = Some(finding).filter(|finding| finding.standing.is_open())?;
-    let fix = open.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
+    let fix = open.remedy.fix().filter(|fix| fix.class == Class::Unsafe && !fix.by_hand)?;
     Some(HeldBack {
         at: repaired.source.locate(finding.primary.span),
         file: repaired.source.name().to_owned(),

@@ -15,10 +15,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, FileCaps};
 use manifest::Format;
 use runtime::{Engine, Runtime};
 
+use super::check::file_caps;
 use crate::failure::{ERROR, Failure};
 use crate::images::ImageArgs;
 use crate::manifests::{self, KindArgs};
@@ -40,6 +41,13 @@ pub struct Args {
     /// The runtime's default set, where it is configured and not the compiled-in one
     #[arg(long, value_name = "CAPS")]
     default_set: Option<CapSet>,
+    /// What the daemon itself holds, where that is not everything (in a container, on a restricted
+    /// host): ALL and privileged grant no more
+    #[arg(long, value_name = "CAPS")]
+    daemon_set: Option<CapSet>,
+    /// What the entrypoint of every image carries, as getcap prints it: cap_net_bind_service=ep
+    #[arg(long, value_name = "CAPS", value_parser = file_caps)]
+    file_caps: Option<FileCaps>,
     /// List only the containers that hold this capability, or can come to hold it
     #[arg(long, value_name = "CAP")]
     holds: Option<Capability>,
@@ -61,7 +69,7 @@ Examples:
   helm template chart | dropcap show -         what a chart would get
 
 The sets are those after the entrypoint's execve. A seccomp profile or an LSM may refuse what a
-capability allows. Of an image nothing is known unless --image-info or --images says it.";
+capability allows. Of an image nothing is known unless --image-info, --images or --file-caps says it.";
 
 /// One runtime, or all.
 #[derive(Debug, Clone)]
@@ -84,17 +92,12 @@ impl FromStr for Runtimes {
 impl Args {
     /// The runtimes to resolve for, and whether nobody named one.
     fn runtimes(&self) -> (Vec<Runtime>, bool) {
-        let (mut runtimes, assumed) = match &self.runtime {
+        let (runtimes, assumed) = match &self.runtime {
             Some(Runtimes::One(runtime)) => (vec![(**runtime).clone()], false),
             Some(Runtimes::All) => (Engine::ALL.into_iter().map(Runtime::new).collect(), false),
             None => (vec![Runtime::assumed_for_kubernetes()], true),
         };
-        if let Some(set) = self.default_set {
-            for runtime in &mut runtimes {
-                runtime.configured_default = Some(set);
-            }
-        }
-        (runtimes, assumed)
+        (runtimes.into_iter().map(|runtime| self.configured(runtime)).collect(), assumed)
     }
 
     /// The same for Compose files.
@@ -102,8 +105,13 @@ impl Args {
         if !assumed {
             return runtimes.to_vec();
         }
-        let configured_default = self.default_set;
-        vec![Runtime { configured_default, ..Runtime::new(Engine::Docker) }]
+        vec![self.configured(Runtime::new(Engine::Docker))]
+    }
+
+    /// With the sets that were given.
+    fn configured(&self, runtime: Runtime) -> Runtime {
+        let own = self.daemon_set.unwrap_or(runtime.own);
+        Runtime { configured_default: self.default_set, own, ..runtime }
     }
 }
 
@@ -123,7 +131,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         .map(|(manifest, workload, container)| {
             let is_compose = workload.pod.format == Format::Compose;
             let runtimes = if is_compose { &compose } else { &runtimes };
-            Subject::new(manifest, workload, container, runtimes, &images)
+            Subject::new(manifest, workload, container, runtimes, &images, args.file_caps)
         })
         .collect();
     let found = subjects.len();

@@ -1,60 +1,13 @@
-//! Requests to try: written-down ones and random ones.
-
-#![allow(dead_code, reason = "each test binary uses its part")]
+//! Random requests.
 
 use dropcap_runtime::{Request, User};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 
 /// A request without privileges and without a known user.
 pub fn request(add: &[&str], drop: &[&str]) -> Request {
     let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
     Request { add: words(add), drop: words(drop), user: User::Root, ..Request::default() }
-}
-
-/// Cases in which the runtimes disagree with one another or with what people expect.
-pub fn written() -> Vec<Request> {
-    let mut all: Vec<Request> = [
-        (&[][..], &[][..]),
-        (&[], &["ALL"]),
-        (&[], &["all"]),
-        (&["NET_BIND_SERVICE"], &["ALL"]),
-        (&["NET_BIND_SERVICE"], &[]),
-        (&["SYS_ADMIN"], &[]),
-        (&["sys_admin"], &[]),
-        (&["CAP_SYS_ADMIN"], &[]),
-        (&["cap_sys_admin"], &["ALL"]),
-        (&["SYS_ADMINN"], &[]),
-        (&["ALL"], &[]),
-        (&["all"], &["NET_RAW"]),
-        (&["ALL"], &["ALL"]),
-        (&["CHOWN"], &["CHOWN"]),
-        (&["SYS_TIME"], &["SYS_TIME"]),
-        (&["CHOWN"], &["ALL", "CHOWN"]),
-        (&["ALL", "CHOWN"], &["CHOWN"]),
-        (&[], &["NET_RAW"]),
-        (&[], &["CAP_NET_RAW"]),
-        (&[], &["net_raw"]),
-        (&[], &["CAP_ALL"]),
-        (&[], &["*"]),
-        (&[], &["13"]),
-        (&["NET_BIND_SERVICE", "NET_BIND_SERVICE"], &["ALL", "ALL"]),
-        (&["SETUID", "SETGID", "CHOWN"], &["ALL"]),
-        (&["BPF"], &["ALL"]),
-        (&["SYS_RESOURCE"], &["ALL"]),
-    ]
-    .into_iter()
-    .map(|(add, drop)| request(add, drop))
-    .collect();
-    for (add, drop) in [(&[][..], &["ALL"][..]), (&["SYS_TIME"], &["KILL"]), (&["SYS_ADMINN"], &[])]
-    {
-        all.push(Request { privileged: true, ..request(add, drop) });
-    }
-    all.push(Request { no_new_privs: true, ..request(&["SYS_TIME"], &["ALL"]) });
-    let non_root = all.clone().into_iter().map(|r| Request { user: User::NonRoot, ..r });
-    all.clone().into_iter().chain(non_root).collect()
 }
 
 /// A word as people write it; one in eight is wrong.
@@ -85,10 +38,4 @@ pub fn requests() -> impl Strategy<Value = Request> {
             spec: None,
         },
     )
-}
-
-/// The same random requests every time.
-pub fn random(count: usize) -> Vec<Request> {
-    let mut runner = TestRunner::deterministic();
-    (0..count).map(|_| requests().new_tree(&mut runner).unwrap().current()).collect()
 }

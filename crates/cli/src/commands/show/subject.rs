@@ -1,6 +1,6 @@
 //! One container and what it resolves to on each runtime asked for.
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, FileCaps};
 use check::Exposure;
 use image::Images;
 use manifest::{Container, Manifest, Position, Span, Workload};
@@ -19,19 +19,26 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Resolves it.
+    /// Resolves it, with what the entrypoint's file carries, if that is known.
     pub fn new(
         manifest: &'a Manifest,
         workload: &'a Workload,
         container: &'a Container,
         runtimes: &[Runtime],
         images: &Images,
+        carried: Option<FileCaps>,
     ) -> Self {
         let pod = &workload.pod;
         let name = container.image.as_ref().map(|image| image.value.as_str());
         let image = name.and_then(|name| images.get(name));
-        let answer = |runtime| resolve::container_of_image(pod, container, runtime, image);
-        let answers = runtimes.iter().map(answer).collect();
+        let resolve = |runtime| {
+            let answer = resolve::container_of_image(pod, container, runtime, image);
+            match carried {
+                Some(caps) => answer.carrying(caps),
+                None => answer,
+            }
+        };
+        let answers = runtimes.iter().map(resolve).collect();
         let exposure = Exposure::of(pod, container);
         Self { manifest, workload, container, exposure, answers }
     }

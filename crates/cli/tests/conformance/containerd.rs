@@ -1,4 +1,4 @@
-//! containerd, through CRI, as the kubelet drives it.
+//! containerd, through CRI, as the kubelet drives it, as Kubernetes pods.
 
 use std::fs;
 use std::path::Path;
@@ -6,15 +6,14 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use dropcap_runtime::{Request, Runtime, User};
+use testkit::cri::{Cri, Message, log};
+use testkit::daemon::Daemon;
 
-use crate::cases::{random, written};
-use crate::cri::{Cri, Message, log};
-use crate::daemon::{Daemon, archive};
-use crate::{Real, compare, own, parse, report, version};
-
-/// The image of sandbox and containers.
-const IMAGE: &str = "localhost/dropcap-test/pause:1";
+use crate::cases::{Case, Image, all, entrypoint};
+use crate::image::{self, podman_name};
+use crate::manifests::kubernetes;
+use crate::prediction::{Runtime, shown};
+use crate::real::{Real, Score, own, parse, version, version_line};
 
 /// The host's network: no CNI.
 const NODE: u64 = 2;
@@ -33,7 +32,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 [plugins."io.containerd.internal.v1.opt"]
   path = "{}"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{IMAGE}"
+  sandbox_image = "{}"
   restrict_oom_score_adj = true
   stream_server_port = "0"
   [plugins."io.containerd.grpc.v1.cri".containerd]
@@ -43,6 +42,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
             at("state"),
             at("socket"),
             at("opt"),
+            podman_name(Image::Root),
         );
         fs::write(folder.join("config.toml"), config).unwrap();
         let mut command = Command::new(testkit::need::find_program("containerd").unwrap());
@@ -60,25 +60,24 @@ fn cri(folder: &Path) -> Cri {
     Cri { socket: folder.join("socket"), scratch: folder.to_owned() }
 }
 
-/// Gives containerd an image whose command sleeps.
+/// Gives containerd the two images.
 fn import(folder: &Path) {
-    let run = |command: &mut Command| {
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{command:?}: {said}");
-    };
-    let image = folder.join("image.tar");
-    run(testkit::podman()
-        .args(["import", "--change", r#"CMD ["/bin/sleep","100000"]"#])
-        .arg(archive(folder))
-        .arg(IMAGE));
-    run(testkit::podman().args(["save", "--output"]).arg(&image).arg(IMAGE));
-    run(testkit::podman().args(["rmi", IMAGE]));
-    run(Command::new("ctr")
-        .arg("--address")
-        .arg(folder.join("socket"))
-        .args(["--namespace", "k8s.io", "images", "import", "--snapshotter", "native"])
-        .arg(&image));
+    image::import(&image::archive(folder));
+    for image in [Image::Root, Image::User] {
+        let (archive, name) = (folder.join("image.tar"), podman_name(image));
+        let _ = fs::remove_file(&archive);
+        image::run(
+            testkit::podman().args(["save", "--quiet", "--output"]).arg(&archive).arg(&name),
+        );
+        image::run(testkit::podman().args(["rmi", "--force"]).arg(name));
+        image::run(
+            Command::new("ctr")
+                .arg("--address")
+                .arg(folder.join("socket"))
+                .args(["--namespace", "k8s.io", "images", "import", "--snapshotter", "native"])
+                .arg(&archive),
+        );
+    }
 }
 
 /// `PodSandboxConfig`: privileged, so that it may hold privileged containers too.
@@ -91,91 +90,101 @@ fn sandbox_config(folder: &Path) -> Message {
         .message(8, Message::default().message(2, security))
 }
 
-/// `ContainerConfig` for `request`.
-fn container_config(request: &Request, name: &str) -> Message {
+/// `ContainerConfig`, as the kubelet makes it from the pod.
+fn container_config(case: &Case, image: Image, name: &str) -> Message {
     let mut lists = Message::default();
-    for word in &request.add {
+    for word in case.add.iter().flatten() {
         lists = lists.text(1, word);
     }
-    for word in &request.drop {
+    for word in case.drop.iter().flatten() {
         lists = lists.text(2, word);
     }
-    let uid = if request.user == User::NonRoot { 1000 } else { 0 };
-    let security = Message::default()
+    let mut security = Message::default()
         .message(1, lists)
-        .number(2, u64::from(request.privileged))
-        .message(3, Message::default().number(1, NODE))
-        .message(5, Message::default().number(1, uid))
-        .number(11, u64::from(request.no_new_privs));
+        .number(2, u64::from(case.privileged))
+        .message(3, Message::default().number(1, NODE));
+    if let Some(uid) = case.user.uid() {
+        security = security.message(5, Message::default().number(1, u64::from(uid)));
+    }
+    let security = security.number(11, u64::from(case.no_new_privs));
     Message::default()
         .message(1, Message::default().text(1, name))
-        .message(2, Message::default().text(1, IMAGE))
-        .text(3, "/bin/cat")
-        .text(4, "/proc/self/status")
+        .message(2, Message::default().text(1, &podman_name(image)))
+        .text(3, &entrypoint(case.file.as_deref()))
         .text(11, name)
         .message(15, Message::default().message(2, security))
 }
 
-fn run(folder: &Path, sandbox: &str, request: &Request, index: usize) -> Real {
-    let (cri, name) = (cri(folder), format!("c{index}"));
+fn run(folder: &Path, sandbox: &str, case: &Case, image: Image) -> Real {
+    let (cri, name) = (cri(folder), format!("{}-{image:?}", case.name));
     let create = Message::default()
         .text(1, sandbox)
-        .message(2, container_config(request, &name))
+        .message(2, container_config(case, image, &name))
         .message(3, sandbox_config(folder));
     let id = match cri.call("CreateContainer", create) {
         Ok(id) => id,
         Err(said) => return Real::Refused(said),
     };
     let only = |id: &str| Message::default().text(1, id);
-    if let Err(said) = cri.call("StartContainer", only(&id)) {
-        return Real::Refused(said);
-    }
+    let real = match cri.call("StartContainer", only(&id)) {
+        Ok(_) => read(folder, &name),
+        Err(said) => Real::Refused(said),
+    };
+    let _ = cri.call("RemoveContainer", only(&id));
+    real
+}
+
+/// What the container printed. Each line of the log begins with time, stream and a mark:
+/// `2026-01-01T00:00:00Z stdout F CapEff: …`.
+fn read(folder: &Path, name: &str) -> Real {
     let end = Instant::now() + Duration::from_secs(20);
-    let real = loop {
-        let text = fs::read_to_string(log(folder, &name)).unwrap_or_default();
-        // Each line begins with time, stream and a mark: `2026-01-01T00:00:00Z stdout F CapEff: …`.
+    loop {
+        let text = fs::read_to_string(log(folder, name)).unwrap_or_default();
         let status: String = text
             .lines()
             .filter_map(|line| line.splitn(4, ' ').nth(3))
             .map(|line| format!("{line}\n"))
             .collect();
         match parse(&status) {
-            Some(state) => break Real::Ran(state),
-            None if Instant::now() > end => break Real::Refused(format!("no output: {text}")),
+            Some(state) => return Real::Ran(state),
+            None if Instant::now() > end => return Real::Refused(format!("no output: {text}")),
             None => sleep(Duration::from_millis(20)),
         }
-    };
-    let _ = cri.call("RemoveContainer", only(&id));
-    real
+    }
 }
 
 #[test]
 fn containerd_does_as_predicted() {
     testkit::needs!(containerd, podman, runc, program("curl"));
-    let line = Command::new(testkit::need::find_program("containerd").unwrap())
-        .arg("--version")
-        .output()
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        .unwrap();
-    let runtime: Runtime = format!("containerd@{}", version(&line)).parse().unwrap();
-    let runtime = runtime.with_own(own());
+    if let Err(why) = image::needs() {
+        return testkit::skip(&why);
+    }
+    let name = format!("containerd@{}+runc@{}", version("containerd"), version("runc"));
+    let runtime = Runtime { name, own: own(), default: None };
+    let cases = all(20);
+    let shown = shown(&runtime, &cases, kubernetes);
     let daemon = start();
     let folder = daemon.folder();
     let sandbox = cri(folder)
         .call("RunPodSandbox", Message::default().message(1, sandbox_config(folder)))
         .unwrap();
-    let requests: Vec<Request> = written().into_iter().chain(random(20)).collect();
     let outcome = std::panic::catch_unwind(|| {
-        for (index, request) in requests.iter().enumerate() {
-            compare(&runtime, request, &run(folder, &sandbox, request, index));
+        let mut score = Score::default();
+        for case in &cases {
+            score.run(&runtime.name, case, &shown[&case.name], |image| {
+                run(folder, &sandbox, case, image)
+            });
         }
+        score
     });
     // The sandbox's process outlives its daemon unless it is told.
     for method in ["StopPodSandbox", "RemovePodSandbox"] {
         let _ = cri(folder).call(method, Message::default().text(1, &sandbox));
     }
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
+    match outcome {
+        Ok(score) => {
+            score.settle(&format!("{}, {}", version_line("containerd"), version_line("runc")), 60);
+        }
+        Err(panic) => std::panic::resume_unwind(panic),
     }
-    report(&format!("conformance: {line}: {} requests agree", requests.len()));
 }

@@ -1,0 +1,52 @@
+//! What the parts of a manifest are called where they are written: a finding in a Compose file speaks of
+//! `cap_add`, not of `add`.
+
+use manifest::Format;
+use runtime::List;
+
+/// The name of a list. An OCI configuration has five and no drop: what is to go goes from all of them
+/// (runtime-spec `config.md`, `process.capabilities`).
+#[must_use]
+pub const fn list(format: Format, list: List) -> &'static str {
+    match (format, list) {
+        (Format::Kubernetes, List::Add) => "add",
+        (Format::Kubernetes, List::Drop) => "drop",
+        (Format::Compose, List::Add) => "cap_add",
+        (Format::Compose, List::Drop) => "cap_drop",
+        (Format::Oci, _) => "process.capabilities",
+    }
+}
+
+/// Whether `dropcap fix` edits such a file.
+#[must_use]
+pub const fn is_edited(format: Format) -> bool {
+    matches!(format, Format::Kubernetes)
+}
+
+/// Why nothing but the lists is ever edited, or nothing at all.
+#[must_use]
+pub const fn no_other_field(format: Format) -> &'static str {
+    if is_edited(format) {
+        "dropcap edits `capabilities` and no other field"
+    } else {
+        "dropcap edits Kubernetes manifests only"
+    }
+}
+
+/// The knowledge table's names for what a pod shares with the node, as they are written there.
+#[must_use]
+pub const fn fields(format: Format) -> &'static [(&'static str, &'static str)] {
+    match format {
+        Format::Kubernetes => &[],
+        Format::Compose => &[
+            ("with hostPID", "with pid: host"),
+            ("with hostNetwork", "with network_mode: host"),
+            ("with hostIPC", "with ipc: host"),
+        ],
+        Format::Oci => &[
+            ("with hostPID", "with the node's processes"),
+            ("with hostNetwork", "with the node's network"),
+            ("with hostIPC", "with the node's IPC"),
+        ],
+    }
+}
