@@ -105,6 +105,7 @@ plain! {
     }
 
     /// What the programs tell user space, beside their maps.
+    #[derive(Default)]
     pub struct State {
         pub lost_checks: u64,
         pub lost_stacks: u64,

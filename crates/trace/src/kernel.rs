@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 
-use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray, PerCpuValues};
 use aya::programs::raw_trace_point::RawTracePointLinkId;
 use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, Pod};
@@ -32,6 +32,8 @@ pub(crate) struct Kernel {
     opts_known: bool,
     /// The kernel's functions, once they had to be asked for.
     symbols: Option<Symbols>,
+    /// What was missed when the maps were emptied last: the kernel's own counters only grow.
+    missed_before: Missed,
 }
 
 impl Kernel {
@@ -39,7 +41,8 @@ impl Kernel {
     /// already.
     pub fn prepare(ebpf: Ebpf, backend: Backend) -> Result<Self, TraceError> {
         let opts_known = backend.sees_options() && btf::cap_capable_has_opts();
-        let mut this = Self { ebpf, backend, opts_known, symbols: None };
+        let missed_before = Missed::default();
+        let mut this = Self { ebpf, backend, opts_known, symbols: None, missed_before };
         let _raised = memlock::raise();
         for (program, tracepoint) in [
             ("on_fork", "sched_process_fork"),
@@ -141,11 +144,7 @@ impl Kernel {
             stacks: self.entries("stacks")?.into_iter().collect(),
             symbols: self.entries("symbols")?.into_iter().collect(),
             totals: Vec::new(),
-            missed: Missed {
-                checks: self.missed(self.backend.programs()),
-                processes: self.missed(&["on_fork", "on_exec", "on_exit"]),
-                returns: self.missed(&["on_return"]),
-            },
+            missed: self.missed().since(self.missed_before),
             living: 0,
             state: self.state()?,
         };
@@ -197,8 +196,41 @@ impl Kernel {
     }
 
     /// Runs of programs that the kernel skipped, because they ran on that CPU already.
-    fn missed(&self, programs: &[&str]) -> u64 {
-        programs.iter().map(|name| attach::recursion_misses(&self.ebpf, name)).sum()
+    fn missed(&self) -> Missed {
+        let of = |programs: &[&str]| {
+            programs.iter().map(|name| attach::recursion_misses(&self.ebpf, name)).sum()
+        };
+        Missed {
+            checks: of(self.backend.programs()),
+            processes: of(&["on_fork", "on_exec", "on_exit"]),
+            returns: of(&["on_return"]),
+        }
+    }
+
+    /// Forgets all that was seen. What the kernel's stacks and functions are, and where the return
+    /// addresses of a stack lie (`bpf/memory.h`), stays: it is true of every target.
+    pub fn empty(&mut self) -> Result<(), TraceError> {
+        self.remove_all::<u32, abi::Process>("processes")?;
+        self.remove_all::<abi::ImageKey, abi::Image>("images")?;
+        self.remove_all::<u32, u32>("ended")?;
+        self.remove_all::<u32, abi::Exit>("exits")?;
+        self.remove_all::<u32, u32>("runtimes")?;
+        self.remove_all::<abi::Key, abi::Tally>("tallies")?;
+        self.remove_all::<u32, abi::Pending>("pendings")?;
+        self.remove_all::<abi::CallKey, abi::Tally>("failures")?;
+        self.remove_all::<abi::CallKey, abi::Tally>("helpers")?;
+        self.settle(&[false; KINDS_ROOM])?;
+        zero(&mut self.per_cpu("totals")?).map_err(TraceError::bpf("write the map totals"))?;
+        self.missed_before = self.missed();
+        let mut state: Array<&mut MapData, State> = self.array(".bss")?;
+        state.set(0, State::default(), 0).map_err(TraceError::bpf("write the map .bss"))
+    }
+
+    fn remove_all<K: Pod, V: Pod>(&mut self, name: &str) -> Result<(), TraceError> {
+        let mut map: BpfMap<_, K, V> = self.hash(name)?;
+        let keys: Result<Vec<K>, MapError> = map.keys().collect();
+        keys.and_then(|keys| keys.iter().try_for_each(|key| map.remove(key)))
+            .map_err(TraceError::bpf(format!("empty the map {name}")))
     }
 
     fn array<V: Pod>(&mut self, name: &str) -> Result<Array<&mut MapData, V>, TraceError> {
@@ -254,9 +286,30 @@ pub(crate) struct Missed {
     pub returns: u64,
 }
 
+impl Missed {
+    fn since(self, before: Self) -> Self {
+        Self {
+            checks: self.checks.saturating_sub(before.checks),
+            processes: self.processes.saturating_sub(before.processes),
+            returns: self.returns.saturating_sub(before.returns),
+        }
+    }
+}
+
 /// What all CPUs counted.
 fn sum(totals: &PerCpuArray<&mut MapData, u64>, index: usize) -> Result<u64, TraceError> {
     let index = u32::try_from(index).unwrap_or(u32::MAX);
     let values = totals.get(&index, 0).map_err(TraceError::bpf("read the map totals"))?;
     Ok(values.iter().sum())
+}
+
+/// Sets what is not zero to zero.
+fn zero(totals: &mut PerCpuArray<&mut MapData, u64>) -> Result<(), MapError> {
+    for index in 0..totals.len() {
+        let counted = totals.get(&index, 0)?;
+        if counted.iter().any(|count| *count != 0) {
+            totals.set(index, PerCpuValues::try_from(vec![0; counted.len()])?, 0)?;
+        }
+    }
+    Ok(())
 }

@@ -263,6 +263,20 @@ impl Tracer {
         self.snapshot()
     }
 
+    /// Stops watching and forgets the target, so that another one may be watched, with these options: loading
+    /// takes the kernel longer than all the rest of a short run. The backend and the rooms stay as they were
+    /// loaded. The target should have ended: what it asks while this is done may count as the next one's.
+    ///
+    /// # Errors
+    /// What bpf(2) says; the tracer is of no more use then.
+    pub fn again(&mut self, options: Options) -> Result<(), TraceError> {
+        if let Some(mut watched) = self.watched.take() {
+            self.stop(&mut watched);
+        }
+        self.options = Options { rooms: self.options.rooms, ..options };
+        self.kernel.empty()
+    }
+
     /// Attaches the program that sees checks to another tracepoint, too, where it sees nonsense: so
     /// that a test can make it interrupt itself. The backend must be [`Backend::RawTp`].
     ///

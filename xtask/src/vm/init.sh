@@ -37,8 +37,9 @@ sysctl -q -p /etc/sysctl.conf
 # Runs the rest of its words; what that says goes to the report, line by line.
 reported() {
     mkfifo /run/out /run/err
-    sed 's/^/out /' </run/out >&3 &
-    sed 's/^/err /' </run/err >&3 &
+    # Not sed, which reads one line ahead: each line is to have its own time.
+    while IFS= read -r line; do echo "out $line"; done </run/out >&3 &
+    while IFS= read -r line; do echo "err $line"; done </run/err >&3 &
     "$@" >/run/out 2>/run/err </dev/null
     status=$?
     # What it left running must not hold up the guest.
@@ -49,6 +50,7 @@ reported() {
 }
 
 say "kernel $(uname -r)"
+export DROPCAP_TEST_PROOFS=/run/proofs
 export DROPCAP_TEST_FEWER=1 DROPCAP_TEST_KERNEL=$kernel DROPCAP_TEST_PROGRAMS=/programs
 cd /root
 if [ -f /etc/command ]; then

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::sync::Mutex;
 
 use caps::{CapState, Capability};
-use dropcap_trace::{Backend, Options, Scope, Tracer};
+use dropcap_trace::{Backend, Options, Rooms, Scope, Tracer};
 use launch::Spec;
 use record::observation::{NamespaceRelation, Observation, Recording};
 
@@ -56,15 +57,32 @@ pub fn spec(argv: &[&str], state: CapState) -> Spec {
     Spec::new(argv[0], state).args(argv[1..].iter().map(OsString::from))
 }
 
+/// Tracers that have watched a target to its end and may watch another: a slow machine takes longer to load one
+/// than to run a small program.
+static LOADED: Mutex<Vec<Tracer>> = Mutex::new(Vec::new());
+
 /// Runs a command from its first `execve` to its end, and returns the recording and what it printed.
 pub fn trace_with(options: Options, spec: Spec) -> Option<(Recording, String)> {
-    let mut tracer = tracer(options)?;
+    // What is not of the whole size, or of a backend of the test's own, is loaded for this one.
+    let usual = options.rooms == Rooms::default() && options.backend.is_none();
+    let loaded = LOADED.lock().expect("nobody panics with it").pop_if(|_| usual);
+    let mut tracer = match loaded {
+        Some(mut loaded) => {
+            loaded.again(options).expect("the maps can be emptied");
+            loaded
+        }
+        None => tracer(options)?,
+    };
     let argv = std::iter::once(&spec.program).chain(&spec.args);
     let argv = argv.map(|word| word.to_string_lossy().into_owned()).collect();
     let held = launch::spawn_held(spec.captured()).expect("the program can be started");
     tracer.watch(Scope::held(held.pid(), argv)).expect("the process can be watched");
     let output = held.release().expect("it runs").output(None).expect("it ends");
-    let recording = tracer.finish().expect("the maps can be read");
+    let recording = tracer.snapshot().expect("the maps can be read");
+    if usual {
+        tracer.again(options).expect("the maps can be emptied");
+        LOADED.lock().expect("nobody panics with it").push(tracer);
+    }
     let said = [output.stdout, output.stderr].concat();
     Some((recording, String::from_utf8_lossy(&said).into_owned()))
 }
