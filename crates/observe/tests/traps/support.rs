@@ -14,6 +14,7 @@ use dropcap_observe::Observed;
 use judge::Dismissal;
 use launch::{LaunchError, Output, Spec};
 use record::observation::{Exit, Recording};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use trace::{Backend, Options, Results, Scope, Tracer};
 
 /// What a program that cannot be tried here ends with, as `automake` has it.
@@ -196,6 +197,9 @@ pub fn tracer() -> Option<Tracer> {
         return loaded;
     }
     let backend = asked_for();
+    // Before 5.11 BPF maps count as the user's locked memory, the tracer's too: a trap that makes one would
+    // find no room.
+    let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
     match Tracer::load(options()) {
         Ok(tracer) => Some(tracer),
         Err(error) if error.is_of_the_kernel() && backend.is_none() => {
@@ -212,6 +216,13 @@ pub fn set(members: &str) -> CapSet {
         .split_whitespace()
         .map(|name| name.parse::<Capability>().expect("a capability"))
         .collect()
+}
+
+/// The running kernel's version: major, minor.
+pub fn kernel() -> (u32, u32) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc");
+    let mut numbers = release.split(['.', '-']).map(|word| word.trim().parse().expect("a number"));
+    (numbers.next().expect("a version"), numbers.next().expect("a version"))
 }
 
 /// All that this process may pass on.
