@@ -5,17 +5,16 @@ use std::hash::Hash;
 use std::io;
 
 use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray, PerCpuValues};
-use aya::programs::raw_trace_point::RawTracePointLinkId;
-use aya::programs::{ProgramError, RawTracePoint};
+use aya::programs::RawTracePoint;
 use aya::{Ebpf, Pod};
 
 use crate::abi::{self, Config, KINDS, KINDS_ROOM, State};
 use crate::attach;
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 use crate::btf;
 use crate::direct;
 use crate::error::TraceError;
-use crate::memlock;
+use crate::hooks::{Hooks, Returns};
 use crate::recording::Maps;
 use crate::symbols::Symbols;
 use crate::syscalls;
@@ -28,6 +27,7 @@ const NOEXIST: u64 = 1;
 pub(crate) struct Kernel {
     ebpf: Ebpf,
     backend: Backend,
+    hooks: Hooks,
     /// Whether the backend sees the options of `cap_capable`, and this kernel's has them.
     opts_known: bool,
     /// The kernel's functions, once they had to be asked for.
@@ -37,21 +37,11 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// Loads what every backend needs and fills the table of system calls; `backend` is attached
-    /// already.
-    pub fn prepare(ebpf: Ebpf, backend: Backend) -> Result<Self, TraceError> {
+    /// Fills the table of system calls; `backend` and `hooks` are attached already.
+    pub fn prepare(ebpf: Ebpf, backend: Backend, hooks: Hooks) -> Result<Self, TraceError> {
         let opts_known = backend.sees_options() && btf::cap_capable_has_opts();
         let missed_before = Missed::default();
-        let mut this = Self { ebpf, backend, opts_known, symbols: None, missed_before };
-        let _raised = memlock::raise();
-        for (program, tracepoint) in [
-            ("on_fork", "sched_process_fork"),
-            ("on_exec", "sched_process_exec"),
-            ("on_exit", "sched_process_exit"),
-        ] {
-            attach::raw_tp(&mut this.ebpf, program, tracepoint)
-                .map_err(TraceError::bpf(format!("attach to the tracepoint {tracepoint}")))?;
-        }
+        let mut this = Self { ebpf, backend, hooks, opts_known, symbols: None, missed_before };
         let mut shapes: Array<&mut MapData, abi::Shape> = this.array("shapes")?;
         for (index, shape) in syscalls::shapes() {
             shapes.set(index, shape, 0).map_err(TraceError::bpf("write the map shapes"))?;
@@ -61,6 +51,11 @@ impl Kernel {
 
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// [`crate::Tracer::loses`].
+    pub fn loses(&self) -> Option<String> {
+        backend::loses(self.backend, &self.hooks)
     }
 
     pub fn configure(&mut self, config: Config) -> Result<(), TraceError> {
@@ -101,30 +96,30 @@ impl Kernel {
     }
 
     /// Looks at what system calls return, from now on.
-    pub fn attach_returns(&mut self) -> Result<RawTracePointLinkId, TraceError> {
-        let attach = |ebpf: &mut Ebpf| {
-            let program: &mut RawTracePoint = attach::program(ebpf, "on_return")?;
-            let _raised = memlock::raise();
-            match program.load() {
-                Ok(()) | Err(ProgramError::AlreadyLoaded) => program.attach("sys_exit"),
-                Err(error) => Err(error),
-            }
-        };
-        attach(&mut self.ebpf).map_err(TraceError::bpf("attach to the tracepoint sys_exit"))
+    pub fn attach_returns(&mut self) -> Result<Returns, TraceError> {
+        self.forget_open_calls()?;
+        let attached = self.hooks.attach_returns(&mut self.ebpf);
+        attached.map_err(TraceError::bpf("attach to the tracepoint sys_exit"))
     }
 
     /// Stops that.
-    pub fn detach_returns(&mut self, link: RawTracePointLinkId) -> Result<(), TraceError> {
-        let program: &mut RawTracePoint = attach::program(&mut self.ebpf, "on_return")
-            .map_err(TraceError::bpf("find the program on_return"))?;
-        program.detach(link).map_err(TraceError::bpf("detach from the tracepoint sys_exit"))?;
-        // What is still open will return unseen; a later return is not its.
+    pub fn detach_returns(&mut self, link: Returns) -> Result<(), TraceError> {
+        let detached = self.hooks.detach_returns(&mut self.ebpf, link);
+        detached.map_err(TraceError::bpf("detach from the tracepoint sys_exit"))?;
+        self.forget_open_calls()
+    }
+
+    /// What is still open will return, or has returned, unseen; a later return is not its. The kernel side
+    /// opens none meanwhile, but for one whose check it is looking at just now: so it is done before returns
+    /// are looked at again, too.
+    fn forget_open_calls(&mut self) -> Result<(), TraceError> {
         let mut pending: BpfMap<_, u32, abi::Pending> = self.hash("pendings")?;
         let open: Vec<u32> = pending.keys().filter_map(Result::ok).collect();
         for thread in open {
             let _ = pending.remove(&thread);
         }
-        Ok(())
+        let mut count: Array<&mut MapData, u32> = self.array(".data.open_calls")?;
+        count.set(0, 0, 0).map_err(TraceError::bpf("write the map .data.open_calls"))
     }
 
     /// Everything that was seen.
@@ -197,13 +192,13 @@ impl Kernel {
 
     /// Runs of programs that the kernel skipped, because they ran on that CPU already.
     fn missed(&self) -> Missed {
-        let of = |programs: &[&str]| {
-            programs.iter().map(|name| attach::recursion_misses(&self.ebpf, name)).sum()
-        };
+        let of = |program: &str| attach::recursion_misses(&self.ebpf, program);
+        let all = |programs: &[&str]| programs.iter().map(|program| of(program)).sum::<u64>();
         Missed {
-            checks: of(self.backend.programs()),
-            processes: of(&["on_fork", "on_exec", "on_exit"]),
-            returns: of(&["on_return"]),
+            checks: all(self.backend.programs())
+                + direct::programs(self.backend).map(|program| of(&program)).sum::<u64>(),
+            processes: all(&self.hooks.programs()),
+            returns: of(self.hooks.returns_program()),
         }
     }
 

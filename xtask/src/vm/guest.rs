@@ -11,7 +11,7 @@ use super::report::Report;
 use crate::Result;
 
 /// The longest that a guest may say nothing; a test that takes longer is broken even here.
-const SILENCE: Duration = Duration::from_secs(300);
+const SILENCE: Duration = Duration::from_secs(600);
 
 /// Boots the kernel and follows its report to its end; each line is shown to `watch` as it comes. What it
 /// writes to its third serial port goes to `recordings`.

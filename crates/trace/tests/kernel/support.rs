@@ -1,5 +1,6 @@
 //! Runs a program under the tracer and looks at its recording.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::Mutex;
@@ -7,12 +8,31 @@ use std::sync::Mutex;
 use caps::{CapState, Capability};
 use dropcap_trace::{Backend, Options, Rooms, Scope, Tracer};
 use launch::Spec;
-use record::observation::{NamespaceRelation, Observation, Recording};
+use record::observation::{Lost, NamespaceRelation, Observation, Recording};
 
 /// The backend that this test run is for, if it is for one.
 fn asked_for() -> Option<Backend> {
     let name = testkit::backend()?;
     Some(name.parse().unwrap_or_else(|error| panic!("DROPCAP_TEST_BACKEND: {error}")))
+}
+
+thread_local! {
+    /// Whether the tracer that this test loaded last loses nothing under load.
+    static EXACT: Cell<bool> = const { Cell::new(true) };
+}
+
+/// So many checks were made and so many were seen: all; or what is missing is told, where the kernel skips
+/// the backend's program.
+pub fn judge(recording: &Recording, made: u64, seen: u64) {
+    let lost = recording.lost;
+    if EXACT.get() {
+        assert_eq!((seen, lost), (made, Lost::default()));
+        return;
+    }
+    // It skips the program for others' checks, too.
+    assert!(seen <= made && seen + lost.checks >= made, "{seen} of {made}, {lost:?}");
+    assert_eq!(lost.is_complete(), lost.checks == 0);
+    assert_eq!((lost.processes, lost.evidence), (0, 0));
 }
 
 /// A loaded tracer, of the backend that this run is for unless the options name one; `None`, said
@@ -21,7 +41,10 @@ pub fn tracer(options: Options) -> Option<Tracer> {
     let asked_for = asked_for();
     let backend = options.backend.or(asked_for);
     match Tracer::load(Options { backend, ..options }) {
-        Ok(tracer) => Some(tracer),
+        Ok(tracer) => {
+            EXACT.set(tracer.loses().is_none());
+            Some(tracer)
+        }
         Err(error) if error.is_of_the_kernel() && (asked_for.is_none() || backend != asked_for) => {
             testkit::skip(&error.to_string());
             None
@@ -79,6 +102,7 @@ pub fn trace_with(options: Options, spec: Spec) -> Option<(Recording, String)> {
         }
         None => tracer(options)?,
     };
+    EXACT.set(tracer.loses().is_none());
     let argv = std::iter::once(&spec.program).chain(&spec.args);
     let argv = argv.map(|word| word.to_string_lossy().into_owned()).collect();
     let held = launch::spawn_held(spec.captured()).expect("the program can be started");
