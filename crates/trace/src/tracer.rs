@@ -80,7 +80,9 @@ impl Tracer {
         for backend in wanted {
             match backend::attach(backend, &mut ebpf, &btf) {
                 Ok(()) => {
-                    let kernel = Kernel::prepare(ebpf, backend, hooks)?;
+                    let mut kernel = Kernel::prepare(ebpf, backend, hooks)?;
+                    // Of what was tried to find the way, nothing is the target's.
+                    kernel.empty()?;
                     return Ok(Self { kernel, options, watched: None });
                 }
                 Err(why) => attempts.push(Attempt { backend, outcome: Err(why), loses: None }),
