@@ -13,6 +13,7 @@ mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -22,10 +23,14 @@ use self::plan::{KernelPlan, Plan};
 use self::report::Report;
 use self::table::Choice;
 use crate::Result;
+use crate::process::run as call;
 
-const USAGE: &str = "usage: cargo xtask vm [--check] [--all] [--kernel SERIES] [--backend NAME] [--filter TEST] [-- COMMAND]
+const USAGE: &str = "usage: cargo xtask vm [--check] [--all] [--recordings FOLDER] [--kernel SERIES] [--backend NAME]
+                      [--filter TEST] [-- COMMAND]
   --check           fail if docs/kernels.md does not hold what the run shows, instead of writing it
   --all             also what takes too long for every change
+  --recordings FOLDER  keep what the traps and provoke showed, trace programs of groundtruth/ too, and
+                    put it all there, for `cargo xtask sites --recordings FOLDER`
   --kernel SERIES   this kernel only: 5.10, 6.1, 6.12, 7.
   --backend NAME    this backend only: fexit, tp_btf, raw_tp, kprobe
   --filter TEST     tests with this in their name only
@@ -42,6 +47,7 @@ struct Arguments {
     check: bool,
     all: bool,
     choice: Choice,
+    recordings: Option<PathBuf>,
     command: Option<String>,
 }
 
@@ -72,8 +78,10 @@ pub fn run(words: &[&str]) -> Result {
         booted.push((kernel, packages::kernel(&kernel.suite, &place.join(&kernel.suite))?));
     }
     println!("kernels are here after {} s", start.elapsed().as_secs());
-    let built = binaries::build(&plan, arguments.command.is_some())?;
-    let system = binaries::file_system(&plan, &built, &place)?;
+    let dropcap = arguments.command.is_some() || arguments.recordings.is_some();
+    let built = binaries::build(&plan, dropcap)?;
+    let recorded = arguments.recordings.is_some();
+    let system = binaries::file_system(&plan, &built, &place, recorded)?;
     println!("the guests' programs are built after {} s", start.elapsed().as_secs());
     let results = boot_all(&plan, &booted, &arguments, &system, &place);
     println!("the guests ended after {} s", start.elapsed().as_secs());
@@ -92,6 +100,7 @@ fn parse(words: &[&str]) -> Result<Arguments> {
             "--check" => arguments.check = true,
             "--all" => arguments.all = true,
             "--kernel" => arguments.choice.kernel = Some(value()?),
+            "--recordings" => arguments.recordings = Some(value()?.into()),
             "--backend" => arguments.choice.backend = Some(value()?),
             "--filter" => arguments.choice.filter = Some(value()?),
             "--" => {
@@ -119,7 +128,10 @@ fn boot_all<'a>(
     system: &Initramfs,
     place: &Path,
 ) -> Results<'a> {
-    let waiting = Mutex::new(booted.iter().enumerate());
+    // The longest first, so that none is left over at the end.
+    let mut order: Vec<_> = booted.iter().enumerate().collect();
+    order.sort_by_key(|(_, (kernel, _))| std::cmp::Reverse(kernel.backends.len()));
+    let waiting = Mutex::new(order.into_iter());
     let ended = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..GUESTS.min(booted.len()) {
@@ -158,11 +170,12 @@ fn boot(
     }
     let tests: Vec<&str> = plan.tests.iter().map(|test| test.name.as_str()).collect();
     let conf = format!(
-        "kernel='{}'\ntests='{}'\nbackend='{}'\nfilter='{}'\nthreads=1\n",
+        "kernel='{}'\ntests='{}'\nbackend='{}'\nfilter='{}'\nthreads=1\nrecordings={}\n",
         kernel.series,
         tests.join(" "),
         arguments.choice.backend.as_deref().unwrap_or_default(),
         arguments.choice.filter.as_deref().unwrap_or_default(),
+        if arguments.recordings.is_some() { "yes" } else { "no" },
     );
     system.file("/etc/vm.conf", 0o644, conf.as_bytes());
     if let Some(command) = &arguments.command {
@@ -171,13 +184,19 @@ fn boot(
     let folder = place.join(&kernel.suite);
     let initramfs = folder.join("initramfs");
     fs::write(&initramfs, system.finish()).map_err(|e| format!("{}: {e}", initramfs.display()))?;
-    let console = folder.join("console");
+    let (console, recordings) = (folder.join("console"), folder.join("recordings.tar.gz"));
     if arguments.command.is_some() {
-        return guest::boot(&files.image, &initramfs, &console, guest::shown());
+        return guest::boot(&files.image, &initramfs, &console, &recordings, guest::shown());
     }
     let progress = guest::progress(&kernel.series, &folder.join("report"))?;
-    let report = guest::boot(&files.image, &initramfs, &console, progress);
-    report.map_err(|error| format!("{}: {error}", kernel.series))
+    let report = guest::boot(&files.image, &initramfs, &console, &recordings, progress);
+    let report = report.map_err(|error| format!("{}: {error}", kernel.series))?;
+    if let Some(place) = &arguments.recordings {
+        let place = place.join(&kernel.suite);
+        fs::create_dir_all(&place).map_err(|e| format!("{}: {e}", place.display()))?;
+        call(Command::new("tar").arg("-xzf").arg(&recordings).arg("-C").arg(&place))?;
+    }
+    Ok(report)
 }
 
 /// Whether the command that was run in a guest's shell succeeded.

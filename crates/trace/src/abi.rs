@@ -105,6 +105,7 @@ plain! {
     }
 
     /// What the programs tell user space, beside their maps.
+    #[derive(Default)]
     pub struct State {
         pub lost_checks: u64,
         pub lost_stacks: u64,
@@ -114,9 +115,9 @@ plain! {
         pub ended_ns: u64,
         pub first_process: u32,
         pub exit_code: u32,
-        pub pending: u32,
         pub refused: u32,
         pub kinds: u32,
+        pub preemptible: u32,
         pub unused: u32,
         pub unwound: u64,
     }
@@ -198,7 +199,7 @@ plain! {
         pub returns: u32,
         pub text_kind: u32,
         pub text_size: u32,
-        pub waits: u32,
+        pub unused: u32,
         pub text: [u8; TEXT_SIZE],
     }
 

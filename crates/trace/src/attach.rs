@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-use aya::programs::{BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError, RawTracePoint};
+use aya::programs::{
+    BtfTracePoint, FEntry, FExit, KProbe, Program, ProgramError, RawTracePoint, TracePoint,
+};
 use aya::{Btf, Ebpf};
 
 /// The function of the kernel that answers every capability check (`security/commoncap.c`).
@@ -29,6 +31,19 @@ pub(crate) fn raw_tp(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<()
     let program: &mut RawTracePoint = program(ebpf, name)?;
     load_again(|| program.load())?;
     program.attach(tracepoint)?;
+    Ok(())
+}
+
+/// Loads the program of one of perf's tracepoints and attaches it.
+pub(crate) fn perf_tracepoint(
+    ebpf: &mut Ebpf,
+    name: &str,
+    category: &str,
+    tracepoint: &str,
+) -> Result<(), ProgramError> {
+    let program: &mut TracePoint = program(ebpf, name)?;
+    load_again(|| program.load())?;
+    program.attach(category, tracepoint)?;
     Ok(())
 }
 
@@ -70,6 +85,7 @@ pub(crate) fn unload(ebpf: &mut Ebpf, name: &str) {
         Some(Program::FExit(program)) => program.unload(),
         Some(Program::KProbe(program)) => program.unload(),
         Some(Program::RawTracePoint(program)) => program.unload(),
+        Some(Program::TracePoint(program)) => program.unload(),
         _ => Ok(()),
     };
 }

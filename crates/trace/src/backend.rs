@@ -14,8 +14,10 @@ use caps::{CapSet, Capability};
 use crate::attach;
 use crate::direct;
 use crate::error::TraceError;
+use crate::hooks::Hooks;
 use crate::memlock;
 use crate::options::Rooms;
+use crate::preemption::Model;
 
 /// Where the kernel's type information is.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -40,12 +42,14 @@ pub enum Backend {
     /// The same tracepoint, its arguments as plain numbers.
     RawTp,
     /// The entry into `cap_capable` by a kprobe and the return by a kretprobe (CONFIG_KPROBES). It
-    /// tells the options; it costs most, and the kernel may miss some, which are counted as lost.
+    /// tells the options; it costs most, and the kernel may miss some, which are counted as lost. The kernel does not
+    /// preempt its programs.
     Kprobe,
 }
 
 impl Backend {
-    /// All, the preferred first: what tells most, then what costs least.
+    /// All, the preferred first where the kernel does not preempt their programs: what tells most, then
+    /// what costs least. Where it may, those that miss nothing come first.
     pub const ALL: [Self; 4] = [Self::FExit, Self::TpBtf, Self::RawTp, Self::Kprobe];
 
     /// The word for it in a recording: `fexit`, `tp_btf`, `raw_tp`, `kprobe`.
@@ -106,6 +110,8 @@ pub struct Attempt {
     pub backend: Backend,
     /// Whether it works, or why not.
     pub outcome: Result<(), Unavailable>,
+    /// What it loses where the kernel preempts its programs, if it does.
+    pub loses: Option<String>,
 }
 
 /// Why a backend does not work.
@@ -157,15 +163,45 @@ pub fn probe() -> Result<Vec<Attempt>, TraceError> {
     check_privilege()?;
     let mut ebpf = load_object(&Rooms::default())?;
     let btf = read_btf()?;
-    Ok(Backend::ALL
+    let hooks = Hooks::attach(&mut ebpf)?;
+    Ok(by_preference(&hooks)
         .into_iter()
         .map(|backend| {
             let outcome = attach(backend, &mut ebpf, &btf);
             // Two at once would count for one another.
             detach(backend, &mut ebpf);
-            Attempt { backend, outcome }
+            Attempt { backend, outcome, loses: loses(backend, &hooks) }
         })
         .collect())
+}
+
+/// The backends in the order in which they are tried.
+pub(crate) fn by_preference(hooks: &Hooks) -> [Backend; 4] {
+    let mut order = Backend::ALL;
+    // As they are otherwise, among those that miss nothing and among those that do.
+    order.sort_by_key(|backend| is_preempted(*backend, hooks));
+    order
+}
+
+/// Whether the kernel may preempt a backend's programs, and skip them for other tasks meanwhile.
+fn is_preempted(backend: Backend, hooks: &Hooks) -> bool {
+    hooks.model != Model::Never
+        && match backend {
+            Backend::FExit => true,
+            Backend::TpBtf | Backend::RawTp => hooks.raw_is_preempted,
+            Backend::Kprobe => false,
+        }
+}
+
+/// What a backend loses on this kernel, in words.
+pub(crate) fn loses(backend: Backend, hooks: &Hooks) -> Option<String> {
+    let Model::Preempts(model) = &hooks.model else { return None };
+    is_preempted(backend, hooks).then(|| {
+        format!(
+            "checks are lost under load, and counted: this kernel (preemption: {model}) may preempt \
+             its program, and then skips it for other processes"
+        )
+    })
 }
 
 /// The capabilities that tracing needs and this process does not have.

@@ -4,7 +4,7 @@
 use std::io;
 use std::process;
 
-use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray};
 use aya::{Btf, Ebpf};
 use caps::Capability;
 
@@ -105,7 +105,6 @@ fn unseen(ebpf: &mut Ebpf) -> Result<Option<Vec<&'static Function>>, MapError> {
     }
     follow(ebpf, false)?;
     settle(ebpf, 0)?;
-    forget(ebpf)?;
     Ok(own.then_some(unseen))
 }
 
@@ -174,17 +173,4 @@ fn count(ebpf: &mut Ebpf, capability: Capability) -> Result<u64, MapError> {
     let totals = totals(ebpf)?;
     let first = KINDS as u32 + 12 * u32::from(capability.number() & 63);
     (first..first + 12).map(|kind| Ok(totals.get(&kind, 0)?.iter().sum::<u64>())).sum()
-}
-
-/// Puts all counts of what is settled back to nothing.
-fn forget(ebpf: &mut Ebpf) -> Result<(), MapError> {
-    let mut totals = totals(ebpf)?;
-    for kind in KINDS as u32..2 * KINDS as u32 {
-        let counts = totals.get(&kind, 0)?;
-        if counts.iter().any(|count| *count > 0) {
-            let nothing = PerCpuValues::try_from(vec![0; counts.len()])?;
-            totals.set(kind, nothing, 0)?;
-        }
-    }
-    Ok(())
 }

@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 
-use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray};
-use aya::programs::raw_trace_point::RawTracePointLinkId;
-use aya::programs::{ProgramError, RawTracePoint};
+use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::programs::RawTracePoint;
 use aya::{Ebpf, Pod};
 
 use crate::abi::{self, Config, KINDS, KINDS_ROOM, State};
 use crate::attach;
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 use crate::btf;
 use crate::direct;
 use crate::error::TraceError;
-use crate::memlock;
+use crate::hooks::{Hooks, Returns};
 use crate::recording::Maps;
 use crate::symbols::Symbols;
 use crate::syscalls;
@@ -28,27 +27,21 @@ const NOEXIST: u64 = 1;
 pub(crate) struct Kernel {
     ebpf: Ebpf,
     backend: Backend,
+    hooks: Hooks,
     /// Whether the backend sees the options of `cap_capable`, and this kernel's has them.
     opts_known: bool,
     /// The kernel's functions, once they had to be asked for.
     symbols: Option<Symbols>,
+    /// What was missed when the maps were emptied last: the kernel's own counters only grow.
+    missed_before: Missed,
 }
 
 impl Kernel {
-    /// Loads what every backend needs and fills the table of system calls; `backend` is attached
-    /// already.
-    pub fn prepare(ebpf: Ebpf, backend: Backend) -> Result<Self, TraceError> {
+    /// Fills the table of system calls; `backend` and `hooks` are attached already.
+    pub fn prepare(ebpf: Ebpf, backend: Backend, hooks: Hooks) -> Result<Self, TraceError> {
         let opts_known = backend.sees_options() && btf::cap_capable_has_opts();
-        let mut this = Self { ebpf, backend, opts_known, symbols: None };
-        let _raised = memlock::raise();
-        for (program, tracepoint) in [
-            ("on_fork", "sched_process_fork"),
-            ("on_exec", "sched_process_exec"),
-            ("on_exit", "sched_process_exit"),
-        ] {
-            attach::raw_tp(&mut this.ebpf, program, tracepoint)
-                .map_err(TraceError::bpf(format!("attach to the tracepoint {tracepoint}")))?;
-        }
+        let missed_before = Missed::default();
+        let mut this = Self { ebpf, backend, hooks, opts_known, symbols: None, missed_before };
         let mut shapes: Array<&mut MapData, abi::Shape> = this.array("shapes")?;
         for (index, shape) in syscalls::shapes() {
             shapes.set(index, shape, 0).map_err(TraceError::bpf("write the map shapes"))?;
@@ -58,6 +51,11 @@ impl Kernel {
 
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// [`crate::Tracer::loses`].
+    pub fn loses(&self) -> Option<String> {
+        backend::loses(self.backend, &self.hooks)
     }
 
     pub fn configure(&mut self, config: Config) -> Result<(), TraceError> {
@@ -98,30 +96,30 @@ impl Kernel {
     }
 
     /// Looks at what system calls return, from now on.
-    pub fn attach_returns(&mut self) -> Result<RawTracePointLinkId, TraceError> {
-        let attach = |ebpf: &mut Ebpf| {
-            let program: &mut RawTracePoint = attach::program(ebpf, "on_return")?;
-            let _raised = memlock::raise();
-            match program.load() {
-                Ok(()) | Err(ProgramError::AlreadyLoaded) => program.attach("sys_exit"),
-                Err(error) => Err(error),
-            }
-        };
-        attach(&mut self.ebpf).map_err(TraceError::bpf("attach to the tracepoint sys_exit"))
+    pub fn attach_returns(&mut self) -> Result<Returns, TraceError> {
+        self.forget_open_calls()?;
+        let attached = self.hooks.attach_returns(&mut self.ebpf);
+        attached.map_err(TraceError::bpf("attach to the tracepoint sys_exit"))
     }
 
     /// Stops that.
-    pub fn detach_returns(&mut self, link: RawTracePointLinkId) -> Result<(), TraceError> {
-        let program: &mut RawTracePoint = attach::program(&mut self.ebpf, "on_return")
-            .map_err(TraceError::bpf("find the program on_return"))?;
-        program.detach(link).map_err(TraceError::bpf("detach from the tracepoint sys_exit"))?;
-        // What is still open will return unseen; a later return is not its.
+    pub fn detach_returns(&mut self, link: Returns) -> Result<(), TraceError> {
+        let detached = self.hooks.detach_returns(&mut self.ebpf, link);
+        detached.map_err(TraceError::bpf("detach from the tracepoint sys_exit"))?;
+        self.forget_open_calls()
+    }
+
+    /// What is still open will return, or has returned, unseen; a later return is not its. The kernel side
+    /// opens none meanwhile, but for one whose check it is looking at just now: so it is done before returns
+    /// are looked at again, too.
+    fn forget_open_calls(&mut self) -> Result<(), TraceError> {
         let mut pending: BpfMap<_, u32, abi::Pending> = self.hash("pendings")?;
         let open: Vec<u32> = pending.keys().filter_map(Result::ok).collect();
         for thread in open {
             let _ = pending.remove(&thread);
         }
-        Ok(())
+        let mut count: Array<&mut MapData, u32> = self.array(".data.open_calls")?;
+        count.set(0, 0, 0).map_err(TraceError::bpf("write the map .data.open_calls"))
     }
 
     /// Everything that was seen.
@@ -141,11 +139,7 @@ impl Kernel {
             stacks: self.entries("stacks")?.into_iter().collect(),
             symbols: self.entries("symbols")?.into_iter().collect(),
             totals: Vec::new(),
-            missed: Missed {
-                checks: self.missed(self.backend.programs()),
-                processes: self.missed(&["on_fork", "on_exec", "on_exit"]),
-                returns: self.missed(&["on_return"]),
-            },
+            missed: self.missed().since(self.missed_before),
             living: 0,
             state: self.state()?,
         };
@@ -197,8 +191,41 @@ impl Kernel {
     }
 
     /// Runs of programs that the kernel skipped, because they ran on that CPU already.
-    fn missed(&self, programs: &[&str]) -> u64 {
-        programs.iter().map(|name| attach::recursion_misses(&self.ebpf, name)).sum()
+    fn missed(&self) -> Missed {
+        let of = |program: &str| attach::recursion_misses(&self.ebpf, program);
+        let all = |programs: &[&str]| programs.iter().map(|program| of(program)).sum::<u64>();
+        Missed {
+            checks: all(self.backend.programs())
+                + direct::programs(self.backend).map(|program| of(&program)).sum::<u64>(),
+            processes: all(&self.hooks.programs()),
+            returns: of(self.hooks.returns_program()),
+        }
+    }
+
+    /// Forgets all that was seen. What the kernel's stacks and functions are, and where the return
+    /// addresses of a stack lie (`bpf/memory.h`), stays: it is true of every target.
+    pub fn empty(&mut self) -> Result<(), TraceError> {
+        self.remove_all::<u32, abi::Process>("processes")?;
+        self.remove_all::<abi::ImageKey, abi::Image>("images")?;
+        self.remove_all::<u32, u32>("ended")?;
+        self.remove_all::<u32, abi::Exit>("exits")?;
+        self.remove_all::<u32, u32>("runtimes")?;
+        self.remove_all::<abi::Key, abi::Tally>("tallies")?;
+        self.remove_all::<u32, abi::Pending>("pendings")?;
+        self.remove_all::<abi::CallKey, abi::Tally>("failures")?;
+        self.remove_all::<abi::CallKey, abi::Tally>("helpers")?;
+        self.settle(&[false; KINDS_ROOM])?;
+        zero(&mut self.per_cpu("totals")?).map_err(TraceError::bpf("write the map totals"))?;
+        self.missed_before = self.missed();
+        let mut state: Array<&mut MapData, State> = self.array(".bss")?;
+        state.set(0, State::default(), 0).map_err(TraceError::bpf("write the map .bss"))
+    }
+
+    fn remove_all<K: Pod, V: Pod>(&mut self, name: &str) -> Result<(), TraceError> {
+        let mut map: BpfMap<_, K, V> = self.hash(name)?;
+        let keys: Result<Vec<K>, MapError> = map.keys().collect();
+        keys.and_then(|keys| keys.iter().try_for_each(|key| map.remove(key)))
+            .map_err(TraceError::bpf(format!("empty the map {name}")))
     }
 
     fn array<V: Pod>(&mut self, name: &str) -> Result<Array<&mut MapData, V>, TraceError> {
@@ -254,9 +281,30 @@ pub(crate) struct Missed {
     pub returns: u64,
 }
 
+impl Missed {
+    fn since(self, before: Self) -> Self {
+        Self {
+            checks: self.checks.saturating_sub(before.checks),
+            processes: self.processes.saturating_sub(before.processes),
+            returns: self.returns.saturating_sub(before.returns),
+        }
+    }
+}
+
 /// What all CPUs counted.
 fn sum(totals: &PerCpuArray<&mut MapData, u64>, index: usize) -> Result<u64, TraceError> {
     let index = u32::try_from(index).unwrap_or(u32::MAX);
     let values = totals.get(&index, 0).map_err(TraceError::bpf("read the map totals"))?;
     Ok(values.iter().sum())
+}
+
+/// Sets what is not zero to zero.
+fn zero(totals: &mut PerCpuArray<&mut MapData, u64>) -> Result<(), MapError> {
+    for index in 0..totals.len() {
+        let counted = totals.get(&index, 0)?;
+        if counted.iter().any(|count| *count != 0) {
+            totals.set(index, PerCpuValues::try_from(vec![0; counted.len()])?, 0)?;
+        }
+    }
+    Ok(())
 }

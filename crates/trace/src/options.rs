@@ -53,7 +53,7 @@ pub enum Results {
 
 /// How much the kernel side can keep; `None` is the number built in (`bpf/maps.h`). What finds no
 /// room is counted as lost ([`record::observation::Lost`]); never the capabilities themselves.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rooms {
     /// Kinds of checks that are kept apart.
     pub checks: Option<u32>,

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use aya::programs::raw_trace_point::RawTracePointLinkId;
 use caps::{CapSet, Capability};
 use record::observation::{Exit, Recording, Settled};
 use rustix::time::{ClockId, clock_gettime};
@@ -13,6 +12,7 @@ use crate::abi::{self, Config, KINDS_ROOM, State};
 use crate::backend::{self, Attempt, Backend};
 use crate::error::TraceError;
 use crate::existing;
+use crate::hooks::{Hooks, Returns};
 use crate::kernel::Kernel;
 use crate::look::Looker;
 use crate::options::{Options, Results};
@@ -56,7 +56,7 @@ struct Watched {
     start_seen: bool,
     existing: HashMap<u32, existing::Image>,
     /// The hook on returning system calls, while it is attached.
-    returns: Option<RawTracePointLinkId>,
+    returns: Option<Returns>,
     refused: u32,
     changed: Instant,
     settled: BTreeMap<Capability, Settled>,
@@ -72,16 +72,20 @@ impl Tracer {
         backend::check_privilege()?;
         let mut ebpf = backend::load_object(&options.rooms)?;
         let btf = backend::read_btf()?;
-        let wanted: Vec<Backend> =
-            options.backend.map_or_else(|| Backend::ALL.to_vec(), |backend| vec![backend]);
+        let hooks = Hooks::attach(&mut ebpf)?;
+        let wanted: Vec<Backend> = options
+            .backend
+            .map_or_else(|| backend::by_preference(&hooks).to_vec(), |backend| vec![backend]);
         let mut attempts = Vec::new();
         for backend in wanted {
             match backend::attach(backend, &mut ebpf, &btf) {
                 Ok(()) => {
-                    let kernel = Kernel::prepare(ebpf, backend)?;
+                    let mut kernel = Kernel::prepare(ebpf, backend, hooks)?;
+                    // Of what was tried to find the way, nothing is the target's.
+                    kernel.empty()?;
                     return Ok(Self { kernel, options, watched: None });
                 }
-                Err(why) => attempts.push(Attempt { backend, outcome: Err(why) }),
+                Err(why) => attempts.push(Attempt { backend, outcome: Err(why), loses: None }),
             }
         }
         Err(TraceError::NoBackend { attempts })
@@ -91,6 +95,13 @@ impl Tracer {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.kernel.backend()
+    }
+
+    /// What may be lost under load with the backend in use, because this kernel preempts its programs and
+    /// skips them for other processes meanwhile; `None` if nothing. What was lost is counted.
+    #[must_use]
+    pub fn loses(&self) -> Option<String> {
+        self.kernel.loses()
     }
 
     /// Starts watching. When this returns, every check of the target is seen.
@@ -261,6 +272,20 @@ impl Tracer {
     /// As [`Tracer::snapshot`].
     pub fn finish(mut self) -> Result<Recording, TraceError> {
         self.snapshot()
+    }
+
+    /// Stops watching and forgets the target, so that another one may be watched, with these options: loading
+    /// takes the kernel longer than all the rest of a short run. The backend and the rooms stay as they were
+    /// loaded. The target should have ended: what it asks while this is done may count as the next one's.
+    ///
+    /// # Errors
+    /// What bpf(2) says; the tracer is of no more use then.
+    pub fn again(&mut self, options: Options) -> Result<(), TraceError> {
+        if let Some(mut watched) = self.watched.take() {
+            self.stop(&mut watched);
+        }
+        self.options = Options { rooms: self.options.rooms, ..options };
+        self.kernel.empty()
     }
 
     /// Attaches the program that sees checks to another tracepoint, too, where it sees nonsense: so

@@ -20,6 +20,7 @@ pub mod need;
 mod pod;
 mod podman;
 pub mod programs;
+pub mod proofs;
 pub mod recordings;
 mod tryout;
 

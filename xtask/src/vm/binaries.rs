@@ -10,7 +10,7 @@ use std::process::Command;
 use cargo_metadata::Message;
 
 use super::initramfs::Initramfs;
-use super::plan::{GuestPlan, Plan};
+use super::plan::{GroundtruthPlan, GuestPlan, Plan};
 use crate::Result;
 use crate::process::{cargo, output};
 
@@ -73,7 +73,7 @@ fn target() -> &'static str {
 ///
 /// # Errors
 /// If something is missing on this machine.
-pub fn file_system(plan: &Plan, built: &Built, place: &Path) -> Result<Initramfs> {
+pub fn file_system(plan: &Plan, built: &Built, place: &Path, recorded: bool) -> Result<Initramfs> {
     let mut system = Initramfs::default();
     for folder in MERGED {
         system.folder(&format!("/usr/{folder}"));
@@ -84,8 +84,13 @@ pub fn file_system(plan: &Plan, built: &Built, place: &Path) -> Result<Initramfs
     }
     // What the kernel opens for the first process.
     system.device("/dev/console", 5, 1);
-    system.file("/etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n");
-    system.file("/etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
+    let users = format!(
+        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n{}\n",
+        plan.groundtruth.users.join("\n")
+    );
+    system.file("/etc/passwd", 0o644, users.as_bytes());
+    let groups = format!("root:x:0:\nnogroup:x:65534:\n{}\n", plan.groundtruth.groups.join("\n"));
+    system.file("/etc/group", 0o644, groups.as_bytes());
     system.file("/etc/sysctl.conf", 0o644, (plan.guest.sysctls.join("\n") + "\n").as_bytes());
     system.file("/init", 0o755, include_bytes!("init.sh"));
 
@@ -104,18 +109,15 @@ pub fn file_system(plan: &Plan, built: &Built, place: &Path) -> Result<Initramfs
         let file = programs.join(&folder).join(&name);
         system.copy(&file, &format!("/programs/{folder}/{name}"), 0o755)?;
     }
+    if recorded {
+        groundtruth(&mut system, &plan.groundtruth)?;
+    }
     tools(&mut system, &plan.guest)?;
     Ok(system)
 }
 
 fn tools(system: &mut Initramfs, plan: &GuestPlan) -> Result {
-    for name in &plan.programs {
-        let path = find(name)?;
-        for library in libraries(&path)? {
-            system.copy(&library, &merged(&library), 0o755)?;
-        }
-        system.copy(&path, &merged(&path), 0o755)?;
-    }
+    copy_programs(system, &plan.programs)?;
     system.link("/usr/bin/sh", "dash");
     for folder in &plan.folders {
         copy_folder(system, Path::new(folder))?;
@@ -127,6 +129,36 @@ fn tools(system: &mut Initramfs, plan: &GuestPlan) -> Result {
         if !system.has(&format!("/usr/sbin/{applet}")) {
             system.link(&format!("/usr/bin/{applet}"), "busybox");
         }
+    }
+    Ok(())
+}
+
+/// Adds the programs of `groundtruth/` that are traced in the guests..
+///
+/// # Errors
+/// If something is missing on this machine.
+fn groundtruth(system: &mut Initramfs, plan: &GroundtruthPlan) -> Result {
+    system.file("/usr/share/groundtruth.sh", 0o644, include_bytes!("groundtruth.sh"));
+    for name in &plan.names {
+        let folder = crate::root().join("groundtruth/programs").join(name);
+        let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        for file in entries.flatten() {
+            let to = format!("/usr/share/groundtruth/{name}/{}", file.file_name().display());
+            system.copy(&file.path(), &to, 0o644)?;
+        }
+    }
+    copy_programs(system, &plan.programs)?;
+    plan.folders.iter().try_for_each(|folder| copy_folder(system, Path::new(folder)))
+}
+
+/// Programs of this machine, with their libraries.
+fn copy_programs(system: &mut Initramfs, names: &[String]) -> Result {
+    for name in names {
+        let path = find(name)?;
+        for library in libraries(&path)? {
+            system.copy(&library, &merged(&library), 0o755)?;
+        }
+        system.copy(&path, &merged(&path), 0o755)?;
     }
     Ok(())
 }

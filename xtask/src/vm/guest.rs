@@ -11,9 +11,10 @@ use super::report::Report;
 use crate::Result;
 
 /// The longest that a guest may say nothing; a test that takes longer is broken even here.
-const SILENCE: Duration = Duration::from_secs(300);
+const SILENCE: Duration = Duration::from_secs(600);
 
-/// Boots the kernel and follows its report to its end; each line is shown to `watch` as it comes.
+/// Boots the kernel and follows its report to its end; each line is shown to `watch` as it comes. What it
+/// writes to its third serial port goes to `recordings`.
 ///
 /// # Errors
 /// If qemu cannot be started, or the guest panics, hangs or ends early: with the end of its console.
@@ -21,9 +22,10 @@ pub fn boot(
     kernel: &Path,
     initramfs: &Path,
     console: &Path,
+    recordings: &Path,
     mut watch: impl FnMut(&str),
 ) -> Result<Report> {
-    let mut qemu = start(kernel, initramfs, console)?;
+    let mut qemu = start(kernel, initramfs, console, recordings)?;
     let (send, lines) = channel();
     let stdout = qemu.stdout.take().ok_or("qemu has no standard output")?;
     let reader = std::thread::spawn(move || {
@@ -70,7 +72,7 @@ fn end_of(text: &str) -> String {
     lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
-fn start(kernel: &Path, initramfs: &Path, console: &Path) -> Result<Child> {
+fn start(kernel: &Path, initramfs: &Path, console: &Path, recordings: &Path) -> Result<Child> {
     // qemu must not outlive this program, however that ends.
     // One thread for both CPUs: with one each, code that is patched while the other runs it (a BPF
     // trampoline, a kprobe) now and then leaves the guest in a loop there.
@@ -78,10 +80,12 @@ fn start(kernel: &Path, initramfs: &Path, console: &Path) -> Result<Child> {
         .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
         .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "1536"])
         .args(["-nodefaults", "-display", "none", "-no-reboot"])
-        // The console, then the report.
+        // The console, then the report, then the recordings.
         .arg("-serial")
         .arg(format!("file:{}", console.display()))
         .args(["-serial", "stdio"])
+        .arg("-serial")
+        .arg(format!("file:{}", recordings.display()))
         .arg("-kernel")
         .arg(kernel)
         .arg("-initrd")

@@ -7,12 +7,16 @@
 #   out LINE, err LINE        what it says
 #   end TEST BACKEND STATUS   it ended
 #   done                      all ran
-# /etc/vm.conf says what to do: kernel, tests, backend, filter, threads; /etc/command is run instead, if it is there.
+# /etc/vm.conf says what to do: kernel, tests, backend, filter, threads, recordings (yes: they are kept, five programs
+# of groundtruth/ are traced too, and all goes to the third serial port as a .tar.gz). /etc/command is run instead, if
+# it is there.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
+# As udev has it. TOMOYO, which Debian's kernels have on, looks for the name /dev/fd/N of what fexecve(3) executes.
+ln -s /proc/self/fd /dev/fd
 mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
 mount -t tmpfs -o mode=1777 tmp /tmp
@@ -37,8 +41,9 @@ sysctl -q -p /etc/sysctl.conf
 # Runs the rest of its words; what that says goes to the report, line by line.
 reported() {
     mkfifo /run/out /run/err
-    sed 's/^/out /' </run/out >&3 &
-    sed 's/^/err /' </run/err >&3 &
+    # Not sed, which reads one line ahead: each line is to have its own time.
+    while IFS= read -r line; do echo "out $line"; done </run/out >&3 &
+    while IFS= read -r line; do echo "err $line"; done </run/err >&3 &
     "$@" >/run/out 2>/run/err </dev/null
     status=$?
     # What it left running must not hold up the guest.
@@ -49,7 +54,9 @@ reported() {
 }
 
 say "kernel $(uname -r)"
+export DROPCAP_TEST_PROOFS=/run/proofs
 export DROPCAP_TEST_FEWER=1 DROPCAP_TEST_KERNEL=$kernel DROPCAP_TEST_PROGRAMS=/programs
+[ "$recordings" != yes ] || export DROPCAP_TEST_RECORDINGS=/run/recordings
 cd /root
 if [ -f /etc/command ]; then
     say "run command -"
@@ -67,6 +74,13 @@ else
             say "end $test $name $status"
         done
     done
+fi
+if [ "$recordings" = yes ]; then
+    say "run groundtruth -"
+    reported sh /usr/share/groundtruth.sh /run/recordings
+    say "end groundtruth - $status"
+    stty -F /dev/ttyS2 raw -echo
+    tar -c -C /run recordings | gzip >/dev/ttyS2
 fi
 say done
 poweroff -f

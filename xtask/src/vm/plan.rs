@@ -20,6 +20,8 @@ pub struct Plan {
     pub tests: Vec<TestProgram>,
     /// What the guests are made of.
     pub guest: GuestPlan,
+    /// The programs of groundtruth/ that are traced for their call sites.
+    pub groundtruth: GroundtruthPlan,
     /// What may be skipped.
     #[serde(rename = "skip", default)]
     pub skips: Vec<Skip>,
@@ -64,6 +66,22 @@ pub struct GuestPlan {
     pub modules: Vec<String>,
     /// Lines of sysctl.conf(5).
     pub sysctls: Vec<String>,
+}
+
+/// Programs of `groundtruth/programs` that run in a guest.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroundtruthPlan {
+    /// Their folders' names.
+    pub names: Vec<String>,
+    /// Programs of this machine that these, and their tests, are made of.
+    pub programs: Vec<String>,
+    /// Folders of this machine that they read.
+    pub folders: Vec<String>,
+    /// Lines of passwd(5) and group(5) beside root's and nobody's.
+    pub users: Vec<String>,
+    /// Likewise.
+    pub groups: Vec<String>,
 }
 
 /// Tests that are skipped for a reason.

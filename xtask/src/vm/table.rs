@@ -108,7 +108,9 @@ pub fn document(plan: &Plan, results: &[(&KernelPlan, Report)]) -> String {
         "# Kernels
 
 Made by `cargo xtask vm`, which boots the newest cloud kernel of each of these Debian suites under qemu and
-runs the tracer's tests there, once for each backend that works. `Passed + skipped` of each test program:
+runs the tracer's tests there, once for each backend that works: `kernel` is the tracer's own, `traps` are small
+programs that lure it, judged and their answers compared whole, `provoke` is a program for each capability.
+`Passed + skipped` of each:
 
 | kernel | release | backend |",
     );
@@ -134,7 +136,19 @@ runs the tracer's tests there, once for each backend that works. `Passed + skipp
             text.push('\n');
         }
     }
-    text.push_str("\n## What does not work where\n");
+    text.push_str(
+        "
+## What a guest does otherwise than the host
+An emulated machine is ten to a hundred times as slow, so:
+- what a test does masses of is done a hundredth as often (`testkit::many`), and of the deeds on files every third \
+kind of file is taken (`testkit::sample`); CI does all of it on the host;
+- what is true of a kernel (a trap works with exactly that set, and without each of it fails) is proved with the \
+first backend; with the others the answer is compared with what was proved (`testkit::proofs`);
+- a tracer that is loaded watches target after target (`Tracer::again`); on the host, too.
+
+## What does not work where
+",
+    );
     for (kernel, report) in results {
         for (name, works) in &report.backends {
             if let Err(why) = works {
@@ -203,6 +217,7 @@ mod tests {
             "kernel = [{ series = '6.1', suite = 'bookworm', backends = ['fexit'] }]
 test = [{ package = 'p', name = 'traps' }]
 guest = { programs = [], without = [], folders = [], modules = [], sysctls = [] }
+groundtruth = { names = [], programs = [], folders = [], users = [], groups = [] }
 skip = [{ why = 'needs podman', tests = ['traps a'] }]",
         )
         .unwrap()

@@ -62,7 +62,26 @@ impl Tracing {
             let needs = needs::taken(&wants, machine);
             BackendState { name: backend.name(), status, says, needs, lacks }
         };
-        Backend::ALL.into_iter().map(state).collect()
+        let order = match self {
+            Self::Tried(attempts) => attempts.iter().map(|a| a.backend).collect(),
+            Self::Cannot(_) => Backend::ALL.to_vec(),
+        };
+        order.into_iter().map(state).collect()
+    }
+
+    /// That it works; what it loses; of the first, why it is preferred to what loses something.
+    fn works_how(&self, attempt: Option<&Attempt>) -> String {
+        let mut says = "works".to_owned();
+        let (Self::Tried(attempts), Some(attempt)) = (self, attempt) else { return says };
+        let others_lose = attempts.iter().any(|a| a.outcome.is_ok() && a.loses.is_some());
+        match &attempt.loses {
+            Some(loses) => says = format!("{says}; {loses}"),
+            None if others_lose && self.works().first() == Some(&attempt.backend) => {
+                says += "; preferred, because this kernel does not preempt its program";
+            }
+            None => {}
+        }
+        says
     }
 
     fn outcome(&self, backend: Backend, lacks: CapSet, privilege: &Privilege) -> (Status, String) {
@@ -73,9 +92,9 @@ impl Tracing {
             }
             Self::Cannot(error) => return (Status::Missing, format!("not tried: {error}")),
         };
-        let outcome = attempts.iter().find(|a| a.backend == backend).map(|a| &a.outcome);
-        match outcome {
-            Some(Ok(())) => (Status::Works, "works".to_owned()),
+        let attempt = attempts.iter().find(|a| a.backend == backend);
+        match attempt.map(|attempt| &attempt.outcome) {
+            Some(Ok(())) => (Status::Works, self.works_how(attempt)),
             // Nothing is wrong with a machine on which another one works.
             Some(Err(why)) => {
                 let status = if self.works().is_empty() { Status::Missing } else { Status::Absent };

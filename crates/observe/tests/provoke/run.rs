@@ -68,6 +68,9 @@ fn trace() -> Result<BTreeMap<Capability, Traced>, String> {
         .map(|row| [Ended::run(row, everything), Ended::run(row, row.rest(everything))])
         .collect();
     let recording = tracer.finish().expect("the maps can be read");
+    testkit::recordings::keep("provoke", "all", || {
+        serde_json::to_string(&recording).expect("a recording is JSON")
+    });
     let traced = table::rows().iter().zip(ended).map(|(row, runs)| {
         let [whole, without] = runs.map(|ended| ended.seen_in(&recording));
         (row.capability, Traced { whole, without })

@@ -12,7 +12,7 @@ use testkit::needs;
 use trace::TargetName;
 
 use crate::gained::installed;
-use crate::support::{Seen, set, tracer};
+use crate::support::{Seen, finish, set, tracer};
 
 /// What a container is made of, but for its capabilities.
 struct Contained {
@@ -59,7 +59,7 @@ impl Contained {
             std::thread::sleep(Duration::from_millis(20));
         }
         let said = container.logs();
-        Some(Seen::new(Observed::of(tracer.finish().unwrap()), said, held))
+        Some(Seen::new(Observed::of(finish(tracer)), said, held))
     }
 
     /// As `Trap::proves`, in containers.

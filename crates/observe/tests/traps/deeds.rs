@@ -2,6 +2,7 @@
 //! answer's alternatives together change what comes of it, and nothing else does.
 
 use caps::{CapSet, Capability};
+use judge::Judgement;
 use record::requirement::Verdict;
 use testkit::needs;
 
@@ -93,6 +94,15 @@ fn judge_and_try(trap: &Trap, name: &str) -> Option<CapSet> {
     let seen = trap.trace()?;
     let judgement = &seen.observed.judgement;
     assert_eq!(judgement.unknown_sites, [], "{name}");
+    let answer = judgement.needs.iter().map(|need| {
+        format!("{name}: {:?} {} or {}\n", need.verdict, need.capability, need.alternatives)
+    });
+    testkit::proofs::once(&answer.collect::<String>(), || prove(trap, name, judgement));
+    Some(judgement.solution().needed)
+}
+
+/// What is needed changes what comes of it, and what changes it is named.
+fn prove(trap: &Trap, name: &str, judgement: &Judgement) {
     let (_, whole) = trap.runs(everything());
     let changes = |left_out: CapSet| trap.runs(everything() - left_out).1 != whole;
     let rest = everything() - set(OF_FILES);
@@ -108,5 +118,4 @@ fn judge_and_try(trap: &Trap, name: &str) -> Option<CapSet> {
     let matter = |left_out: &Capability| changes(CapSet::from(*left_out));
     let matters: CapSet = set(OF_FILES).iter().filter(matter).collect();
     assert!(matters.is_subset(named), "{name}: {matters} matter, {named} is said");
-    Some(judgement.solution().needed)
 }

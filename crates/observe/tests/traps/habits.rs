@@ -55,20 +55,32 @@ fn a_hard_link_takes_either_of_two() {
     open.proves("");
 }
 
+fn attribute(words: &[&str]) -> Trap {
+    Trap::new("attributes", words).prepare(|folder| file(&folder.join("f"), 0, 0, 0o644))
+}
+
+/// Linux 6.6 and newer have them on tmpfs, too.
+#[test]
+fn an_attribute_of_the_user_s_takes_nothing() {
+    needs!(root, bpf, test_programs);
+    let trap = attribute(&["set", "user.x"]);
+    let Some(seen) = trap.trace() else { return };
+    seen.is("", "");
+    trap.proves("");
+}
+
 #[test]
 fn attributes_take_what_their_prefix_says() {
     needs!(root, bpf, test_programs);
     for (words, needed, doubtful) in [
         (&["list"][..], "", ""),
-        (&["set", "user.x"], "", ""),
         (&["set", "trusted.x"], "SYS_ADMIN", ""),
         (&["set", "security.x"], "SYS_ADMIN", ""),
         (&["set", "security.capability"], "SETFCAP", ""),
         // Doubtful: without it a trusted attribute is as if it were not there.
         (&["get", "trusted.x"], "", "SYS_ADMIN"),
     ] {
-        let trap =
-            Trap::new("attributes", words).prepare(|folder| file(&folder.join("f"), 0, 0, 0o644));
+        let trap = attribute(words);
         let Some(seen) = trap.trace() else { return };
         seen.is(needed, doubtful);
         trap.proves(needed);

@@ -6,13 +6,15 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use caps::{CapSet, CapState, Capability};
 use dropcap_observe::Observed;
 use judge::Dismissal;
 use launch::{LaunchError, Output, Spec};
-use record::observation::Exit;
+use record::observation::{Exit, Recording};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use trace::{Backend, Options, Results, Scope, Tracer};
 
 /// What a program that cannot be tried here ends with, as `automake` has it.
@@ -89,7 +91,7 @@ impl Trap {
             testkit::skip(&format!("this kernel cannot: {}", self.name()));
             return None;
         }
-        let observed = Observed::of(tracer.finish().expect("the maps can be read"));
+        let observed = Observed::of(finish(tracer));
         Some(Seen::new(observed, said(&output), held))
     }
 
@@ -108,7 +110,10 @@ impl Trap {
 
     /// It works with exactly these, and without each of them it fails.
     pub fn proves(&self, minimal: &str) {
-        let minimal = set(minimal);
+        testkit::proofs::once(minimal, || self.prove(set(minimal)));
+    }
+
+    fn prove(&self, minimal: CapSet) {
         let (works, said) = self.runs(minimal);
         assert!(works, "{} fails with {minimal}: {said}", self.name());
         for left_out in minimal {
@@ -168,12 +173,34 @@ fn asked_for() -> Option<Backend> {
     Some(name.parse().unwrap_or_else(|error| panic!("DROPCAP_TEST_BACKEND: {error}")))
 }
 
+/// Tracers that have watched a target to its end and may watch another: a slow machine takes longer to load one
+/// than to run a trap.
+static LOADED: Mutex<Vec<Tracer>> = Mutex::new(Vec::new());
+
+fn options() -> Options {
+    Options { backend: asked_for(), results: Results::Always, ..Options::default() }
+}
+
+/// What it saw of a target that has ended.
+pub fn finish(mut tracer: Tracer) -> Recording {
+    let recording = tracer.snapshot().expect("the maps can be read");
+    tracer.again(options()).expect("the maps can be emptied");
+    LOADED.lock().expect("nobody panics with it").push(tracer);
+    recording
+}
+
 /// A loaded tracer; `None`, said aloud, where this kernel shows no capability checks. A backend that
 /// is asked for has to work.
 pub fn tracer() -> Option<Tracer> {
+    let loaded = LOADED.lock().expect("nobody panics with it").pop();
+    if loaded.is_some() {
+        return loaded;
+    }
     let backend = asked_for();
-    let options = Options { backend, results: Results::Always, ..Options::default() };
-    match Tracer::load(options) {
+    // Before 5.11 BPF maps count as the user's locked memory, the tracer's too: a trap that makes one would
+    // find no room.
+    let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
+    match Tracer::load(options()) {
         Ok(tracer) => Some(tracer),
         Err(error) if error.is_of_the_kernel() && backend.is_none() => {
             testkit::skip(&error.to_string());
@@ -189,6 +216,13 @@ pub fn set(members: &str) -> CapSet {
         .split_whitespace()
         .map(|name| name.parse::<Capability>().expect("a capability"))
         .collect()
+}
+
+/// The running kernel's version: major, minor.
+pub fn kernel() -> (u32, u32) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc");
+    let mut numbers = release.split(['.', '-']).map(|word| word.trim().parse().expect("a number"));
+    (numbers.next().expect("a version"), numbers.next().expect("a version"))
 }
 
 /// All that this process may pass on.

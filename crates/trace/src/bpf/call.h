@@ -157,5 +157,5 @@ static __always_inline void begin(struct tally *fresh, u64 now)
 	fresh->returns = 0;
 	fresh->text_kind = TEXT_NONE;
 	fresh->text_size = 0;
-	fresh->waits = 0;
+	fresh->unused = 0;
 }

@@ -20,6 +20,7 @@
 #include "check.h"
 #include "entered.h"
 #include "direct.h"
+#include "processes.h"
 
 /* The kernel lends its helpers to programs with a licence compatible with the GPL only. */
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -128,110 +129,48 @@ int memory_kprobe(struct pt_regs *regs)
 }
 
 /* ---- The target's processes. Raw tracepoints: their arguments are the same on every kernel from
- * 5.10 on, and nothing but the check itself gains from more. */
+ * 5.10 on, and nothing but the check itself gains from more. Where the kernel may preempt their
+ * programs (processes.h), the same by perf's tracepoints. */
 
 SEC("raw_tp/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	u32 tgid = BPF_CORE_READ(parent, tgid);
-	struct process *known = bpf_map_lookup_elem(&processes, &tgid);
+	u32 pid = BPF_CORE_READ(child, pid), tgid = BPF_CORE_READ(child, tgid);
 
-	if (!known) {
-		/* Should an exit ever have been missed, its number is nobody's of ours any more. */
-		tgid = BPF_CORE_READ(child, tgid);
-		if (tgid == BPF_CORE_READ(child, pid)) {
-			bpf_map_delete_elem(&processes, &tgid);
-			bpf_map_delete_elem(&ended, &tgid);
-		}
-		return 0;
-	}
-	tgid = BPF_CORE_READ(child, tgid);
-	if (tgid != BPF_CORE_READ(child, pid))
-		return 0; /* a thread */
-	struct process process = *known;
-
-	process.forked = 1;
-	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
-		lose(&state.lost_processes);
-	return 0;
+	note_preemption();
+	return forked(BPF_CORE_READ(parent, tgid), pid, pid != tgid);
 }
 
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct process *known = bpf_map_lookup_elem(&processes, &tgid);
-
-	if (!known && !enters(task, binprm))
-		return 0;
-	struct process process = { .state = COUNTS };
-
-	/* What waited for this execve was the launcher's, not the target's. */
-	bool goes_on = known && known->state == COUNTS;
-
-	if (goes_on && enters_anew(task, known)) {
-		u32 image = known->image;
-
-		bpf_map_update_elem(&runtimes, &image, &tgid, BPF_ANY);
-		goes_on = false;
-	}
-	process.user_namespace = goes_on ? known->user_namespace : config.user_namespace;
-	if (!process.user_namespace)
-		process.user_namespace = BPF_CORE_READ(task, real_cred, user_ns, ns.inum);
-	process.cgroup = goes_on ? known->cgroup : bpf_get_current_cgroup_id();
-	process.mount_namespace = goes_on ? known->mount_namespace : mount_namespace_of(task);
-	process.level = goes_on ? known->level : level_of(task);
-	identify(task, binprm, goes_on ? known->file : 0, &process);
-	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY)) {
-		lose(&state.lost_processes);
-		return 0;
-	}
-	if (!state.started_ns) {
-		state.started_ns = bpf_ktime_get_ns();
-		state.first_process = tgid;
-	}
-	return 0;
+	return executed(task, BPF_CORE_READ(binprm, file));
 }
 
 SEC("raw_tp/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	u64 id = bpf_get_current_pid_tgid();
-	u32 tgid = id >> 32;
-	u32 tid = id;
+	return exited(task);
+}
 
-	struct process *known = bpf_map_lookup_elem(&processes, &tgid);
+SEC("tp/task/task_newtask")
+int on_fork_perf(struct trace_event_raw_task_newtask *event)
+{
+	return forked(bpf_get_current_pid_tgid() >> 32, event->pid, event->clone_flags & CLONE_THREAD);
+}
 
-	if (!known)
-		return 0;
-	if (state.pending && !bpf_map_delete_elem(&pendings, &tid))
-		__sync_fetch_and_add(&state.pending, -1);
-	/* do_exit() has counted this thread out already. */
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+SEC("tp/sched/sched_process_exec")
+int on_exec_perf(void *event)
+{
+	struct task_struct *task = current_task();
 
-	if (BPF_CORE_READ(signal, live.counter) != 0)
-		return 0;
-	/* As wait_task_zombie() answers wait4(2). */
-	struct exit exit = {
-		.ended_ns = bpf_ktime_get_ns(),
-		.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ?
-			BPF_CORE_READ(signal, group_exit_code) :
-			BPF_CORE_READ(task, group_leader, exit_code),
-		.forked = known->forked,
-	};
-	u32 image = known->image;
-	struct exit *earlier = bpf_map_lookup_elem(&exits, &image);
+	return executed(task, BPF_CORE_READ(task, mm, exe_file));
+}
 
-	if (!earlier || exit.forked < earlier->forked ||
-	    (exit.forked == earlier->forked && (exit.code || !earlier->code)))
-		bpf_map_update_elem(&exits, &image, &exit, BPF_ANY);
-	bpf_map_delete_elem(&processes, &tgid);
-	bpf_map_update_elem(&ended, &tgid, &tid, BPF_ANY);
-	if (tgid == (config.first_process ?: state.first_process) && !state.ended_ns) {
-		state.exit_code = exit.code;
-		state.ended_ns = exit.ended_ns;
-	}
-	return 0;
+SEC("tp/sched/sched_process_exit")
+int on_exit_perf(void *event)
+{
+	return exited(current_task());
 }
 
 /* ---- What calls return. Attached only while there are refused calls to learn about, or failures
@@ -241,8 +180,11 @@ int BPF_PROG(on_exit, struct task_struct *task)
 SEC("raw_tp/sys_exit")
 int BPF_PROG(on_return, struct pt_regs *regs, long result)
 {
-	if (state.pending)
-		answer(result);
-	look(result);
-	return 0;
+	return returned(result);
+}
+
+SEC("tp/raw_syscalls/sys_exit")
+int on_return_perf(struct trace_event_raw_sys_exit *event)
+{
+	return returned(event->ret);
 }

@@ -86,12 +86,12 @@ struct state {
 	u64 ended_ns;
 	u32 first_process;
 	u32 exit_code;
-	/* Threads whose refused call has not returned yet. */
-	u32 pending;
 	/* Kinds of refused checks seen. */
 	u32 refused;
 	/* Kinds of checks seen. */
 	u32 kinds;
+	/* Whether the kernel may preempt the program of a raw tracepoint, if it preempts at all. */
+	u32 preemptible;
 	u32 unused;
 	/* Kernel stacks that were unwound: the others were known again. */
 	u64 unwound;
@@ -184,8 +184,7 @@ struct tally {
 	u32 returns;
 	u32 text_kind;
 	u32 text_size;
-	/* The thread whose call's return is awaited. */
-	u32 waits;
+	u32 unused;
 	char text[TEXT_SIZE];
 };
 
@@ -240,7 +239,8 @@ struct scratch {
 	struct user_namespace *target;
 	struct user_namespace *holder;
 	u32 euid;
-	u32 unused;
+	/* Whether a program uses the room. */
+	u32 busy;
 	/* Pointers as numbers. */
 	u64 numbers[2];
 };

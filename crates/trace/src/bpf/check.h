@@ -169,13 +169,9 @@ static __always_inline u32 relate(const struct check *check, const struct proces
 	return relation_to(process->user_namespace);
 }
 
-static __always_inline int handle(void *ctx, const struct check *check)
+static __always_inline int count(void *ctx, const struct check *check, struct scratch *room,
+				 const struct process *process)
 {
-	struct process *process = checked_process();
-	struct scratch *room = scratch(FOR_CHECK);
-
-	if (!process || !room)
-		return 0;
 	u8 flags = check->ret ? 0 : GRANTED;
 	u32 relation = relate(check, process, room, &flags);
 	u32 kind = kind_of(check->cap, relation, flags);
@@ -186,4 +182,22 @@ static __always_inline int handle(void *ctx, const struct check *check)
 	}
 	total(kind);
 	return keep(ctx, check, room, process, relation, flags);
+}
+
+static __always_inline int handle(void *ctx, const struct check *check)
+{
+	struct process *process = checked_process();
+	struct scratch *room = scratch(FOR_CHECK);
+
+	if (!process || !room)
+		return 0;
+	/* Another program of ours (direct.h) was preempted here: the kernel skips only the same one. */
+	if (room->busy) {
+		lose(&state.lost_checks);
+		return 0;
+	}
+	*(volatile u32 *)&room->busy = 1;
+	count(ctx, check, room, process);
+	*(volatile u32 *)&room->busy = 0;
+	return 0;
 }

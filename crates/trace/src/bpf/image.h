@@ -61,7 +61,7 @@ static __always_inline bool is_below(struct task_struct *task, u64 cgroup)
  * A runtime's own init runs in the container's cgroup before it executes the entrypoint, and it
  * may execute itself there (runc copies itself into a memfd against CVE-2019-5736 while it is
  * still in the runtime's mount namespace). So the image decides, not the cgroup alone. */
-static __always_inline bool enters(struct task_struct *task, struct linux_binprm *binprm)
+static __always_inline bool enters(struct task_struct *task, struct file *file)
 {
 	if (config.mode != MODE_CGROUP || !is_below(task, config.cgroup))
 		return false;
@@ -73,7 +73,7 @@ static __always_inline bool enters(struct task_struct *task, struct linux_binprm
 	if (config.entry == ENTRY_MOUNT_NAMESPACE)
 		return number == config.mount_namespace;
 	/* A memfd and a detached mount are in no mount namespace of a process. */
-	struct mount *mount = mount_of(BPF_CORE_READ(binprm, file, f_path.mnt));
+	struct mount *mount = mount_of(BPF_CORE_READ(file, f_path.mnt));
 
 	return number != config.mount_namespace && BPF_CORE_READ(mount, mnt_ns) == ns;
 }
@@ -149,14 +149,13 @@ static __always_inline void walk_cgroup(struct task_struct *task, struct image *
 })
 
 /* Finds or makes the image of a process after its execve. */
-static __always_inline void identify(struct task_struct *task, struct linux_binprm *binprm,
-				     u64 parent_file, struct process *process)
+static __always_inline void identify(struct task_struct *task, struct file *file, u64 parent_file,
+				     struct process *process)
 {
 	struct scratch *room = scratch(FOR_EXEC);
 
 	if (!room)
 		return;
-	struct file *file = BPF_CORE_READ(binprm, file);
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	struct image_key *key = &room->image_key;
 

@@ -158,6 +158,10 @@ struct file {
 	void *private_data;
 };
 
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
@@ -230,6 +234,8 @@ struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
 	unsigned int flags;
+	unsigned short migration_disabled;
+	struct mm_struct *mm;
 	unsigned long atomic_flags;
 	int pid;
 	int tgid;

@@ -12,6 +12,8 @@
 
 struct config config SEC(".data.config") = {};
 struct state state SEC(".bss") = {};
+/* Threads whose refused call has not returned yet, or more; user space puts it back to nothing. */
+u32 open_calls SEC(".data.open_calls") = 0;
 /* By kind: whether the need is settled, and checks of that kind are only counted from now on. */
 u8 settled[KINDS_ROOM] SEC(".data.settled") = {};
 

@@ -9,15 +9,22 @@ static __always_inline bool is_permission(long result)
 	return result == -EPERM || result == -EACCES;
 }
 
+static __always_inline bool is_same_key(const struct key *one, const struct key *other)
+{
+	const u64 *a = (void *)one, *b = (void *)other;
+	u64 difference = 0;
+
+	for (u32 i = 0; i < sizeof(*one) / sizeof(*a); i++)
+		difference |= a[i] ^ b[i];
+	return !difference;
+}
+
 /* Remembers to look at what the call returns. */
 static __always_inline void await_return(struct scratch *room, struct tally *tally)
 {
 	if (!config.results || tally->returns >= RETURNS || is_permission(tally->result))
 		return;
 	u32 tid = bpf_get_current_pid_tgid();
-
-	if (tally->waits == tid)
-		return; /* an earlier check of the same call */
 	struct pending *known = bpf_map_lookup_elem(&pendings, &tid);
 
 	if (!known) {
@@ -25,21 +32,22 @@ static __always_inline void await_return(struct scratch *room, struct tally *tal
 		room->pending.keys[0] = room->key;
 		if (bpf_map_update_elem(&pendings, &tid, &room->pending, BPF_NOEXIST))
 			lose(&state.lost_evidence);
-		else {
-			__sync_fetch_and_add(&state.pending, 1);
-			tally->waits = tid;
-		}
+		else
+			__sync_fetch_and_add(&open_calls, 1);
 		return;
 	}
 	u32 at = known->count;
 
+	for (u32 i = 0; i < PENDING; i++) {
+		if (i < at && is_same_key(&known->keys[i], &room->key))
+			return; /* an earlier check of the same call */
+	}
 	if (at >= PENDING) {
 		lose(&state.lost_evidence);
 		return;
 	}
 	known->keys[at] = room->key;
 	known->count = at + 1;
-	tally->waits = tid;
 }
 
 /* A signal interrupted it: the call is made again. */
@@ -63,7 +71,6 @@ static __always_inline void answer(long result)
 
 		if (!tally)
 			continue;
-		tally->waits = 0;
 		if (is_restart(result))
 			continue;
 		/* The first return; a failure rather than none, and rather than any other one that
@@ -74,7 +81,7 @@ static __always_inline void answer(long result)
 		__sync_fetch_and_add(&tally->returns, 1);
 	}
 	if (!bpf_map_delete_elem(&pendings, &tid))
-		__sync_fetch_and_add(&state.pending, -1);
+		__sync_fetch_and_add(&open_calls, -1);
 }
 
 /* The text of a tally as a number. */

@@ -12,15 +12,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct mm_struct {
-	struct file *exe_file;
-};
-
-/* task_struct of kernel.h, and what else is needed here. */
-struct task_struct___with_memory {
-	struct mm_struct *mm;
-};
-
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -45,8 +36,7 @@ int on_task(struct bpf_iter__task *ctx)
 	if (!task || task->pid != task->tgid)
 		return 0;
 	struct mnt_namespace *mounts = BPF_CORE_READ(task, nsproxy, mnt_ns);
-	struct task_struct___with_memory *with_memory = (void *)task;
-	struct file *file = BPF_CORE_READ(with_memory, mm, exe_file);
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 	struct vfsmount *at = BPF_CORE_READ(file, f_path.mnt);
 	struct mount *mount = (void *)at - bpf_core_field_offset(struct mount, mnt);
 	bool own_image = at && mounts && BPF_CORE_READ(mount, mnt_ns) == mounts;

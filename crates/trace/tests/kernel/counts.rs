@@ -7,7 +7,7 @@ use dropcap_trace::{Options, Rooms};
 use record::observation::Recording;
 use testkit::needs;
 
-use crate::support::{own, own_state, spec, trace, trace_with};
+use crate::support::{judge, own, own_state, spec, trace, trace_with};
 
 /// One check of SETPCAP a call (`cap_task_prctl`), then EINVAL: there is no capability 99.
 const ONE_CHECK: &str = "syscall(157, 24, 99)";
@@ -25,8 +25,7 @@ fn eight_processes_at_once_are_counted_exactly() {
          1 while wait != -1;"
     );
     let Some((recording, _)) = trace(&["perl", "-e", &script]) else { return };
-    assert_eq!(setpcap(&recording), 8 * each);
-    assert_eq!(recording.lost, record::observation::Lost::default());
+    judge(&recording, 8 * each, setpcap(&recording));
     // All are one program, so one observation says it.
     assert_eq!(own(&recording).filter(|o| o.capability == Capability::SETPCAP).count(), 1);
 }
@@ -37,8 +36,7 @@ fn children_that_live_briefly_are_counted_exactly() {
     let count = testkit::many(300);
     let script = format!("system 'perl', '-e', '{ONE_CHECK}' for 1..{count}");
     let Some((recording, _)) = trace(&["perl", "-e", &script]) else { return };
-    assert_eq!(setpcap(&recording), count);
-    assert_eq!(recording.lost, record::observation::Lost::default());
+    judge(&recording, count, setpcap(&recording));
     let programs: Vec<_> =
         recording.processes.values().map(|process| process.comm.as_str()).collect();
     // perl, and perl started by perl.
@@ -65,7 +63,7 @@ fn processes_outside_the_target_are_not_seen() {
     let traced = trace(&["perl", "-e", &script]);
     drop(noise);
     let Some((recording, _)) = traced else { return };
-    assert_eq!(setpcap(&recording), 1000);
+    judge(&recording, 1000, setpcap(&recording));
 }
 
 #[test]

@@ -168,6 +168,7 @@ fn every_backend_sees_the_same() {
     if working.len() < 2 {
         return testkit::skip("needs a kernel on which two backends work");
     }
+    crate::support::unload();
     for backend in working {
         let options =
             Options { backend: Some(backend), results: Results::Always, ..Options::default() };

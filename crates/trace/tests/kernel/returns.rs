@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use caps::Capability;
 use dropcap_trace::{Options, Scope, Tracer};
+use record::observation::Recording;
 use testkit::needs;
 
-use crate::support::{own, tracer};
+use crate::support::{call, is_overcommit, own, tracer};
 
-/// For the line `1` prctl(PR_CAPBSET_DROP), for `2` chroot(2), then the line back.
+/// For the line `1` prctl(PR_CAPBSET_DROP), for `2` chroot(2), for `3` vfork(2) with a memory of its own,
+/// whose child lives for so many seconds as are written behind it; then the line back.
 const ECHOES: &str = "$| = 1; print qq(ready\\n); \
-     while (<STDIN>) { /1/ ? syscall(157, 24, 99) : /2/ ? chroot '/' : 0; print }";
+     while (<STDIN>) { /^1/ ? syscall(157, 24, 99) : /^2/ ? chroot '/' : \
+         /^3 (\\d+)/ ? syscall(56, 0x4011, 0, 0, 0, 0) || do { sleep $1; exec '/bin/true' } : 0; print }";
 
 fn poll_until(tracer: &mut Tracer, results: bool) {
     let patience = Instant::now() + Duration::from_secs(60);
@@ -60,5 +63,47 @@ fn returns_are_looked_at_while_something_new_is_refused() {
     assert_eq!(
         results,
         [(Capability::SETPCAP, false, Some(-1), 1), (Capability::SYS_CHROOT, false, Some(-1), 2)]
+    );
+}
+
+/// Copying its memory, clone(2) asks whether that may be overcommitted, is refused, goes on, and waits for the
+/// child (CLONE_VFORK): meanwhile the hook on returns goes.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_call_that_was_open_when_the_hook_went_has_its_result_the_next_time() {
+    needs!(root, bpf, program("perl"), program("setpriv"));
+    let Some(mut tracer) = tracer(Options::default()) else { return };
+    let mut child = Command::new("setpriv")
+        .args(["--bounding-set", "-sys_admin,-sys_chroot", "perl", "-e", ECHOES])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    lines.read_line(&mut String::new()).unwrap();
+    tracer.watch(Scope::process(child.id())).unwrap();
+
+    writeln!(child.stdin.as_mut().unwrap(), "3 8").unwrap();
+    poll_until(&mut tracer, false);
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "3 8");
+    let cloned = |recording: &Recording| -> Vec<_> {
+        let clones = recording.observations.iter();
+        let clones = clones.filter(|o| call(o) == Some("clone") && is_overcommit(o) && !o.granted);
+        clones.map(|o| o.result).collect()
+    };
+    let unseen = cloned(&tracer.snapshot().unwrap());
+    assert!(!unseen.is_empty() && unseen.iter().all(Option::is_none), "{unseen:?}");
+
+    ask(&mut child, &mut lines, "2");
+    poll_until(&mut tracer, true);
+    ask(&mut child, &mut lines, "3 0");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    let seen = cloned(&tracer.finish().unwrap());
+    assert!(
+        seen.len() == unseen.len() && seen.iter().all(|r| r.is_some_and(|pid| pid > 0)),
+        "{seen:?}"
     );
 }
