@@ -1,6 +1,8 @@
 //! What a system call costs under trace: each watcher in turn in every round, and the medians of each round's
 //! ratios, against the untraced of the same round.
 
+use trace::Backend;
+
 use crate::machine::{self, Cpus};
 use crate::statistics::median;
 use crate::tracers::{Loops, Times, Watcher};
@@ -13,8 +15,15 @@ const ASKED: &[(Watcher, Watcher)] = &[
     (Watcher::First, Watcher::Stack),
 ];
 
+/// Names the backend, if not the one that the tracer chooses itself.
+const BACKEND: &str = "DROPCAP_BENCH_BACKEND";
+
 /// Runs so many rounds and prints the tables.
 pub fn run(rounds: usize) -> Result<(), String> {
+    let backend = match std::env::var(BACKEND) {
+        Ok(name) => Some(name.parse::<Backend>().map_err(|e| format!("{BACKEND}: {e}"))?),
+        Err(_) => None,
+    };
     for program in ["bpftrace", "strace", "unshare"] {
         machine::need(program)?;
     }
@@ -23,7 +32,8 @@ pub fn run(rounds: usize) -> Result<(), String> {
     // The port that is bound is nobody else's.
     sys::isolate::own_network().map_err(|e| e.to_string())?;
     let cpus = Cpus::divide()?;
-    let loops = Loops { program: &program, cpus };
+    println!("backend {}", backend.map_or("chosen by itself", Backend::name));
+    let loops = Loops { program: &program, cpus, backend };
     let measured = rounds_of(&loops, rounds);
     cpus.reunite();
     print(&measured?);

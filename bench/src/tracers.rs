@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use launch::Spec;
 use observe::Observed;
-use trace::Options;
+use trace::{Backend, Options};
 
 use crate::machine::Cpus;
 
@@ -87,15 +87,18 @@ const MEASURE: u32 = 60;
 pub struct Loops<'a> {
     pub program: &'a Path,
     pub cpus: Cpus,
+    /// Ours; else the one that the tracer chooses itself.
+    pub backend: Option<Backend>,
 }
 
 impl Loops<'_> {
     /// Runs it once under this watcher.
     pub fn run(&self, watcher: Watcher) -> Result<Times, String> {
-        let unsettled = Options { settle: false, ..Options::default() };
+        let ours = Options { backend: self.backend, ..Options::default() };
+        let unsettled = Options { settle: false, ..ours };
         match watcher {
             Watcher::None => self.plain(&[]),
-            Watcher::Settled => self.ours(Options::default(), QUIET),
+            Watcher::Settled => self.ours(ours, QUIET),
             Watcher::Unsettled => self.ours(unsettled, QUIET),
             Watcher::First => self.ours(unsettled, 0),
             Watcher::Unwinding => self.ours(Options { remember: false, ..unsettled }, 0),
