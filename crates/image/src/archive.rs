@@ -75,6 +75,8 @@ pub(crate) fn read(archive: impl Read) -> Result<Tree, ArchiveError> {
         };
         members.insert(name, member);
     }
+    // What stands behind the end of the archive, too: who writes it is not to find the pipe closed.
+    io::copy(&mut archive.into_inner(), &mut io::sink())?;
     let text = match members.get("manifest.json") {
         Some(Member::Text(text)) => text.as_str(),
         _ => return Err(ArchiveError::Manifest("there is none".to_owned())),
@@ -248,7 +250,7 @@ mod tests {
         put(&mut layer, "bin/su", 0o4755, b"\x7fELF");
         put(&mut layer, "bin/mount", 0o4755, b"\x7fELF");
         put(&mut layer, "opt/tool", 0o4755, b"\x7fELF");
-        let bytes = caps::FileCaps::effective(caps::Capability::KILL.into()).encode().unwrap();
+        let bytes = FileCaps::effective(caps::Capability::KILL.into()).encode().unwrap();
         layer.append_pax_extensions([(XATTR, &bytes[..])]).unwrap();
         put(&mut layer, "bin/web", 0o755, b"\x7fELF");
         let mut link = header(EntryType::Link, 0o755, 0);
