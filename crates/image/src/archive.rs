@@ -75,6 +75,8 @@ pub(crate) fn read(archive: impl Read) -> Result<Tree, ArchiveError> {
         };
         members.insert(name, member);
     }
+    // What stands behind the end of the archive, too: who writes it is not to find the pipe closed.
+    io::copy(&mut archive.into_inner(), &mut io::sink())?;
     let text = match members.get("manifest.json") {
         Some(Member::Text(text)) => text.as_str(),
         _ => return Err(ArchiveError::Manifest("there is none".to_owned())),

@@ -184,6 +184,15 @@ fn what_podman_runs_is_what_its_image_foretold() {
             predicted(show.arg(default.to_string().replace(' ', ",")).arg(&pod));
         assert_eq!(answers, [serde_json::to_value(real).unwrap()], "{}", case.name);
         assert_eq!(image_said["phrase"], format!("image {}: {}", image.0, case.user));
+        // Written down, it says the same without an engine.
+        let written = folder.path().join("images.json");
+        let mut images = Command::new(testkit::dropcap());
+        fs::write(&written, succeed(images.args(["images", "--from", "podman"]).arg(&pod)))
+            .unwrap();
+        let mut show = Command::new(testkit::dropcap());
+        show.args(["show", "--json", "--runtime", "podman", "--default-set"]);
+        show.arg(default.to_string().replace(' ', ",")).arg("--image-info").arg(&written);
+        assert_eq!(predicted(show.arg(&pod)), (answers, image_said), "{}", case.name);
         agreed.push(case.name);
     }
     assert_eq!(agreed.len(), 8);
