@@ -5,7 +5,9 @@ use caps::{CapSet, Capability};
 use crate::name::{Engine, OciRuntime};
 use crate::request::Word;
 
-/// The container does not start, and why. The same for root and non-root, and whatever the image.
+/// The container does not start, and why. Mostly the same for root and non-root; where a daemon lacks
+/// what it is to grant, Docker refuses root alone. A request whose user is unknown is refused if it is
+/// for one of the two.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The engine checks names and does not know this one.
