@@ -64,7 +64,7 @@ fn a_clean_manifest_is_quiet() {
     assert_eq!(
         said(&output),
         "status Some(0)\n--- stdout\n--- stderr\nclean: 1 container in 1 file for containerd 2.0 \
-         (assumed, --runtime names another)\n"
+         (assumed, see --runtime)\n"
     );
     let output = place.run(&["check", "-q", "--runtime", "crio", "clean.yaml"]);
     assert_eq!(said(&output), "status Some(0)\n--- stdout\n--- stderr\n");
@@ -177,7 +177,7 @@ fn an_unrendered_template_does_not_fail_the_rest() {
     ]);
     let output = place.run(&["check", "k8s"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let end = "(assumed, --runtime names another); 1 template not rendered, left out\n";
+    let end = "(assumed, see --runtime); 1 template not rendered, left out\n";
     assert!(text(&output.stderr).ends_with(end), "{}", said(&output));
 }
 

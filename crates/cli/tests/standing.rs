@@ -82,7 +82,7 @@ fn a_comment_with_a_reason_answers_for_a_finding() {
         said(&output),
         "status Some(0)\n--- stdout\nclock.yaml:13:17: container `clock` adds SYS_TIME, power over the node \
          [dangerous-capability]: ignored: it is a clock\n\n--- stderr\nclean: 1 container in 1 file for \
-         containerd 2.0 (assumed, --runtime names another); 1 ignored inline\n"
+         containerd 2.0 (assumed, see --runtime); 1 ignored inline\n"
     );
     let sarif: Value =
         serde_json::from_slice(&place.run(&["check", "--format", "sarif", "clock.yaml"]).stdout)

@@ -331,7 +331,7 @@ fn print(report: &Report<'_>, whole: bool, ui: &Ui) -> Result<(), Failure> {
         n => format!("; {} not rendered, left out", check::words::count(n, "template")),
     };
     let assumed = match report.assumed {
-        true => " (assumed, --runtime names another)",
+        true => " (assumed, see --runtime)",
         false => "",
     };
     if found {
