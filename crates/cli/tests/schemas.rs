@@ -1,5 +1,7 @@
 //! What is printed for other programs holds to the published schemas, over the whole corpus.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
