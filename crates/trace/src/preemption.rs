@@ -49,10 +49,8 @@ impl Model {
             return Self::Preempts(built.to_owned());
         }
         let chosen = chosen.and_then(|text| text.split(['(', ')']).nth(1));
-        let at_boot = command_line
-            .split_whitespace()
-            .filter_map(|word| word.strip_prefix("preempt="))
-            .next_back();
+        let at_boot =
+            command_line.split_whitespace().rev().find_map(|word| word.strip_prefix("preempt="));
         let default = || match configuration.lines().find(|line| {
             ["CONFIG_PREEMPT_NONE=y", "CONFIG_PREEMPT_VOLUNTARY=y"].contains(&line.trim())
         }) {

@@ -1,4 +1,5 @@
-#!/bin/busybox sh
+#!/usr/bin/dash
+# Not busybox sh, to which its own ps and tar come before those in PATH.
 # Programs of groundtruth/, each traced once in the guest's own file system, with its own set-up and its own test of
 # whether it works. What was seen is kept in $1/groundtruth. Prints what a test program of Rust's would.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -77,7 +77,7 @@ else
 fi
 if [ "$recordings" = yes ]; then
     say "run groundtruth -"
-    reported sh /usr/share/groundtruth.sh /run/recordings
+    reported /usr/bin/dash /usr/share/groundtruth.sh /run/recordings
     say "end groundtruth - $status"
     stty -F /dev/ttyS2 raw -echo
     tar -c -C /run recordings | gzip >/dev/ttyS2

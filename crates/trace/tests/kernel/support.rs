@@ -35,6 +35,13 @@ pub fn judge(recording: &Recording, made: u64, seen: u64) {
     assert_eq!((lost.processes, lost.evidence), (0, 0));
 }
 
+/// Whether no check is missing; where the kernel skips the backend's program, whether what is missing is
+/// counted.
+pub fn is_whole(recording: &Recording) -> bool {
+    let lost = recording.lost;
+    lost.is_complete() || !EXACT.get() && lost.checks > 0 && lost.processes == 0
+}
+
 /// A loaded tracer, of the backend that this run is for unless the options name one; `None`, said
 /// aloud, where this kernel shows no capability checks. What the run is for has to work.
 pub fn tracer(options: Options) -> Option<Tracer> {
