@@ -40,7 +40,7 @@ fn children_that_live_briefly_are_counted_exactly() {
     let programs: Vec<_> =
         recording.processes.values().map(|process| process.comm.as_str()).collect();
     // perl, and perl started by perl.
-    assert_eq!(programs, ["perl", "perl"]);
+    assert_eq!(programs, ["perl", "perl"], "{:#?}", recording.processes);
 }
 
 /// A process that goes on until it is dropped, also by a panic.
