@@ -86,7 +86,12 @@ fn text_and_rules_take_nothing() {
     let profile = "apiVersion: dropcap.dev/v1\nkind: CapabilityProfile\nmetadata: {name: p}\n\
                    spec: {capabilities: {needed: [CHOWN], doubtful: []}}\n";
     place.write("profile.yaml", profile);
+    let waiver = "version = 1\n\n[[waiver]]\nkind = \"Pod\"\nname = \"p\"\ncontainer = \"c\"\n\
+                  capabilities = [\"SYS_TIME\"]\nreason = \"a clock\"\n\
+                  approvers = [\"a@example.com\"]\nexpires = 2099-12-31\n";
+    place.write("dropcap-waivers.toml", waiver);
     let mut commands: Vec<Vec<&str>> = vec![
+        vec!["waiver", "list", "."],
         vec!["explain", "NET_RAW"],
         vec!["show", "pod.yaml"],
         vec!["check", "pod.yaml", "--format", "json"],
