@@ -174,6 +174,8 @@ static __always_inline void identify(struct task_struct *task, struct file *file
 		permitted & ~READ_CAPS(cred, cap_ambient) : 0;
 	key->no_new_privs = BPF_CORE_READ(task, atomic_flags) >> PFA_NO_NEW_PRIVS & 1;
 	key->uid = uid;
+	/* Behind the name's end 6.1 leaves what was there (strscpy() in bpf_get_current_comm()). */
+	__builtin_memset(key->comm, 0, sizeof(key->comm));
 	bpf_get_current_comm(key->comm, sizeof(key->comm));
 	struct image *image = bpf_map_lookup_elem(&images, key);
 
