@@ -2,7 +2,7 @@
 //!
 //! A waiver file stands beside the manifests (`dropcap-waivers.toml`; TOML, because `kubectl apply
 //! -f FOLDER` sends every YAML file of a folder to the cluster). What a waiver says is in
-//! [`file`], what it is about in [`scope`], who approved it in [`approval`], by the history that
+//! [`mod@file`], what it is about in [`scope`], who approved it in [`approval`], by the history that
 //! [`git`] reads; [`judge`] puts that together.
 
 pub mod approval;

@@ -34,6 +34,7 @@ impl Failure {
     }
 
     /// With another exit code.
+    #[cfg(target_os = "linux")]
     #[must_use]
     pub fn code(mut self, code: u8) -> Self {
         self.code = code;
