@@ -18,8 +18,8 @@ const CHECKOV: [&str; 5] = ["CKV_K8S_16", "CKV_K8S_25", "CKV_K8S_28", "CKV_K8S_3
 const NOT_RUN: &str = "\
 Not run: kube-linter, Trivy, Polaris, Kubescape, kube-score, KICS, kubesec, datree, the Kyverno
 command line. None of them can be installed from PyPI, npm or Debian 12 (looked for by name; a `kics`
-that PyPI lists has no file), and none was built from source. What the name of a case says of them
-was read in their sources.";
+that PyPI lists has no file), and none was built from source (no proxy of Go modules could be reached).
+What the name of a case says of them was read in their sources.";
 
 /// One case: what it is called, the runtime, what is held, what dropcap finds.
 struct Case {

@@ -2,7 +2,7 @@
 
 use caps::Capability;
 use resolve::LowPorts;
-use runtime::{Engine, List, User};
+use runtime::{Engine, User};
 
 use crate::dialect;
 use crate::finding::Finding;
@@ -18,7 +18,7 @@ rule! {
     /// It looks at `containerPort`s below 1024 where the process does not hold NET_BIND_SERVICE,
     /// the runtime opens no low ports, and no sysctl of the pod does. A declared port is
     /// information only, and the program's file may carry the capability, so this is a note. An
-    /// `add` that has no effect is the matter of `ineffective-add`.
+    /// `add` that has no effect changes nothing here; it is a matter of `ineffective-add`, too.
     ///
     /// ## Why is this bad?
     /// bind(2) fails with `Permission denied`, on this runtime and not on the next: Docker and
@@ -72,11 +72,9 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     const NEEDED: Capability = Capability::NET_BIND_SERVICE;
     let holding = subject.held.by(NEEDED);
-    let added = subject.words(List::Add).any(|(word, _)| Subject::one(&word) == Some(NEEDED));
     if subject.most().is_none()
         || subject.options.runtime.engine == Engine::Linux
         || holding >= Holding::Permitted
-        || added
     {
         return;
     }
