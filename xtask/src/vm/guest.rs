@@ -16,6 +16,9 @@ const SILENCE: Duration = Duration::from_secs(600);
 /// Boots the kernel and follows its report to its end; each line is shown to `watch` as it comes. What it
 /// writes to its third serial port goes to `recordings`.
 ///
+/// A guest that ends before its first word is booted once more: on a busy machine an emulated kernel may wait
+/// in vain for its timer ("IO-APIC + timer doesn't work") before anything of ours runs.
+///
 /// # Errors
 /// If qemu cannot be started, or the guest panics, hangs or ends early: with the end of its console.
 pub fn boot(
@@ -24,6 +27,27 @@ pub fn boot(
     console: &Path,
     recordings: &Path,
     mut watch: impl FnMut(&str),
+) -> Result<Report> {
+    let mut said_something = false;
+    let first = boot_once(kernel, initramfs, console, recordings, &mut |line| {
+        said_something = true;
+        watch(line);
+    });
+    match first {
+        Err(error) if !said_something => {
+            println!("booted once more, because {error}");
+            boot_once(kernel, initramfs, console, recordings, &mut watch)
+        }
+        ended => ended,
+    }
+}
+
+fn boot_once(
+    kernel: &Path,
+    initramfs: &Path,
+    console: &Path,
+    recordings: &Path,
+    watch: &mut dyn FnMut(&str),
 ) -> Result<Report> {
     let mut qemu = start(kernel, initramfs, console, recordings)?;
     let (send, lines) = channel();
