@@ -71,17 +71,7 @@ fn id_in(answer: &str) -> String {
 #[test]
 fn docker_s_containers_are_found_wherever_it_keeps_them() {
     testkit::needs!(dockerd, program("busybox"));
-    let dockerd = |folder: &Path| {
-        let mut dockerd = Command::new(find_program("dockerd").expect("it is there"));
-        dockerd.arg("--host").arg(format!("unix://{}", folder.join("socket").display()));
-        dockerd.arg("--data-root").arg(folder.join("data"));
-        dockerd.arg("--exec-root").arg(folder.join("exec"));
-        dockerd.arg("--pidfile").arg(folder.join("pid"));
-        dockerd.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
-        dockerd.args(["--default-ulimit", "nofile=1024:1024"]);
-        dockerd
-    };
-    let daemon = Daemon::start(dockerd, |folder| folder.join("socket").exists());
+    let daemon = Daemon::dockerd(|folder| folder.join("socket").exists());
     let folder = daemon.folder();
     let call = |method: &str, path: &str, body: &str| docker(folder, method, path, body);
     let image = format!("@{}", archive(folder).display());

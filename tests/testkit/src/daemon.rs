@@ -38,6 +38,24 @@ impl Daemon {
         daemon
     }
 
+    /// dockerd on the `socket` of its folder, without a network of its own.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`], or if it is not installed (`needs!(dockerd)`).
+    pub fn dockerd(ready: impl Fn(&Path) -> bool) -> Self {
+        let dockerd = |folder: &Path| {
+            let mut dockerd = Command::new(crate::need::find_program("dockerd").unwrap());
+            dockerd.arg("--host").arg(format!("unix://{}", folder.join("socket").display()));
+            dockerd.arg("--data-root").arg(folder.join("data"));
+            dockerd.arg("--exec-root").arg(folder.join("exec"));
+            dockerd.arg("--pidfile").arg(folder.join("pid"));
+            dockerd.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
+            dockerd.args(["--default-ulimit", "nofile=1024:1024"]);
+            dockerd
+        };
+        Self::start(dockerd, ready)
+    }
+
     /// Where it lives.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -13,17 +13,7 @@ use crate::prediction::{Runtime, shown};
 use crate::real::{Real, Score, own, parse, version};
 
 fn start() -> Daemon {
-    let dockerd = |folder: &Path| {
-        let mut dockerd = Command::new(testkit::need::find_program("dockerd").unwrap());
-        dockerd.arg("--host").arg(format!("unix://{}", folder.join("socket").display()));
-        dockerd.arg("--data-root").arg(folder.join("data"));
-        dockerd.arg("--exec-root").arg(folder.join("exec"));
-        dockerd.arg("--pidfile").arg(folder.join("pid"));
-        dockerd.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
-        dockerd.args(["--default-ulimit", "nofile=1024:1024"]);
-        dockerd
-    };
-    let daemon = Daemon::start(dockerd, |folder| call(folder, "GET", "/_ping", None) == "OK");
+    let daemon = Daemon::dockerd(|folder| call(folder, "GET", "/_ping", None) == "OK");
     let archive = format!("@{}", image::archive(daemon.folder()).display());
     for image in [Image::Root, Image::User] {
         let change = change(image).unwrap_or("CMD /bin/status").replace(' ', "%20");

@@ -8,17 +8,7 @@ use testkit::daemon::Daemon;
 use crate::{CASES, archive, pod, predicted, sets, succeed};
 
 fn start() -> Daemon {
-    let dockerd = |folder: &Path| {
-        let mut dockerd = Command::new(testkit::need::find_program("dockerd").unwrap());
-        dockerd.arg("--host").arg(format!("unix://{}", folder.join("socket").display()));
-        dockerd.arg("--data-root").arg(folder.join("data"));
-        dockerd.arg("--exec-root").arg(folder.join("exec"));
-        dockerd.arg("--pidfile").arg(folder.join("pid"));
-        dockerd.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
-        dockerd.args(["--default-ulimit", "nofile=1024:1024"]);
-        dockerd
-    };
-    Daemon::start(dockerd, |folder| docker(folder).arg("info").output().unwrap().status.success())
+    Daemon::dockerd(|folder| docker(folder).arg("info").output().unwrap().status.success())
 }
 
 /// The user's `docker`, for this daemon.

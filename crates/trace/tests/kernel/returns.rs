@@ -1,7 +1,7 @@
 //! The hook on returning system calls costs the whole machine something, so it comes and goes.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use caps::Capability;
@@ -32,18 +32,24 @@ fn ask(child: &mut Child, lines: &mut impl BufRead, word: &str) {
     assert_eq!(line.trim(), word);
 }
 
-#[test]
-fn returns_are_looked_at_while_something_new_is_refused() {
-    needs!(root, bpf, program("perl"), program("setpriv"));
-    let Some(mut tracer) = tracer(Options::default()) else { return };
+/// `ECHOES` running without some capabilities (setpriv(1)), and what it says, the first line read.
+fn echoing(without: &str) -> (Child, BufReader<ChildStdout>) {
     let mut child = Command::new("setpriv")
-        .args(["--bounding-set", "-setpcap,-sys_chroot", "perl", "-e", ECHOES])
+        .args(["--bounding-set", without, "perl", "-e", ECHOES])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     lines.read_line(&mut String::new()).unwrap();
+    (child, lines)
+}
+
+#[test]
+fn returns_are_looked_at_while_something_new_is_refused() {
+    needs!(root, bpf, program("perl"), program("setpriv"));
+    let Some(mut tracer) = tracer(Options::default()) else { return };
+    let (mut child, mut lines) = echoing("-setpcap,-sys_chroot");
     tracer.watch(Scope::process(child.id())).unwrap();
 
     ask(&mut child, &mut lines, "1");
@@ -73,14 +79,7 @@ fn returns_are_looked_at_while_something_new_is_refused() {
 fn a_call_that_was_open_when_the_hook_went_has_its_result_the_next_time() {
     needs!(root, bpf, program("perl"), program("setpriv"));
     let Some(mut tracer) = tracer(Options::default()) else { return };
-    let mut child = Command::new("setpriv")
-        .args(["--bounding-set", "-sys_admin,-sys_chroot", "perl", "-e", ECHOES])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
-    lines.read_line(&mut String::new()).unwrap();
+    let (mut child, mut lines) = echoing("-sys_admin,-sys_chroot");
     tracer.watch(Scope::process(child.id())).unwrap();
 
     writeln!(child.stdin.as_mut().unwrap(), "3 8").unwrap();
