@@ -2,7 +2,6 @@
 //! nobody expects it, containerd with its own words and with Kubernetes'.
 #![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,7 +10,6 @@ use dropcap_sys::container::{Container, Containers, Engine};
 use dropcap_sys::procfs::{Processes, Procfs};
 use testkit::cri::{Cri, Message};
 use testkit::daemon::{Daemon, archive};
-use testkit::need::find_program;
 
 fn look() -> (Processes, Containers) {
     let procfs = Procfs::new();
@@ -110,34 +108,7 @@ const IMAGE: &str = "localhost/dropcap-test/sandbox:1";
 
 /// containerd with everything it has in a folder of its own.
 fn containerd() -> Daemon {
-    let containerd = |folder: &Path| {
-        fs::create_dir_all(folder.join("logs")).expect("mkdir");
-        let config = format!(
-            r#"version = 2
-root = "{0}/data"
-state = "{0}/state"
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
-[grpc]
-  address = "{0}/socket"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "{0}/opt"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{IMAGE}"
-  restrict_oom_score_adj = true
-  stream_server_port = "0"
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "native"
-"#,
-            folder.display()
-        );
-        fs::write(folder.join("config.toml"), config).expect("a configuration");
-        let mut containerd = Command::new(find_program("containerd").expect("it is there"));
-        containerd.arg("--config").arg(folder.join("config.toml"));
-        containerd
-    };
-    Daemon::start(containerd, |folder| {
-        folder.join("socket").exists() && cri(folder).call("Version", Message::default()).is_ok()
-    })
+    Daemon::containerd(IMAGE, |folder| cri(folder).call("Version", Message::default()).is_ok())
 }
 
 fn cri(folder: &Path) -> Cri {

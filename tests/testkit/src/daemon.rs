@@ -56,6 +56,40 @@ impl Daemon {
         Self::start(dockerd, ready)
     }
 
+    /// containerd with its CRI on the `socket` of its folder, and all that it has below; `sandbox` is the image
+    /// of a pod's first container. Containers' logs go to `logs`.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`], or if it is not installed (`needs!(containerd)`).
+    pub fn containerd(sandbox: &str, ready: impl Fn(&Path) -> bool) -> Self {
+        let containerd = |folder: &Path| {
+            fs::create_dir_all(folder.join("logs")).unwrap();
+            let config = format!(
+                r#"version = 2
+root = "{0}/data"
+state = "{0}/state"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
+[grpc]
+  address = "{0}/socket"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{0}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{sandbox}"
+  restrict_oom_score_adj = true
+  stream_server_port = "0"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+"#,
+                folder.display()
+            );
+            fs::write(folder.join("config.toml"), config).unwrap();
+            let mut containerd = Command::new(crate::need::find_program("containerd").unwrap());
+            containerd.arg("--config").arg(folder.join("config.toml"));
+            containerd
+        };
+        Self::start(containerd, |folder| folder.join("socket").exists() && ready(folder))
+    }
+
     /// Where it lives.
     #[must_use]
     pub fn folder(&self) -> &Path {

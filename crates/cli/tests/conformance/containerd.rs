@@ -19,38 +19,8 @@ use crate::real::{Real, Score, own, parse, version, version_line};
 const NODE: u64 = 2;
 
 fn start() -> Daemon {
-    let containerd = |folder: &Path| {
-        fs::create_dir_all(folder.join("logs")).unwrap();
-        let at = |name: &str| folder.join(name).display().to_string();
-        let config = format!(
-            r#"version = 2
-root = "{}"
-state = "{}"
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
-[grpc]
-  address = "{}"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "{}"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{}"
-  restrict_oom_score_adj = true
-  stream_server_port = "0"
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "native"
-"#,
-            at("data"),
-            at("state"),
-            at("socket"),
-            at("opt"),
-            podman_name(Image::Root),
-        );
-        fs::write(folder.join("config.toml"), config).unwrap();
-        let mut command = Command::new(testkit::need::find_program("containerd").unwrap());
-        command.arg("--config").arg(folder.join("config.toml"));
-        command
-    };
-    let daemon = Daemon::start(containerd, |folder| {
-        folder.join("socket").exists() && cri(folder).call("Version", Message::default()).is_ok()
+    let daemon = Daemon::containerd(&podman_name(Image::Root), |folder| {
+        cri(folder).call("Version", Message::default()).is_ok()
     });
     import(daemon.folder());
     daemon
