@@ -42,22 +42,22 @@ pub fn is_plugin() -> bool {
 
 /// The command line as it is called: as a plug-in `kubectl dropcap`, else without the options that
 /// only a plug-in has.
-pub fn command_line(mut command: clap::Command) -> clap::Command {
+pub fn command_line(command: clap::Command) -> clap::Command {
     if is_plugin() {
         return command.bin_name("kubectl dropcap");
     }
-    let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
-    for name in names {
-        command = command.mut_subcommand(name, |mut command| {
-            for option in OPTIONS {
-                if command.get_arguments().any(|argument| argument.get_id() == option) {
-                    command = command.mut_arg(option, |argument| argument.hide(true));
-                }
-            }
-            command
-        });
+    without_options(command)
+}
+
+/// The command and all below it, without the options that only a plug-in has.
+fn without_options(mut command: clap::Command) -> clap::Command {
+    for option in OPTIONS {
+        if command.get_arguments().any(|argument| argument.get_id() == option) {
+            command = command.mut_arg(option, |argument| argument.hide(true));
+        }
     }
-    command
+    let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    names.iter().fold(command, |command, name| command.mut_subcommand(name, without_options))
 }
 
 /// What the cluster answered.

@@ -61,6 +61,10 @@ enum Command {
     /// Do the whole job once, on a service and a manifest built into this program
     #[cfg(target_os = "linux")]
     Demo(commands::demo::Args),
+    /// Print what a shell needs to complete this command line
+    Completions(commands::completions::Args),
+    /// Print or write the manual pages
+    Man(commands::man::Args),
     /// The service of the demo
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
@@ -98,6 +102,10 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => commands::demo::run(args, &ui),
+        Command::Completions(args) => {
+            commands::completions::run(args, &kubectl::command_line(Cli::command()), &ui)
+        }
+        Command::Man(args) => commands::man::run(args, kubectl::command_line(Cli::command()), &ui),
         #[cfg(target_os = "linux")]
         Command::DemoService(args) => commands::demo_parts::serve(args, &ui),
         #[cfg(target_os = "linux")]

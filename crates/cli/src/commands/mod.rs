@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod check;
+pub mod completions;
 #[cfg(target_os = "linux")]
 pub mod demo;
 #[cfg(target_os = "linux")]
@@ -10,6 +11,7 @@ pub mod doctor;
 pub mod explain;
 pub mod fix;
 pub mod images;
+pub mod man;
 pub mod profile;
 #[cfg(target_os = "linux")]
 pub mod ps;

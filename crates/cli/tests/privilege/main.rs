@@ -6,9 +6,14 @@
 mod harness;
 mod said;
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
 use caps::{CapSet, Capability};
 use harness::{Cgroup, Place, Who, backend, found, traces};
 use jobs::needs::{self, Machine, Mode};
+use testkit::daemon::Daemon;
 use testkit::needs;
 use trace::Backend;
 
@@ -96,13 +101,15 @@ fn text_and_rules_take_nothing() {
         vec!["show", "pod.yaml"],
         vec!["check", "pod.yaml", "--format", "json"],
         vec!["fix", "--diff", "--unsafe-fixes", "pod.yaml"],
+        vec!["completions", "bash"],
+        vec!["man", "check"],
         vec!["profile", "show", "profile.yaml"],
         vec!["profile", "merge", "profile.yaml", "profile.yaml"],
         vec!["profile", "diff", "profile.yaml", "profile.yaml"],
     ];
     let record = ["trace", "--record", "recording", "--", "chown", "5", "file"];
     if place.run(Who::Everything, &record).status.success() {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        let mode = PermissionsExt::from_mode(0o644);
         std::fs::set_permissions(place.path("recording"), mode).expect("chmod");
         commands.push(vec!["trace", "--replay", "recording"]);
         commands.push(vec!["why", "--replay", "recording"]);
@@ -122,6 +129,57 @@ fn text_and_rules_take_nothing() {
             Ok(format!("{:?} {}", output.status.code(), String::from_utf8_lossy(&output.stdout)))
         });
     }
+}
+
+/// An engine is asked by its own client, which needs no more than to be let in.
+#[test]
+fn to_ask_an_engine_for_images_takes_nothing() {
+    needs!(dockerd, runc, program("docker"));
+    let ready =
+        |folder: &Path| docker(folder).arg("info").output().is_ok_and(|o| o.status.success());
+    let daemon = Daemon::dockerd(ready);
+    for (path, mode) in
+        [(daemon.folder().to_owned(), 0o711), (daemon.folder().join("socket"), 0o666)]
+    {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("chmod");
+    }
+    let place = Place::new();
+    let import = "mkdir -p root/bin && cp \"$1\" root/bin/tool && tar -C root -c . | \
+                  docker import -c 'USER 33' -c 'ENTRYPOINT [\"/bin/tool\"]' - tool:1";
+    let imported = docker_env(&mut Command::new("sh"), daemon.folder())
+        .current_dir(place.path("."))
+        .args(["-c", import, "sh"])
+        .arg(place.path("dropcap"))
+        .output()
+        .expect("sh");
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  \
+               - {name: c, image: \"tool:1\"}\n";
+    place.write("pod.yaml", pod);
+    let whose = [Who::Root(CapSet::EMPTY), Who::User(USER, CapSet::EMPTY)];
+    for command in [
+        &["images", "--from", "docker", "pod.yaml"][..],
+        &["show", "--images", "docker", "--runtime", "docker", "pod.yaml"],
+    ] {
+        holds_for("static", &whose, |who| {
+            let mut dropcap = place.dropcap(who);
+            let output = docker_env(&mut dropcap, daemon.folder()).args(command).output();
+            let output = output.expect("dropcap runs");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            if output.status.success() && printed.contains("33") { Ok(printed) } else { Err(said) }
+        });
+    }
+}
+
+fn docker(folder: &Path) -> Command {
+    let mut docker = Command::new("docker");
+    docker_env(&mut docker, folder);
+    docker
+}
+
+fn docker_env<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+    command.env("DOCKER_HOST", format!("unix://{}", folder.join("socket").display()))
 }
 
 #[test]
