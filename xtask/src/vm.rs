@@ -5,6 +5,7 @@
 mod binaries;
 mod guest;
 mod initramfs;
+mod locked;
 mod modules;
 mod packages;
 mod plan;
@@ -26,13 +27,14 @@ use crate::Result;
 use crate::process::run as call;
 
 const USAGE: &str = "usage: cargo xtask vm [--check] [--all] [--recordings FOLDER] [--kernel SERIES] [--backend NAME]
-                      [--filter TEST] [-- COMMAND]
+                      [--test NAME] [--filter TEST] [-- COMMAND]
   --check           fail if docs/kernels.md does not hold what the run shows, instead of writing it
   --all             also what takes too long for every change
   --recordings FOLDER  keep what the traps and provoke showed, trace programs of groundtruth/ too, and
                     put it all there, for `cargo xtask sites --recordings FOLDER`
   --kernel SERIES   this kernel only: 5.10, 6.1, 6.12, 7.
   --backend NAME    this backend only: fexit, tp_btf, raw_tp, kprobe
+  --test NAME       this test program only: kernel, traps, provoke, faults
   --filter TEST     tests with this in their name only
   -- COMMAND        boot one kernel (--kernel, else the newest) and run this in its shell, with dropcap";
 
@@ -58,8 +60,9 @@ struct Arguments {
 pub fn run(words: &[&str]) -> Result {
     let arguments = parse(words)?;
     let mut plan = Plan::read()?;
-    let all = arguments.all || arguments.choice.filter.is_some();
-    plan.tests.retain(|test| all || !test.by_hand);
+    let all = arguments.all || arguments.choice.filter.is_some() || arguments.choice.test.is_some();
+    let chosen = |name: &String| arguments.choice.test.as_ref().is_none_or(|only| only == name);
+    plan.tests.retain(|test| (all || !test.by_hand) && chosen(&test.name));
     let mut kernels: Vec<&KernelPlan> = plan
         .kernels
         .iter()
@@ -102,6 +105,7 @@ fn parse(words: &[&str]) -> Result<Arguments> {
             "--kernel" => arguments.choice.kernel = Some(value()?),
             "--recordings" => arguments.recordings = Some(value()?.into()),
             "--backend" => arguments.choice.backend = Some(value()?),
+            "--test" => arguments.choice.test = Some(value()?),
             "--filter" => arguments.choice.filter = Some(value()?),
             "--" => {
                 let rest: Vec<&str> = words.by_ref().copied().collect();
@@ -168,11 +172,19 @@ fn boot(
     for (at, (name, module)) in modules.iter().enumerate() {
         system.file(&format!("/modules/{at:02}-{name}.ko"), 0o644, module);
     }
-    let tests: Vec<&str> = plan.tests.iter().map(|test| test.name.as_str()).collect();
+    let tests = |once: bool| {
+        let tests = plan.tests.iter().filter(|test| test.once == once);
+        tests.map(|test| test.name.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    // Only if its test is run.
+    let (locked, secrets) = plan.locked().unwrap_or_default();
+    let lockdown = if locked.is_empty() { String::new() } else { kernel.lockdown.join(" ") };
     let conf = format!(
-        "kernel='{}'\ntests='{}'\nbackend='{}'\nfilter='{}'\nthreads=1\nrecordings={}\n",
+        "kernel='{}'\ntests='{}'\nonce='{}'\nlockdown='{lockdown}'\nlocked='{locked}'\nsecrets='{secrets}'\n\
+         backend='{}'\nfilter='{}'\nthreads=1\nrecordings={}\n",
         kernel.series,
-        tests.join(" "),
+        tests(false),
+        tests(true),
         arguments.choice.backend.as_deref().unwrap_or_default(),
         arguments.choice.filter.as_deref().unwrap_or_default(),
         if arguments.recordings.is_some() { "yes" } else { "no" },

@@ -143,6 +143,7 @@ plain! {
         pub gained: u64,
         pub no_new_privs: u32,
         pub uid: u32,
+        pub generation: u64,
     }
 
     /// A program image.

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::str::FromStr;
 
 use aya::programs::ProgramError;
@@ -13,8 +12,9 @@ use caps::{CapSet, Capability};
 
 use crate::attach;
 use crate::direct;
-use crate::error::TraceError;
+use crate::error::{TraceError, chain};
 use crate::hooks::Hooks;
+use crate::lockdown;
 use crate::memlock;
 use crate::options::Rooms;
 use crate::preemption::Model;
@@ -142,6 +142,9 @@ pub enum Unavailable {
         /// The capability that would do.
         wanted: Capability,
     },
+    /// Lockdown forbids it ([`lockdown`]).
+    #[error("BPF may not read kernel memory here, as the kernel is locked down (confidentiality)")]
+    LockedDown,
     /// The kernel refused although the capabilities are there.
     #[error("the kernel refuses it ({source}){lockdown}")]
     Refused {
@@ -282,19 +285,10 @@ fn detach(backend: Backend, ebpf: &mut Ebpf) {
 }
 
 fn explain(backend: Backend, error: &ProgramError) -> Unavailable {
+    if lockdown::forbids(error) {
+        return Unavailable::LockedDown;
+    }
     let io_error = match error {
-        // What lockdown takes away are helpers, and with them the verifier is at its end.
-        ProgramError::LoadError { verifier_log, io_error }
-            if lacks_kernel_reads(&verifier_log.to_string()) =>
-        {
-            let lockdown = match lockdown() {
-                said if said.is_empty() => "; BPF may not read kernel memory, as when the kernel \
-                                            is locked down (confidentiality)"
-                    .to_owned(),
-                said => said + "; in that mode BPF may not read kernel memory",
-            };
-            return Unavailable::Refused { source: copy(io_error), lockdown };
-        }
         // The verifier says EACCES too, and then why.
         ProgramError::LoadError { verifier_log, .. } if !verifier_log.to_string().is_empty() => {
             return Unavailable::Failed(error.to_string());
@@ -325,19 +319,10 @@ fn explain(backend: Backend, error: &ProgramError) -> Unavailable {
         io::ErrorKind::NotFound if backend == Backend::RawTp => Unavailable::NoTracepoint,
         io::ErrorKind::NotFound if backend == Backend::Kprobe => Unavailable::NoKprobes,
         io::ErrorKind::PermissionDenied => {
-            Unavailable::Refused { source: copy(io_error), lockdown: lockdown() }
+            Unavailable::Refused { source: copy(io_error), lockdown: said_of_lockdown() }
         }
-        _ => Unavailable::Failed(error.to_string()),
+        _ => Unavailable::Failed(chain(error)),
     }
-}
-
-/// Whether the verifier knows no helper that reads kernel memory: so it is with LOCKDOWN_BPF_READ_KERNEL
-/// (`bpf_tracing_func_proto` of `kernel/trace/bpf_trace.c`, later `bpf_base_func_proto`).
-fn lacks_kernel_reads(verifier_log: &str) -> bool {
-    // Before 6.10 and from then on.
-    ["unknown func bpf_probe_read", "cannot use helper bpf_probe_read"]
-        .iter()
-        .any(|complaint| verifier_log.contains(complaint))
 }
 
 fn copy(error: &io::Error) -> io::Error {
@@ -355,31 +340,15 @@ fn wanted_for_perf(paranoid: i32) -> Capability {
     if paranoid >= 3 { Capability::SYS_ADMIN } else { Capability::PERFMON }
 }
 
-/// Says that lockdown is on: in its confidentiality mode BPF may not read kernel memory.
-fn lockdown() -> String {
-    let file = Path::new("/sys/kernel/security/lockdown");
-    let text = fs::read_to_string(file).unwrap_or_default();
-    match text.split(['[', ']']).nth(1) {
-        None | Some("none") => String::new(),
-        Some(mode) => format!("; the kernel is locked down ({mode}, {})", file.display()),
-    }
+/// Says that lockdown is on, if it is.
+fn said_of_lockdown() -> String {
+    let said = |mode| format!("; the kernel is locked down ({mode}, {})", lockdown::FILE);
+    lockdown::mode().map(said).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lockdown_is_told_by_what_the_verifier_does_not_know() {
-        for (complaint, lacks) in [
-            ("unknown func bpf_probe_read_kernel#113", true),
-            ("program of this type cannot use helper bpf_probe_read#4", true),
-            ("unknown func bpf_get_current_task_btf#158", false),
-            ("R1 invalid mem access 'scalar'", false),
-        ] {
-            assert_eq!(lacks_kernel_reads(complaint), lacks, "{complaint}");
-        }
-    }
 
     #[test]
     fn a_backend_is_found_by_its_name() {

@@ -37,6 +37,19 @@ pub enum TraceError {
         /// Which.
         missing: caps::CapSet,
     },
+    /// No program may read kernel memory ([`crate::lockdown`]).
+    #[error(
+        "no capability check can be seen: BPF may not read kernel memory here, {}; boot with \
+         lockdown=integrity or without it (kernel_lockdown(7)), or trace on another machine",
+        match mode {
+            Some(mode) => format!("for the kernel is locked down ({mode}, {})", crate::lockdown::FILE),
+            None => "as when the kernel is locked down (confidentiality)".to_owned(),
+        }
+    )]
+    LockedDown {
+        /// The mode, if the kernel says it.
+        mode: Option<String>,
+    },
     /// The kernel charges what is loaded to a limit that is too low.
     #[error(
         "this process may lock {} of memory, which this kernel charges BPF maps to and which is too \
@@ -115,7 +128,7 @@ impl TraceError {
     #[must_use]
     pub fn is_of_the_kernel(&self) -> bool {
         match self {
-            Self::NoBtf { .. } => true,
+            Self::NoBtf { .. } | Self::LockedDown { .. } => true,
             Self::NoBackend { attempts } => {
                 !attempts.iter().any(|a| matches!(a.outcome, Err(Unavailable::Failed(_))))
             }
@@ -138,7 +151,7 @@ impl TraceError {
 }
 
 /// An error and what lies below it: the loader's own names what it did, and not why that failed.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {

@@ -10,6 +10,7 @@ use aya::programs::{ProgramError, RawTracePoint, TracePoint};
 use crate::abi::State;
 use crate::attach;
 use crate::error::TraceError;
+use crate::lockdown;
 use crate::memlock;
 use crate::preemption::Model;
 
@@ -54,7 +55,7 @@ impl Hooks {
     /// Attaches those that miss nothing, if there are such.
     ///
     /// # Errors
-    /// What bpf(2) says of the raw ones. Where perf's are refused, the raw ones do; what the kernel skips of
+    /// What bpf(2) says of the raw ones, [`TraceError::LockedDown`] for one. Where perf's are refused, the raw ones do; what the kernel skips of
     /// them is counted.
     pub fn attach(ebpf: &mut Ebpf) -> Result<Self, TraceError> {
         let _raised = memlock::raise();
@@ -62,7 +63,7 @@ impl Hooks {
         let raw = |ebpf: &mut Ebpf, hooks: &[(&str, &str)]| {
             hooks.iter().try_for_each(|(program, tracepoint)| {
                 attach::raw_tp(ebpf, program, tracepoint)
-                    .map_err(TraceError::bpf(format!("attach to the tracepoint {tracepoint}")))
+                    .map_err(|e| lockdown::or(e, format!("attach to the tracepoint {tracepoint}")))
             })
         };
         raw(ebpf, &RAW[..1])?;

@@ -25,6 +25,7 @@ mod error;
 mod existing;
 mod hooks;
 mod kernel;
+pub mod lockdown;
 mod look;
 mod memlock;
 mod options;

@@ -63,12 +63,18 @@ fn strict() -> bool {
     std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0")
 }
 
-/// So many of what a test does masses of; a hundredth with `DROPCAP_TEST_FEWER=1`, for machines without
-/// hardware to run on (emulated ones), where each takes ten to a hundred times as long.
+/// So many of what a test does masses of; a hundredth with `DROPCAP_TEST_FEWER=1`.
 #[must_use]
 pub fn many(count: u64) -> u64 {
-    let fewer = std::env::var_os("DROPCAP_TEST_FEWER").is_some_and(|v| v == "1");
-    if fewer { (count / 100).max(1) } else { count }
+    fewer((count / 100).max(1), count)
+}
+
+/// `few` with `DROPCAP_TEST_FEWER=1`, for machines without hardware to run on (emulated ones), where everything takes
+/// ten to a hundred times as long; else `all`.
+#[must_use]
+pub fn fewer(few: u64, all: u64) -> u64 {
+    let is_slow = std::env::var_os("DROPCAP_TEST_FEWER").is_some_and(|v| v == "1");
+    if is_slow { few } else { all }
 }
 
 /// The tracer's backend that this test run is for, by its name (`DROPCAP_TEST_BACKEND`); without one the

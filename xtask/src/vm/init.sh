@@ -6,10 +6,12 @@
 #   run TEST BACKEND          a test program starts; then
 #   out LINE, err LINE        what it says
 #   end TEST BACKEND STATUS   it ended
+#   locked MODE               the kernel is locked down; backends, and a test, follow again, MODE in BACKEND's place
 #   done                      all ran
-# /etc/vm.conf says what to do: kernel, tests, backend, filter, threads, recordings (yes: they are kept, five programs
-# of groundtruth/ are traced too, and all goes to the third serial port as a .tar.gz). /etc/command is run instead, if
-# it is there.
+# /etc/vm.conf says what to do: kernel, tests, once (tests run with the first backend only), backend, filter, threads,
+# lockdown (modes), locked (a test for them) and secrets (which of its tests), recordings (yes: they are kept, five
+# programs of groundtruth/ are traced too, and all goes to the third serial port as a .tar.gz). /etc/command is run
+# instead, if it is there.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -53,6 +55,11 @@ reported() {
     say
 }
 
+show_backends() {
+    backends >/run/backends 2>&1
+    while read -r line; do say "backend $line"; done </run/backends
+}
+
 say "kernel $(uname -r)"
 export DROPCAP_TEST_PROOFS=/run/proofs
 export DROPCAP_TEST_FEWER=1 DROPCAP_TEST_KERNEL=$kernel DROPCAP_TEST_PROGRAMS=/programs
@@ -63,16 +70,16 @@ if [ -f /etc/command ]; then
     reported sh /etc/command
     say "end command - $status"
 else
-    backends >/run/backends 2>&1
-    while read -r line; do say "backend $line"; done </run/backends
+    show_backends
     for name in $(sed -n 's/ works$//p' /run/backends); do
         [ -z "$backend" ] || [ "$backend" = "$name" ] || continue
-        for test in $tests; do
+        export DROPCAP_TEST_BACKEND=$name
+        for test in $tests $once; do
             say "run $test $name"
-            export DROPCAP_TEST_BACKEND=$name
             reported /tests/$test --test-threads "$threads" $filter
             say "end $test $name $status"
         done
+        once=
     done
 fi
 if [ "$recordings" = yes ]; then
@@ -82,5 +89,15 @@ if [ "$recordings" = yes ]; then
     stty -F /dev/ttyS2 raw -echo
     tar -c -C /run recordings | gzip >/dev/ttyS2
 fi
+# As lockdown= on the kernel's command line does (lock_kernel_down()), and as there: for good.
+unset DROPCAP_TEST_BACKEND
+for mode in $lockdown; do
+    echo "$mode" >/sys/kernel/security/lockdown || say "err cannot be locked down"
+    say "locked $mode"
+    show_backends
+    say "run $locked $mode"
+    reported /tests/$locked --test-threads "$threads" ${filter:-$secrets}
+    say "end $locked $mode $status"
+done
 say done
 poweroff -f

@@ -37,6 +37,9 @@ pub struct KernelPlan {
     pub suite: String,
     /// The backends that must work on it.
     pub backends: Vec<String>,
+    /// How it is locked down in the end (kernel_lockdown(7)): `integrity`, then `confidentiality`.
+    #[serde(default)]
+    pub lockdown: Vec<String>,
 }
 
 /// A test program of the workspace.
@@ -50,6 +53,11 @@ pub struct TestProgram {
     /// Whether it takes too long for every change.
     #[serde(default)]
     pub by_hand: bool,
+    /// Whether it is run once for each kernel, with the first backend that works, and not with each.
+    #[serde(default)]
+    pub once: bool,
+    /// What of it is run again where the kernel is locked down: the tests with this in their name.
+    pub locked: Option<String>,
 }
 
 /// What the guests are made of.
@@ -99,6 +107,11 @@ pub struct Skip {
 }
 
 impl Plan {
+    /// The test that is run where a kernel is locked down, and which of its tests.
+    pub fn locked(&self) -> Option<(&str, &str)> {
+        self.tests.iter().find_map(|test| Some((test.name.as_str(), test.locked.as_deref()?)))
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub struct Run {
     pub outcomes: BTreeMap<String, Outcome>,
     /// How many tests it said it would run.
     pub announced: Option<usize>,
+    /// How many of them are no tests but played for others (`#[ignore]`).
+    pub ignored: usize,
     /// What it ended with.
     pub status: Option<i32>,
     /// All that it said.
@@ -34,15 +36,20 @@ pub struct Run {
     started: Instant,
 }
 
+/// Each backend, and why it does not work if it does not.
+pub type Backends = Vec<(String, Result<(), String>)>;
+
 /// All that a guest said.
 #[derive(Debug, Default)]
 pub struct Report {
     /// `uname -r`.
     pub release: Option<String>,
     /// Each backend, and why it does not work if it does not.
-    pub backends: Vec<(String, Result<(), String>)>,
-    /// The runs.
+    pub backends: Backends,
+    /// The runs; of those on a kernel that is locked down, the backend is the mode.
     pub runs: Vec<Run>,
+    /// Each mode that the kernel was locked down in, and the backends there.
+    pub locked: Vec<(String, Backends)>,
     /// Whether it came to its end.
     pub done: bool,
     /// Lines that belong to no run.
@@ -56,11 +63,12 @@ impl Report {
         let words: Vec<&str> = rest.split(' ').collect();
         match (word, words.as_slice()) {
             ("kernel", [release]) => self.release = Some((*release).to_owned()),
-            ("backend", [name, "works"]) => self.backends.push(((*name).to_owned(), Ok(()))),
+            ("backend", [name, "works"]) => self.backend((*name).to_owned(), Ok(())),
             ("backend", _) => {
                 let (name, why) = rest.split_once(": ").unwrap_or((rest, "?"));
-                self.backends.push((name.to_owned(), Err(why.to_owned())));
+                self.backend(name.to_owned(), Err(why.to_owned()));
             }
+            ("locked", [mode]) => self.locked.push(((*mode).to_owned(), Backends::new())),
             ("run", [test, backend]) => self.runs.push(Run::new(test, backend)),
             ("out", _) if self.running() => self.last(|run| run.out(rest)),
             ("err", _) if self.running() => self.last(|run| run.err(rest)),
@@ -77,9 +85,14 @@ impl Report {
         }
     }
 
-    /// The backends that work.
+    fn backend(&mut self, name: String, works: Result<(), String>) {
+        let backends = self.locked.last_mut().map_or(&mut self.backends, |(_, backends)| backends);
+        backends.push((name, works));
+    }
+
+    /// The backends that work, where it is not locked down.
     pub fn working(&self) -> Vec<&str> {
-        self.backends.iter().filter(|(_, w)| w.is_ok()).map(|(name, _)| name.as_str()).collect()
+        working(&self.backends)
     }
 
     fn running(&self) -> bool {
@@ -93,6 +106,11 @@ impl Report {
     }
 }
 
+/// Those that work.
+pub fn working(backends: &Backends) -> Vec<&str> {
+    backends.iter().filter(|(_, works)| works.is_ok()).map(|(name, _)| name.as_str()).collect()
+}
+
 impl Run {
     fn new(test: &str, backend: &str) -> Self {
         Self {
@@ -100,6 +118,7 @@ impl Run {
             backend: backend.to_owned(),
             outcomes: BTreeMap::new(),
             announced: None,
+            ignored: 0,
             status: None,
             said: Vec::new(),
             took: Duration::ZERO,
@@ -119,6 +138,10 @@ impl Run {
         };
         let outcome = match result.trim() {
             "ok" => Outcome::Passed,
+            result if result.starts_with("ignored") => {
+                self.ignored += 1;
+                return;
+            }
             _ => Outcome::Failed,
         };
         // A test that skips itself says so before it ends well.
@@ -156,10 +179,11 @@ mod tests {
 backend tp_btf: the kernel has no tracepoint: none
 backend fexit works
 run traps fexit
-out running 4 tests
+out running 5 tests
 err skipped: needs (a lot of) podman (test a::b)
 out test a::b ... ok
 out test c ... FAILED
+out test played ... ignored, for others
 err noise
 out test d ... ok
 out test e ... ok
@@ -172,7 +196,8 @@ done",
         let why = "the kernel has no tracepoint: none".to_owned();
         assert_eq!(report.backends[0], ("tp_btf".to_owned(), Err(why)));
         let [run] = &report.runs[..] else { panic!("{:?}", report.runs) };
-        assert_eq!((run.announced, run.status, report.done), (Some(4), Some(101), true));
+        assert_eq!((run.announced, run.status, report.done), (Some(5), Some(101), true));
+        assert_eq!(run.ignored, 1);
         let outcomes: Vec<_> = run.outcomes.iter().map(|(n, o)| (n.as_str(), o.clone())).collect();
         let skipped = |why: &str| Outcome::Skipped(why.to_owned());
         assert_eq!(
@@ -185,6 +210,19 @@ done",
             ]
         );
         assert_eq!(report.stray, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_locked_down_is_kept_apart() {
+        let report = report(
+            "backend fexit works\nlocked integrity\nbackend fexit works\nlocked confidentiality
+backend fexit: no\nrun faults confidentiality\nout running 0 tests\nend faults confidentiality 0\ndone",
+        );
+        assert_eq!(report.working(), ["fexit"]);
+        let [(first, works), (second, does_not)] = &report.locked[..] else { panic!() };
+        assert_eq!((first.as_str(), second.as_str()), ("integrity", "confidentiality"));
+        assert_eq!((working(works), working(does_not)), (vec!["fexit"], vec![]));
+        assert_eq!(report.runs[0].backend, "confidentiality");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::locked;
 use super::plan::{KernelPlan, Plan};
 use super::report::{Outcome, Report, Run};
 
@@ -13,6 +14,8 @@ pub struct Choice {
     pub kernel: Option<String>,
     /// This backend only.
     pub backend: Option<String>,
+    /// This test program only.
+    pub test: Option<String>,
     /// Tests with this in their name only.
     pub filter: Option<String>,
 }
@@ -20,7 +23,7 @@ pub struct Choice {
 impl Choice {
     /// Whether it is everything.
     pub fn is_all(&self) -> bool {
-        self.kernel.is_none() && self.backend.is_none() && self.filter.is_none()
+        [&self.kernel, &self.backend, &self.test, &self.filter].into_iter().all(Option::is_none)
     }
 }
 
@@ -45,14 +48,22 @@ pub fn wrong(plan: &Plan, kernel: &KernelPlan, choice: &Choice, report: &Report)
     let chosen = |name: &&str| choice.backend.as_deref().is_none_or(|only| only == *name);
     let runs: BTreeSet<(&str, &str)> =
         report.runs.iter().map(|run| (run.backend.as_str(), run.test.as_str())).collect();
-    let planned: BTreeSet<(&str, &str)> = expected
+    let first = report.working().into_iter().find(chosen);
+    let mut planned: BTreeSet<(&str, &str)> = expected
         .iter()
         .copied()
         .filter(chosen)
-        .flat_map(|backend| plan.tests.iter().map(move |test| (backend, test.name.as_str())))
+        .flat_map(|backend| {
+            let tests = plan.tests.iter().filter(move |test| !test.once || first == Some(backend));
+            tests.map(move |test| (backend, test.name.as_str()))
+        })
         .collect();
     if planned.is_empty() {
         wrong.push(format!("{series}: there is nothing to run"));
+    }
+    if let Some((test, _)) = plan.locked() {
+        planned.extend(kernel.lockdown.iter().map(|mode| (mode.as_str(), test)));
+        wrong.extend(locked::wrong(kernel, report));
     }
     for (backend, test) in planned.difference(&runs) {
         wrong.push(format!("{series}: {test} was not run with {backend}"));
@@ -63,7 +74,9 @@ pub fn wrong(plan: &Plan, kernel: &KernelPlan, choice: &Choice, report: &Report)
     for run in &report.runs {
         let skipped = plan.skipped(series, &run.backend, &run.test);
         let place = format!("{series} {} {}", run.backend, run.test);
-        let all = wrong_run(run, &skipped, choice.filter.as_deref());
+        let locked = plan.locked().filter(|_| kernel.lockdown.contains(&run.backend));
+        let filter = choice.filter.as_deref().or(locked.map(|(_, secrets)| secrets));
+        let all = wrong_run(run, &skipped, filter);
         wrong.extend(all.into_iter().map(|what| format!("{place}: {what}")));
     }
     wrong
@@ -74,8 +87,8 @@ fn wrong_run(run: &Run, skipped: &BTreeMap<&str, &str>, filter: Option<&str>) ->
     if run.status != Some(0) {
         wrong.push(format!("ended with {:?}\n{}", run.status, run.said.join("\n")));
     }
-    if run.announced != Some(run.outcomes.len()) {
-        let ended = run.outcomes.len();
+    let ended = run.outcomes.len() + run.ignored;
+    if run.announced != Some(ended) {
         wrong.push(format!("{ended} tests ended, announced were {:?}", run.announced));
     }
     if run.outcomes.is_empty() && filter.is_none() {
@@ -109,7 +122,9 @@ pub fn document(plan: &Plan, results: &[(&KernelPlan, Report)]) -> String {
 
 Made by `cargo xtask vm`, which boots the newest cloud kernel of each of these Debian suites under qemu and
 runs the tracer's tests there, once for each backend that works: `kernel` is the tracer's own, `traps` are small
-programs that lure it, judged and their answers compared whole, `provoke` is a program for each capability.
+programs that lure it, judged and their answers compared whole, `provoke` is a program for each capability. `faults`,
+run once for each kernel, with the backend that is taken there by itself, is what goes wrong around a tracer: masses of
+processes and cgroups, maps at their limits, tracers killed, process numbers that come round, a fork bomb, secrets.
 `Passed + skipped` of each:
 
 | kernel | release | backend |",
@@ -125,23 +140,19 @@ programs that lure it, judged and their answers compared whole, `provoke` is a p
             let release = report.release.as_deref().unwrap_or("?");
             let _ = write!(text, "| {} | {release} | {backend} |", kernel.suite);
             for test in &plan.tests {
-                let run = report.runs.iter().find(|r| r.backend == backend && r.test == test.name);
-                let count = |wanted: fn(&Outcome) -> bool| {
-                    run.map_or(0, |run| run.outcomes.values().filter(|o| wanted(o)).count())
-                };
-                let passed = count(|outcome| *outcome == Outcome::Passed);
-                let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
-                let _ = write!(text, " {passed} + {skipped} |");
+                let _ = write!(text, " {} |", counts(report, backend, &test.name));
             }
             text.push('\n');
         }
     }
+    text.push_str(&locked::section(plan, results));
     text.push_str(
         "
 ## What a guest does otherwise than the host
 An emulated machine is ten to a hundred times as slow, so:
 - what a test does masses of is done a hundredth as often (`testkit::many`), and of the deeds on files every third \
 kind of file is taken (`testkit::sample`); CI does all of it on the host;
+- `faults` starts 1,000 short-lived processes and not 10,000, and takes descriptors away in steps of four;
 - what is true of a kernel (a trap works with exactly that set, and without each of it fails) is proved with the \
 first backend; with the others the answer is compared with what was proved (`testkit::proofs`);
 - a tracer that is loaded watches target after target (`Tracer::again`); on the host, too.
@@ -164,6 +175,17 @@ first backend; with the others the answer is compared with what was proved (`tes
         }
     }
     text
+}
+
+/// How many tests passed and how many were skipped; a dash if it was not run.
+pub fn counts(report: &Report, backend: &str, test: &str) -> String {
+    let Some(run) = report.runs.iter().find(|r| r.backend == backend && r.test == test) else {
+        return "–".to_owned();
+    };
+    let count = |wanted: fn(&Outcome) -> bool| run.outcomes.values().filter(|o| wanted(o)).count();
+    let passed = count(|outcome| *outcome == Outcome::Passed);
+    let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
+    format!("{passed} + {skipped}")
 }
 
 /// Reason, test, and where: `all`, or kernel and backend of each.

@@ -9,6 +9,9 @@ use super::privilege::Privilege;
 use super::{BackendState, Status};
 use crate::needs::{self, Machine};
 
+/// Of each backend, and each command; what to do is said once, beside the kernel's other facts.
+const LOCKED_DOWN: &str = "BPF may not read kernel memory here";
+
 /// What came of trying.
 #[derive(Debug)]
 pub(super) enum Tracing {
@@ -48,6 +51,7 @@ impl Tracing {
             Self::Tried(_) if !self.works().is_empty() => None,
             Self::Tried(_) => Some("no way to see capability checks works here".to_owned()),
             Self::Cannot(TraceError::NoPrivilege { .. }) => None,
+            Self::Cannot(TraceError::LockedDown { .. }) => Some(LOCKED_DOWN.to_owned()),
             Self::Cannot(error) => Some(error.to_string()),
         }
     }
@@ -89,6 +93,9 @@ impl Tracing {
             Self::Tried(attempts) => attempts,
             Self::Cannot(TraceError::NoPrivilege { .. }) => {
                 return (Status::Missing, format!("not tried without {lacks}"));
+            }
+            Self::Cannot(TraceError::LockedDown { .. }) => {
+                return (Status::Missing, format!("not tried: {LOCKED_DOWN}"));
             }
             Self::Cannot(error) => return (Status::Missing, format!("not tried: {error}")),
         };

@@ -9,7 +9,9 @@ use crate::needs::Machine;
 use caps::{CapSet, Capability};
 
 pub(super) fn facts(machine: &Machine) -> Vec<Fact> {
-    vec![release(), type_information(), symbols(machine)]
+    let mut facts = vec![release(), type_information(), symbols(machine)];
+    facts.extend(trace::lockdown::mode().map(|mode| locked_down(&mode)));
+    facts
 }
 
 fn release() -> Fact {
@@ -67,6 +69,19 @@ fn symbols(machine: &Machine) -> Fact {
     }
 }
 
+/// kernel_lockdown(7).
+fn locked_down(mode: &str) -> Fact {
+    let fact = |status, says: &str| {
+        let says = format!("the kernel is locked down ({mode}, {}): {says}", trace::lockdown::FILE);
+        Fact::new("kernel.lockdown", Area::Kernel, status, says)
+    };
+    if mode == "integrity" {
+        return fact(Status::Works, "that forbids nothing that dropcap does");
+    }
+    fact(Status::Missing, "BPF programs may not read kernel memory, and nothing can be traced")
+        .help("boot with lockdown=integrity or without it, or trace on another machine")
+}
+
 fn has_addresses(kallsyms: &str) -> bool {
     kallsyms
         .lines()
@@ -92,6 +107,15 @@ mod tests {
         assert!(has_addresses("0000000000000000 A fixed\nffffffff81000000 T _text\n"));
         assert!(!has_addresses("0000000000000000 A fixed\n0000000000000000 T _text\n"));
         assert!(!has_addresses(""));
+    }
+
+    #[test]
+    fn lockdown_is_in_the_way_in_one_mode_only() {
+        let (works, missing) = (locked_down("integrity"), locked_down("confidentiality"));
+        assert_eq!((works.status, works.help), (Status::Works, None));
+        assert_eq!(missing.status, Status::Missing);
+        assert!(missing.says.contains("(confidentiality, /sys/kernel/security/lockdown)"));
+        assert!(missing.help.unwrap().contains("lockdown=integrity"));
     }
 
     #[test]

@@ -124,6 +124,8 @@ struct image_key {
 	u64 gained;
 	u32 no_new_privs;
 	u32 uid;
+	/* Of the file, where its file system counts them: a number that was freed is given again. */
+	u64 generation;
 };
 
 struct image {

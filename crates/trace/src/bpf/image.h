@@ -161,6 +161,7 @@ static __always_inline void identify(struct task_struct *task, struct file *file
 
 	process->file = ((u64)BPF_CORE_READ(inode, i_sb, s_dev) << 40) ^ BPF_CORE_READ(inode, i_ino);
 	key->file = process->file;
+	key->generation = BPF_CORE_READ(inode, i_generation);
 	key->parent_file = parent_file;
 	key->cgroup = bpf_get_current_cgroup_id();
 	const struct cred *cred = BPF_CORE_READ(task, real_cred);

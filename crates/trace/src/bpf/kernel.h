@@ -125,6 +125,7 @@ struct inode {
 	kgid_t i_gid;
 	unsigned long i_ino;
 	struct super_block *i_sb;
+	u32 i_generation;
 };
 
 struct qstr {

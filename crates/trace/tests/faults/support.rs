@@ -262,6 +262,13 @@ fn play() {
     }
 }
 
+/// The kernel's version: major, minor.
+pub fn kernel() -> (u32, u32) {
+    let text = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = text.split(['.', '-']).map(|word| word.trim().parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
 /// A cgroup of the unified hierarchy; removed when dropped, with those in it, which must be empty.
 pub struct Cgroup {
     pub name: String,

@@ -59,7 +59,7 @@ fn a_process_whose_first_thread_has_ended_is_watched() {
 fn processes_that_end_while_it_begins_to_watch_are_not_taken_for_living() {
     guarded(|| {
         needs!(root, bpf, test_programs);
-        for _ in 0..5 {
+        for _ in 0..testkit::fewer(2, 5) {
             let Some(mut tracer) = tracer(Options { results: Results::Never, ..options() }) else {
                 return;
             };
