@@ -42,7 +42,7 @@ enum Command {
     Waiver(commands::waiver::Args),
     /// Write down what the images of manifests say of their user and their files
     Images(commands::images::Args),
-    /// Show, merge and compare profiles
+    /// Show, merge, compare and export profiles
     Profile(commands::profile::Args),
     /// Watch a program or a container and say which capabilities it uses, and for what
     Trace(commands::trace::Args),

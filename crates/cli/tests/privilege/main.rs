@@ -106,6 +106,7 @@ fn text_and_rules_take_nothing() {
         vec!["profile", "show", "profile.yaml"],
         vec!["profile", "merge", "profile.yaml", "profile.yaml"],
         vec!["profile", "diff", "profile.yaml", "profile.yaml"],
+        vec!["profile", "export", "--to", "docker", "--incomplete", "profile.yaml"],
     ];
     let record = ["trace", "--record", "recording", "--", "chown", "5", "file"];
     if place.run(Who::Everything, &record).status.success() {

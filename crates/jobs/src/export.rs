@@ -1,0 +1,282 @@
+//! A profile in the form that another system reads: Kubernetes, kustomize, Compose, Docker, Podman,
+//! systemd, an admission policy. Pure: text in memory, and what a person should know of it.
+
+mod comments;
+mod compose;
+mod docker;
+mod effect;
+mod flags;
+mod k8s;
+mod kustomize;
+mod podman;
+mod remark;
+mod systemd;
+mod vap;
+
+use caps::{CapSet, Capability};
+use record::profile::{Profile, ProofState};
+use record::requirement::for_reading;
+
+pub use k8s::Place;
+pub use remark::Remark;
+pub use vap::{Action, Policy};
+
+use crate::patch::Incomplete;
+
+/// Whose form it is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// A `securityContext`, or a strategic merge patch where the workload is known.
+    K8s,
+    /// A kustomize component.
+    Kustomize,
+    /// An override file of Compose.
+    Compose,
+    /// Options of `docker run`.
+    Docker,
+    /// Options of `podman run`.
+    Podman,
+    /// A drop-in of a service.
+    Systemd,
+    /// A ValidatingAdmissionPolicy and its binding.
+    Vap,
+}
+
+impl Form {
+    /// All of them, in the order in which help lists them.
+    pub const ALL: [Form; 7] = [
+        Form::K8s,
+        Form::Kustomize,
+        Form::Compose,
+        Form::Docker,
+        Form::Podman,
+        Form::Systemd,
+        Form::Vap,
+    ];
+
+    /// The word on the command line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Form::K8s => "k8s",
+            Form::Kustomize => "kustomize",
+            Form::Compose => "compose",
+            Form::Docker => "docker",
+            Form::Podman => "podman",
+            Form::Systemd => "systemd",
+            Form::Vap => "vap",
+        }
+    }
+
+    /// Whether several profiles fit into one.
+    #[must_use]
+    pub const fn takes_many(self) -> bool {
+        matches!(self, Form::Kustomize | Form::Vap)
+    }
+}
+
+/// What a person decides about the form.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether a profile that does not say everything is taken.
+    pub incomplete: Incomplete,
+    /// Kubernetes and kustomize: which container, where the profile says another or none.
+    pub place: Place,
+    /// Compose: the service; without it the profile's container, or its name.
+    pub service: Option<String>,
+    /// Docker, Podman, systemd: as whom the program runs.
+    pub user: Option<String>,
+    /// systemd: raise ambient capabilities, for a unit that has a `User=` of its own.
+    pub ambient: bool,
+    /// Compose, Docker, Podman, systemd: `no_new_privs`, prctl(2).
+    pub no_new_privs: bool,
+    /// The admission policy.
+    pub policy: Policy,
+}
+
+/// An exported profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// What the other system reads; ends with a line break.
+    pub text: String,
+    /// What a person should know before using it.
+    pub remarks: Vec<Remark>,
+}
+
+/// Why a profile has no such form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nothing was watched, or not all of it: nothing seen is not nothing needed.
+    #[error("the profile {name} is incomplete: {why}")]
+    Incomplete {
+        /// The profile.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// No profile at all.
+    #[error("no profile to export")]
+    NoProfile,
+    /// Several, where one fits.
+    #[error("{} takes one profile, and here are {count}", .form.word())]
+    Several {
+        /// The form.
+        form: Form,
+        /// How many there are.
+        count: usize,
+    },
+    /// A place was named, and several profiles.
+    #[error("a workload, a container or a namespace is named, and here are {count} profiles")]
+    OnePlace {
+        /// How many there are.
+        count: usize,
+    },
+    /// The profile does not say which container.
+    #[error("the profile {name} names no container")]
+    NoContainer {
+        /// The profile.
+        name: String,
+    },
+    /// The profile does not say which workload.
+    #[error("the profile {name} names no workload")]
+    NoWorkload {
+        /// The profile.
+        name: String,
+    },
+    /// Not a workload.
+    #[error("{workload:?} is no workload; expected KIND/NAME, such as Deployment/web")]
+    Workload {
+        /// What was written.
+        workload: String,
+    },
+    /// Lists of other kinds are not merged by name, so that a patch would replace all containers.
+    #[error(
+        "{kind} is no kind of Kubernetes itself: a patch would replace its whole list of containers"
+    )]
+    Kind {
+        /// The kind.
+        kind: String,
+    },
+    /// Two profiles for one container.
+    #[error("{one} and {other} are both about container {container} of {workload}")]
+    SameContainer {
+        /// The first profile.
+        one: String,
+        /// The second.
+        other: String,
+        /// The container.
+        container: String,
+        /// Its workload.
+        workload: String,
+    },
+    /// By image, and the profile names none.
+    #[error("the profile {name} names no image")]
+    NoImage {
+        /// The profile.
+        name: String,
+    },
+    /// Neither a profile nor a word of what is allowed.
+    #[error("nothing says what the policy is to allow")]
+    NothingAllowed,
+    /// A name that the API server refuses.
+    #[error(
+        "{name:?} is no name for a policy; expected a DNS subdomain: letters a-z, digits, - and ., at most 253"
+    )]
+    PolicyName {
+        /// The name.
+        name: String,
+    },
+    /// Actions that do not go together.
+    #[error("{0}")]
+    Actions(&'static str),
+}
+
+/// Writes profiles in this form.
+///
+/// # Errors
+/// [`Error`].
+pub fn export(form: Form, profiles: &[Profile], options: &Options) -> Result<Exported, Error> {
+    if options.incomplete == Incomplete::Refuse
+        && let Some(profile) = profiles.iter().find(|profile| !profile.status.complete)
+    {
+        let why = profile.status.incomplete.join("; ");
+        return Err(Error::Incomplete { name: profile.metadata.name.clone(), why });
+    }
+    let one = || match profiles {
+        [] => Err(Error::NoProfile),
+        [one] => Ok(one),
+        several => Err(Error::Several { form, count: several.len() }),
+    };
+    match form {
+        Form::K8s => k8s::export(one()?, &options.place),
+        Form::Kustomize => kustomize::export(profiles, &options.place),
+        Form::Compose => compose::export(one()?, options),
+        Form::Docker => Ok(docker::export(one()?, options)),
+        Form::Podman => Ok(podman::export(one()?, options)),
+        Form::Systemd => Ok(systemd::export(one()?, options)),
+        Form::Vap => vap::export(profiles, &options.policy),
+    }
+}
+
+/// One capability that goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    capability: Capability,
+    doubtful: bool,
+    /// What it is for.
+    why: Option<String>,
+}
+
+impl Item {
+    /// The comment beside it, if there is something to say.
+    fn comment(&self) -> Option<String> {
+        match (self.doubtful, &self.why) {
+            (true, Some(why)) => Some(format!("doubtful: {why}")),
+            (true, None) => Some("doubtful".to_owned()),
+            (false, why) => why.clone(),
+        }
+    }
+}
+
+/// All that goes out, in the order of the kernel's numbers.
+fn items(profile: &Profile) -> Vec<Item> {
+    let item = |capability| {
+        let uses = for_reading(profile.why(capability).flat_map(|requirement| &requirement.uses));
+        let why = uses.split_first().map(|(first, rest)| {
+            let start = if first.at_start { ", at start" } else { "" };
+            let more = if rest.is_empty() { "" } else { &format!(", and {} more", rest.len()) };
+            format!("{} by {}{start}{more}", first.what, first.by)
+        });
+        let doubtful = profile.spec.capabilities.doubtful.contains(capability);
+        Item { capability, doubtful, why }
+    };
+    profile.add().iter().map(item).collect()
+}
+
+/// The doubtful, for forms that cannot say it themselves.
+fn doubtful(profile: &Profile) -> Option<Remark> {
+    let set = profile.spec.capabilities.doubtful - profile.spec.capabilities.needed;
+    (set != CapSet::EMPTY).then_some(Remark::Doubtful { set })
+}
+
+/// What stands above: whose needs these are, and how well they are known.
+fn head(profile: &Profile) -> Vec<String> {
+    let target = &profile.spec.target;
+    let about: Vec<String> =
+        [("", &target.workload), ("container ", &target.container), ("image ", &target.image)]
+            .into_iter()
+            .filter_map(|(word, value)| value.as_ref().map(|value| format!("{word}{value}")))
+            .collect();
+    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+    let status = &profile.status;
+    let known = match status.proof {
+        ProofState::Proven => "Proven by trials.",
+        ProofState::Unproven if status.runs.is_empty() => "Written by hand.",
+        ProofState::Unproven => "Traced, not proven by trials.",
+    };
+    let mut lines = vec![format!("dropcap: what {}{about} needs. {known}", profile.metadata.name)];
+    if !status.runs.is_empty() {
+        lines.extend(status.incomplete.iter().map(|why| format!("Incomplete: {why}.")));
+    }
+    lines
+}

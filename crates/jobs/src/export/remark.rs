@@ -1,0 +1,102 @@
+//! What a person should know of an exported profile, and the form itself cannot say.
+
+use std::fmt;
+
+use caps::CapSet;
+use runtime::Engine;
+
+/// Said on standard error beside the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// The user is not root and will hold none of it.
+    NoEffect {
+        /// What is added in vain.
+        set: CapSet,
+        /// The user.
+        user: String,
+        /// Whose rule it is.
+        engine: Engine,
+    },
+    /// Who the user is, is not known, and decides.
+    UserDecides {
+        /// What is held by root only.
+        set: CapSet,
+        /// Whose rule it is.
+        engine: Engine,
+    },
+    /// systemd: a service with `User=` holds nothing without ambient capabilities.
+    UserOfUnit,
+    /// The form has no comments to mark them in.
+    Doubtful {
+        /// Which.
+        set: CapSet,
+    },
+    /// The profile is of a pod, not of what makes it.
+    OfPod {
+        /// The pod.
+        workload: String,
+    },
+    /// The workload's kind is not one that kubectl merges: it is the bare `securityContext`.
+    ByHand {
+        /// The workload.
+        workload: String,
+        /// The container.
+        container: String,
+    },
+    /// The policy refuses nothing yet.
+    NotEnforced,
+    /// The policy refuses what the cluster's own programs need.
+    Everywhere {
+        /// The namespace that is left out.
+        but: &'static str,
+    },
+}
+
+impl Remark {
+    /// Whether it tells of something that will not work.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Remark::NoEffect { .. })
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remark::NoEffect { set, user, engine } => write!(
+                f,
+                "user {user} is not root and will hold none of {set}: {engine} raises no ambient \
+                 capabilities, so what is added stays in the bounding set"
+            ),
+            Remark::UserDecides { set, engine } => write!(
+                f,
+                "if the container does not run as root it holds none of {set}: {engine} raises no \
+                 ambient capabilities"
+            ),
+            Remark::UserOfUnit => f.write_str(
+                "a service with a User= of its own holds none of it without ambient capabilities: \
+                 name the user with --user, or ask for them with --ambient",
+            ),
+            Remark::Doubtful { set } => {
+                write!(f, "doubtful, which only a trial can tell: {set}")
+            }
+            Remark::OfPod { workload } => write!(
+                f,
+                "the profile is of {workload}; what makes the pod is named with --workload: \
+                 Deployment/web"
+            ),
+            Remark::ByHand { workload, container } => write!(
+                f,
+                "kubectl does not merge the lists of {workload}, which is no kind of Kubernetes \
+                 itself: this goes into container {container}"
+            ),
+            Remark::NotEnforced => {
+                f.write_str("the policy refuses nothing yet, it warns: --action Deny enforces it")
+            }
+            Remark::Everywhere { but } => write!(
+                f,
+                "it binds every namespace but {but}; name those that it is for with --namespace"
+            ),
+        }
+    }
+}
