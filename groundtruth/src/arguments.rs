@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use caps::CapSet;
+use fit::Rigour;
 
 use crate::Result;
 use crate::sandbox::FileSystem;
@@ -13,6 +14,12 @@ pub const USAGE: &str = "usage: cargo xtask groundtruth [NAME…] [OPTION…]
                           systems also write docs/groundtruth.md
   --check                 fail unless the figures hold
   --measure               find the true minimal sets by brute force and write truth.toml
+  --measure-denials       find what must be held so that nothing is refused that used to be granted, by
+                          brute force and a trace of each run, and add it to truth.toml
+  --fit                   find and prove the sets as `dropcap fit --prove` does, and hold them against
+                          the truth; for all programs on overlayfs also write docs/fit-groundtruth.md
+  --fit --untraced        the same by trials alone
+  --fit --explained       a failure that its trace explains counts without being repeated
   --try SET               run once with exactly this set (\"all\", \"all-CHOWN\", \"CHOWN,SETUID\") and show what it says
   --on plain|overlayfs    on this file system only
   --jobs N                so many at a time (default 2)
@@ -25,6 +32,17 @@ pub const USAGE: &str = "usage: cargo xtask groundtruth [NAME…] [OPTION…]
 pub enum Task {
     /// Find the true minimal sets.
     Measure,
+    /// Find what must be held so that nothing is refused that used to be granted.
+    MeasureDenials,
+    /// Find and prove the sets as the product does.
+    Fit {
+        /// Whether the figures must hold.
+        check: bool,
+        /// Whether to trace.
+        traced: bool,
+        /// How much is to be shown.
+        rigour: Rigour,
+    },
     /// One run under a set.
     Try {
         /// The set; `None` is everything that can be granted.
@@ -80,7 +98,7 @@ impl Arguments {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"));
             match word {
                 "--check" => match &mut parsed.task {
-                    Task::Trace { check, .. } => *check = true,
+                    Task::Trace { check, .. } | Task::Fit { check, .. } => *check = true,
                     _ => return Err(USAGE.to_owned()),
                 },
                 "--record" => {
@@ -91,6 +109,16 @@ impl Arguments {
                     }
                 }
                 "--measure" => parsed.task = Task::Measure,
+                "--measure-denials" => parsed.task = Task::MeasureDenials,
+                "--fit" => {
+                    let check = matches!(parsed.task, Task::Trace { check: true, .. });
+                    parsed.task = Task::Fit { check, traced: true, rigour: Rigour::Proven };
+                }
+                "--untraced" | "--explained" => match &mut parsed.task {
+                    Task::Fit { traced, .. } if word == "--untraced" => *traced = false,
+                    Task::Fit { rigour, .. } => *rigour = Rigour::Explained,
+                    _ => return Err(USAGE.to_owned()),
+                },
                 "--try" => parsed.task = Task::Try { set: set(value()?)? },
                 "--programs" => parsed.programs = Some(value()?.into()),
                 "--root" => parsed.root = Some(value()?.into()),
@@ -111,9 +139,13 @@ impl Arguments {
         self.names.is_empty() && self.on.is_none() && self.programs.is_none() && self.root.is_none()
     }
 
-    /// The file systems to run on.
+    /// The file systems to run on: for trials the one that containers use, if nobody says.
     pub fn file_systems(&self) -> Vec<FileSystem> {
-        self.on.map_or_else(|| FileSystem::ALL.to_vec(), |one| vec![one])
+        let all = match self.task {
+            Task::Fit { .. } | Task::MeasureDenials => vec![FileSystem::Overlayfs],
+            _ => FileSystem::ALL.to_vec(),
+        };
+        self.on.map_or(all, |one| vec![one])
     }
 }
 
@@ -151,6 +183,11 @@ mod tests {
             parse("--try all-CHOWN,KILL").unwrap().task,
             Task::Try { set: SetWord::AllBut(CapSet::of(&[Capability::CHOWN, Capability::KILL])) }
         );
+        assert_eq!(
+            parse("--fit --untraced --check").unwrap().task,
+            Task::Fit { check: true, traced: false, rigour: Rigour::Proven }
+        );
+        assert!(parse("--untraced").is_err());
         assert!(parse("--measure --check").is_err());
         assert!(parse("--frobnicate").is_err());
         assert!(parse("--try NOSUCH").is_err());

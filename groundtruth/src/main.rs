@@ -4,6 +4,9 @@
 //! belongs to a program is one folder in `programs/`; README.md says how to add one.
 
 mod arguments;
+mod denials;
+mod fit_report;
+mod fitted;
 mod inside;
 mod measure;
 mod methods;
@@ -45,11 +48,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result {
+    let begin = std::time::Instant::now();
     let programs = arguments.programs.clone().unwrap_or_else(|| folder().join("programs"));
     let all = program::all(&programs)?;
     let chosen = program::choose(&all, &arguments.names)?;
     let places = arguments.file_systems();
     let mut lines = Vec::new();
+    let mut fitted = Vec::new();
     // Each group has a root of its own, so that a new program changes nothing for the first ones.
     for group in [Group::First, Group::Later] {
         let of_group = |p: &&Program| p.description.group == group;
@@ -64,6 +69,11 @@ fn run(arguments: &Arguments) -> Result {
         };
         match &arguments.task {
             Task::Measure => measure::run(&root, &chosen, &places, arguments.jobs)?,
+            Task::MeasureDenials => denials::run(&root, &chosen, &places, arguments.jobs)?,
+            Task::Fit { rigour, traced, .. } => {
+                let how = (*rigour, *traced);
+                fitted.extend(fitted::run(&root, &chosen, &places, arguments.jobs, how)?);
+            }
             Task::Try { set } => measure::once(&root, &chosen, &places, *set)?,
             Task::Trace { record, .. } => {
                 let keep = record.as_deref();
@@ -73,6 +83,10 @@ fn run(arguments: &Arguments) -> Result {
     }
     match arguments.task {
         Task::Trace { check, .. } => report::publish(&lines, &places, arguments.is_whole(), check),
+        Task::Fit { check, traced, rigour } => {
+            let whole = arguments.is_whole() && traced && rigour == fit::Rigour::Proven;
+            fit_report::publish(&fitted, begin.elapsed(), whole, check)
+        }
         _ => Ok(()),
     }
 }

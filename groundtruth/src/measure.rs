@@ -104,6 +104,7 @@ fn measured(program: &Program, found: &Found) -> Result<Measured> {
                 format!("{}: passed {passed}, failed {failed}", describe(*set, all))
             })
             .collect(),
+        denials: None,
         failed: found
             .failed
             .iter()

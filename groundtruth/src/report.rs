@@ -154,7 +154,7 @@ fn list(set: CapSet) -> String {
 }
 
 /// A table whose columns are as wide as they must be; the first row is its head.
-fn markdown<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn markdown<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [3; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -242,6 +242,7 @@ mod tests {
                 runs: 1,
                 scripts: String::new(),
                 flaky: Vec::new(),
+                denials: None,
                 failed: Vec::new(),
             }),
             read: Method::ALL

@@ -13,7 +13,7 @@ use caps::CapSet;
 use observe::Observed;
 use record::observation::Recording;
 use serde::{Deserialize, Serialize};
-use trace::{Options, Scope, Tracer};
+use trace::{Options, Results, Scope, Tracer};
 
 use crate::Result;
 use crate::order::{ENDED, INIT, Order, Outcome, Root};
@@ -111,12 +111,29 @@ impl Sandbox {
         outcome
     }
 
-    /// Runs a program with everything that can be granted, under trace.
+    /// Runs a program with exactly this set under trace, and tests it: what was seen until the test
+    /// had its answer. The tracer may be used again and again.
+    pub fn observe(
+        &mut self,
+        program: &Program,
+        set: CapSet,
+        tracer: &mut Tracer,
+    ) -> Result<(Outcome, Observed)> {
+        let options = Options { results: Results::Always, ..Options::default() };
+        tracer.again(options).map_err(|e| e.to_string())?;
+        let mut running = self.start(program, set, true)?;
+        let tested = running.tested(tracer);
+        self.put_right(&mut running)?;
+        let (outcome, recording) = tested?;
+        Ok((outcome, Observed::of(recording)))
+    }
+
+    /// Runs a program with everything that can be granted, under trace, a service's end included.
     pub fn trace(&mut self, program: &Program) -> Result<Traced> {
         let set = grantable()?;
         let mut tracer = Tracer::load(Options::default()).map_err(|e| e.to_string())?;
         let mut running = self.start(program, set, true)?;
-        let traced = running.traced(&mut tracer);
+        let traced = running.ended(&mut tracer);
         self.put_right(&mut running)?;
         let (outcome, tested) = traced?;
         let whole = tracer.finish().map_err(|e| e.to_string())?;
@@ -237,8 +254,8 @@ impl Running {
     }
 
     /// Attaches the tracer to the held program, lets it go, and looks after the tracer until the
-    /// program has come to its end.
-    fn traced(&mut self, tracer: &mut Tracer) -> Result<(Outcome, Recording)> {
+    /// test has its answer.
+    fn tested(&mut self, tracer: &mut Tracer) -> Result<(Outcome, Recording)> {
         let line = self.line(|| Ok(()))?;
         let inside = line.strip_prefix("held ").and_then(|pid| pid.parse().ok());
         let inside: u32 = inside.ok_or_else(|| format!("not a held process: {line}"))?;
@@ -248,6 +265,12 @@ impl Running {
         self.tell("go")?;
         let outcome = self.report(|| tracer.poll().map(drop).map_err(|e| e.to_string()))?;
         let tested = tracer.snapshot().map_err(|e| e.to_string())?;
+        Ok((outcome, tested))
+    }
+
+    /// The same, and goes on until a service has been asked to end, and has.
+    fn ended(&mut self, tracer: &mut Tracer) -> Result<(Outcome, Recording)> {
+        let (outcome, tested) = self.tested(tracer)?;
         self.tell("end")?;
         let line = self.line(|| tracer.poll().map(drop).map_err(|e| e.to_string()))?;
         if line == ENDED { Ok((outcome, tested)) } else { Err(format!("not an end: {line}")) }

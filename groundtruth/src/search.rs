@@ -105,22 +105,7 @@ impl<F: FnMut(CapSet) -> Result<Answer>> Runs<F> {
             return Ok(core);
         }
         let rest: Vec<CapSet> = (within - core).iter().map(CapSet::from).collect();
-        Ok(core | self.explain(core, false, &rest)?)
-    }
-
-    /// QuickXplain: what of `candidates` must be added to `base`, which fails without.
-    fn explain(&mut self, base: CapSet, ask: bool, candidates: &[CapSet]) -> Result<CapSet> {
-        if candidates.is_empty() || ask && self.passes(base)? {
-            return Ok(CapSet::EMPTY);
-        }
-        if let [one] = candidates {
-            return Ok(*one);
-        }
-        let (left, right) = candidates.split_at(candidates.len() / 2);
-        let union = |sets: &[CapSet]| sets.iter().fold(CapSet::EMPTY, |all, one| all | *one);
-        let from_right = self.explain(base | union(left), true, right)?;
-        let from_left = self.explain(base | from_right, !from_right.is_empty(), left)?;
-        Ok(from_left | from_right)
+        Ok(core | explain(&mut |set| self.passes(set), core, false, &rest)?)
     }
 
     /// Runs every set and every removal from it again, whatever was seen before.
@@ -170,6 +155,36 @@ impl<F: FnMut(CapSet) -> Result<Answer>> Runs<F> {
         }
         Ok(passes)
     }
+}
+
+/// QuickXplain: what of `candidates` must be added to `base`, which fails without unless it is to be
+/// asked.
+fn explain(
+    passes: &mut dyn FnMut(CapSet) -> Result<bool>,
+    base: CapSet,
+    ask: bool,
+    candidates: &[CapSet],
+) -> Result<CapSet> {
+    if candidates.is_empty() || ask && passes(base)? {
+        return Ok(CapSet::EMPTY);
+    }
+    if let [one] = candidates {
+        return Ok(*one);
+    }
+    let (left, right) = candidates.split_at(candidates.len() / 2);
+    let union = |sets: &[CapSet]| sets.iter().fold(CapSet::EMPTY, |all, one| all | *one);
+    let from_right = explain(passes, base | union(left), true, right)?;
+    let from_left = explain(passes, base | from_right, !from_right.is_empty(), left)?;
+    Ok(from_left | from_right)
+}
+
+/// A minimal set within `within`, which passes, by QuickXplain alone.
+pub fn quickxplain(
+    within: CapSet,
+    mut passes: impl FnMut(CapSet) -> Result<bool>,
+) -> Result<CapSet> {
+    let all: Vec<CapSet> = within.iter().map(CapSet::from).collect();
+    explain(&mut passes, CapSet::EMPTY, true, &all)
 }
 
 /// Every minimal set that has something in common with each of `sets`; none if one of them is empty.

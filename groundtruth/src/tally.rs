@@ -151,7 +151,7 @@ pub fn run(
             name: program.name.clone(),
             group: program.description.group,
             place,
-            truth: truth(program, place),
+            truth: Measured::of(program, place),
             read: Method::ALL.iter().map(|method| method.read(&traced)).collect(),
             doubtful: observed.judgement.solution().doubtful,
             remarks: lost
@@ -169,16 +169,6 @@ pub fn run(
         })
         .collect();
     if failed.is_empty() { lines.into_iter().collect() } else { Err(failed.join("\n")) }
-}
-
-fn truth(program: &Program, place: FileSystem) -> std::result::Result<Measured, String> {
-    match program.truth.on(place) {
-        None => Err("not measured".to_owned()),
-        Some(measured) if measured.scripts != program.scripts => {
-            Err("measured with other scripts".to_owned())
-        }
-        Some(measured) => Ok(measured.clone()),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use caps::CapSet;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::program::Program;
 use crate::sandbox::FileSystem;
 
 const FILE: &str = "truth.toml";
@@ -45,8 +46,31 @@ pub struct Measured {
     /// Sets that gave both answers, with how often they passed and failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaky: Vec<String>,
+    /// What is needed so that nothing is refused that used to be granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denials: Option<Denials>,
     /// Every set that failed, and what the program or its test said; each failed twice.
     pub failed: Vec<Failed>,
+}
+
+/// What `--measure-denials` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Denials {
+    /// For each of [`Measured::minimal`], in its order: the smallest set that holds it and under
+    /// which no check fails that used to pass.
+    pub sets: Vec<CapSet>,
+    /// What was refused without each of the others: `CHOWN at chown_common in fchown: EPERM`.
+    pub refused: Vec<String>,
+    /// Refusals that do not count, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exempt: Vec<String>,
+    /// When.
+    pub date: String,
+    /// On which kernel.
+    pub kernel: String,
+    /// How many runs it took.
+    pub runs: u32,
 }
 
 /// A set that failed.
@@ -92,6 +116,19 @@ impl Truth {
         match place {
             FileSystem::Overlayfs => self.overlayfs = Some(measured),
             FileSystem::Plain => self.plain = Some(measured),
+        }
+    }
+}
+
+impl Measured {
+    /// The measurement on a file system, if it is of the program's scripts as they are.
+    pub fn of(program: &Program, place: FileSystem) -> std::result::Result<Self, String> {
+        match program.truth.on(place) {
+            None => Err("not measured".to_owned()),
+            Some(measured) if measured.scripts != program.scripts => {
+                Err("measured with other scripts".to_owned())
+            }
+            Some(measured) => Ok(measured.clone()),
         }
     }
 }

@@ -153,6 +153,46 @@ fn a_trace_lists_what_is_true() {
 }
 
 #[test]
+fn the_search_finds_what_is_true_in_both_meanings() {
+    testkit::needs!(root, bpf, program("busybox"), program("rsync"), program("unshare"));
+    let house = House::new();
+    // It works without the device, too, which is refused all the same.
+    house.program(
+        "owner",
+        "",
+        "chown 7:7 /srv/file && chmod 600 /srv/file; mknod /tmp/null c 1 3; true",
+        "[ \"$STATUS\" = 0 ] && [ \"$(stat -c %u:%a /srv/file)\" = 7:600 ]",
+    );
+    house.program("reader", "", "cat /srv/file > /tmp/read", "[ -s /tmp/read ]");
+    fs::write(house.path("programs/reader/setup"), "chown 7 /srv/file && chmod 600 /srv/file")
+        .unwrap();
+    let on = ["--on", "overlayfs"];
+    for task in ["--measure", "--measure-denials"] {
+        let output = house.run(&[&[task][..], &on[..]].concat());
+        assert!(output.status.success(), "{task}: {}", said(&output));
+    }
+    let output = house.run(&["--fit", "--check"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let traced = said(&output);
+    for line in [
+        "CHOWN FOWNER; without new denials and MKNOD; 4 runs, 6 with repeats",
+        "DAC_OVERRIDE; without new denials the same; 2 runs, 3 with repeats",
+        "the figures hold",
+    ] {
+        assert!(traced.contains(line), "{line}\n{traced}");
+    }
+    let output = house.run(&["--fit", "--untraced", "owner"]);
+    assert!(said(&output).contains("proven     CHOWN FOWNER; without new denials not traced"));
+    // A truth that is not true is noticed.
+    let file = house.path("programs/owner/truth.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"MKNOD\"", "\"NET_RAW\"")).unwrap();
+    let output = house.run(&["--fit", "--check", "owner"]);
+    assert!(!output.status.success());
+    assert!(said(&output).contains("true: CHOWN FOWNER NET_RAW"), "{}", said(&output));
+}
+
+#[test]
 fn nothing_is_left_when_it_is_killed() {
     testkit::needs!(root, program("busybox"), program("unshare"));
     let house = House::new();

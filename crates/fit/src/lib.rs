@@ -1,8 +1,27 @@
 //! Trials: run under a chosen set, test, shrink, prove.
 //!
 //! A trace says what was used; only a run without it says what was needed. This crate holds the
-//! search ([`search`]), which is pure over "run it with this set and tell me whether it worked".
+//! search ([`fit`]), which is pure over a [`Runner`]: who can run the program under a set, and tell
+//! whether its test passed and what the tracer saw.
+//!
+//! - [`trial`]: one run, and who makes it
+//! - [`search`]: what is run in which order
+//! - [`proof`]: when that proves anything; [`flaky`]: when it contradicts itself
+//! - [`sight`]: what was refused in a run; `safer`: the answer without new denials
+//! - [`answer`]: what was found
 
+pub mod answer;
+mod candidates;
+mod flaky;
+pub mod proof;
+mod safer;
 pub mod search;
+pub mod session;
+pub mod sight;
+pub mod trial;
 
-pub use search::{Answer, Outcome, Proof, Trial, prove};
+pub use answer::{Alternative, Answer, Proof, Safer};
+pub use search::{Options, Rigour, fit};
+pub use session::Event;
+pub use sight::{Denial, Exempt, Sight};
+pub use trial::{Outcome, Purpose, Ran, Runner, Trial};

@@ -1,0 +1,200 @@
+//! What `--fit` found: on the terminal, and as `docs/fit-groundtruth.md`.
+
+use std::fmt::Write;
+use std::fs;
+use std::time::Duration;
+
+use fit::Proof;
+
+use crate::Result;
+use crate::fitted::{Fitted, word};
+use crate::measure::{kernel, today};
+use crate::report::markdown;
+
+/// Prints the sums; writes the page if it is whole; checks the figures if asked to.
+pub fn publish(all: &[Fitted], took: Duration, whole: bool, check: bool) -> Result {
+    let sums = sums(all, took);
+    println!("\n{sums}");
+    if whole && !check {
+        let file = crate::folder().join("../docs/fit-groundtruth.md");
+        fs::write(&file, page(all, &sums)).map_err(|e| format!("{}: {e}", file.display()))?;
+    }
+    if check { verify(all) } else { Ok(()) }
+}
+
+/// What does not hold, if anything.
+fn verify(all: &[Fitted]) -> Result {
+    if all.is_empty() {
+        return Err("no program was fitted".to_owned());
+    }
+    let mut wrong = Vec::new();
+    for one in all {
+        let mut say = |what: String| wrong.push(format!("{} on {}: {what}", one.name, one.place));
+        if let Err(why) = &one.truth {
+            say(why.clone());
+            continue;
+        }
+        // A flaky test is told, and its answer is not called proven: that is no wrong answer.
+        let flaky = matches!(one.answer.proof, Proof::Flaky { .. });
+        if !one.is_exact() && !flaky {
+            say(format!("{} is no true minimal set", one.answer.set));
+        }
+        if let (Some(safer), Some(false), false) = (&one.answer.safer, one.is_safer_exact(), flaky)
+        {
+            let truth = one.true_safer().map_or("not measured".to_owned(), |set| set.to_string());
+            say(format!(
+                "without new denials {}, shown: {}; true: {truth}",
+                safer.set, safer.shown
+            ));
+        }
+    }
+    let (once, with) = beyond(all);
+    for (what, is, most) in [("|M|, without repeats,", once, 2), ("2|M|, with repeats,", with, 3)] {
+        if is > most {
+            wrong.push(format!(
+                "the median of runs beyond {what} is {is}, at most {most} is wanted"
+            ));
+        }
+    }
+    if wrong.is_empty() {
+        println!("the figures hold");
+        return Ok(());
+    }
+    Err(format!("the figures do not hold:\n  {}", wrong.join("\n  ")))
+}
+
+/// Medians over the programs: runs beyond |M| without repeats, and beyond 2|M| with.
+fn beyond(all: &[Fitted]) -> (usize, usize) {
+    let of = |number: &dyn Fn(&Fitted) -> usize| median(all.iter().map(number).collect());
+    let members = |one: &Fitted| one.answer.set.len();
+    (
+        of(&|one| one.runs().0.saturating_sub(members(one))),
+        of(&|one| one.runs().1.saturating_sub(2 * members(one))),
+    )
+}
+
+fn median(mut numbers: Vec<usize>) -> usize {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied().unwrap_or_default()
+}
+
+fn sums(all: &[Fitted], took: Duration) -> String {
+    let count = |holds: &dyn Fn(&Fitted) -> bool| all.iter().filter(|one| holds(one)).count();
+    let of = |number: &dyn Fn(&Fitted) -> usize| median(all.iter().map(number).collect());
+    let truth = |one: &Fitted| one.truth.as_ref().map_or(0, |t| t.runs as usize);
+    let rows = [
+        ["", ""].map(str::to_owned),
+        ["programs".to_owned(), all.len().to_string()],
+        ["functional minimum exact".to_owned(), count(&Fitted::is_exact).to_string()],
+        [
+            "without new denials exact".to_owned(),
+            count(&|one| one.is_safer_exact() == Some(true)).to_string(),
+        ],
+        ["proven".to_owned(), count(&|one| one.answer.proof == Proof::Proven).to_string()],
+        ["members, median".to_owned(), of(&|one| one.answer.set.len()).to_string()],
+        [
+            "runs beyond the first, median, without repeats".to_owned(),
+            of(&|one| one.runs().0).to_string(),
+        ],
+        ["the same with repeats".to_owned(), of(&|one| one.runs().1).to_string()],
+        ["runs beyond |M|, median, without repeats".to_owned(), beyond(all).0.to_string()],
+        ["runs beyond 2|M|, median, with repeats".to_owned(), beyond(all).1.to_string()],
+        [
+            "QuickXplain without a trace, each failure once, median".to_owned(),
+            of(&|one| one.untraced_runs.unwrap_or_default() as usize).to_string(),
+        ],
+        ["brute force, median".to_owned(), of(&truth).to_string()],
+        ["seconds in all, two at a time".to_owned(), format!("{:.0}", took.as_secs_f32())],
+    ];
+    markdown(&rows)
+}
+
+fn programs(all: &[Fitted]) -> String {
+    let titles = [
+        "program",
+        "functional minimum",
+        "and without new denials",
+        "exact",
+        "proof",
+        "runs",
+        "with repeats",
+        "QuickXplain",
+        "brute force",
+        "seconds",
+    ];
+    let mut rows = vec![titles.map(str::to_owned)];
+    let mut sorted: Vec<&Fitted> = all.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    for one in sorted {
+        let (once, with) = one.runs();
+        let others: Vec<String> = one
+            .answer
+            .alternatives
+            .iter()
+            .map(|other| format!(" (or {} for {})", other.with, other.instead_of))
+            .collect();
+        let more = one.answer.safer.as_ref().map(|safer| safer.set - one.answer.set);
+        let exact = match (one.is_exact(), one.is_safer_exact()) {
+            (true, Some(true)) => "both",
+            (true, _) => "the first",
+            (false, Some(true)) => "the second",
+            (false, _) => "neither",
+        };
+        let number = |n: Option<u32>| n.map_or("?".to_owned(), |n| n.to_string());
+        rows.push([
+            one.name.clone(),
+            format!("{}{}", one.answer.set, others.concat()),
+            more.filter(|more| !more.is_empty()).map_or(String::new(), |more| more.to_string()),
+            exact.to_owned(),
+            word(one).to_owned(),
+            once.to_string(),
+            with.to_string(),
+            number(one.untraced_runs),
+            number(one.truth.as_ref().ok().map(|truth| truth.runs)),
+            format!("{:.1}", one.took.as_secs_f32()),
+        ]);
+    }
+    markdown(&rows)
+}
+
+/// What was refused and does not count, over all programs, by the true measure.
+fn exempt(all: &[Fitted]) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for one in all {
+        let denials = one.truth.as_ref().ok().and_then(|truth| truth.denials.as_ref());
+        lines.extend(denials.iter().flat_map(|d| &d.exempt).map(String::as_str));
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    lines.iter().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "- {line}");
+        text
+    })
+}
+
+fn page(all: &[Fitted], sums: &str) -> String {
+    format!(
+        "# What `dropcap fit` finds, held against the truth\n\n\
+         <!-- Written by `cargo xtask groundtruth --fit`; do not edit. -->\n\n\
+         Measured on {date}, Linux {kernel}, on overlayfs, with the programs and the sandbox of \
+         [groundtruth.md](groundtruth.md). The search is the product's own (`crates/fit`), with every \
+         failure repeated, as `--prove` does; runs are those beyond the first trace, for both answers \
+         together.\n\n\
+         The truth of the first answer is that of groundtruth.md. That of the second is a measure of \
+         its own (`cargo xtask groundtruth --measure-denials`, `groundtruth/src/denials.rs`), which \
+         shares no code with the search: a traced run without each capability that is not in every \
+         minimal set, and what was refused in it of what was granted before; then from each minimal set up to \
+         a set under which nothing of the kind is refused, and down again as far as it goes. Brute \
+         force's runs are for the first answer alone, all its alternatives included. QuickXplain \
+         without a trace is counted over the truth: one minimal set, each failure once.\n\n\
+         {sums}\n{programs}\n\
+         ## What was refused and does not count\n\n\
+         By the true measure, in all these runs: the place, and why.\n\n\
+         {exempt}",
+        date = today(),
+        kernel = kernel(),
+        sums = sums.trim_end().to_owned() + "\n",
+        programs = programs(all).trim_end().to_owned() + "\n",
+        exempt = exempt(all),
+    )
+}

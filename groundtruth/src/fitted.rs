@@ -1,0 +1,163 @@
+//! `--fit`: the product's own search on each program, in the sandbox of the house, held against what
+//! brute force found.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use caps::CapSet;
+use fit::{Answer, Outcome, Ran, Rigour, Runner};
+use trace::{Options, Tracer};
+
+use crate::Result;
+use crate::measure::in_parallel;
+use crate::program::Program;
+use crate::rootfs::Rootfs;
+use crate::sandbox::{FileSystem, Sandbox, grantable};
+use crate::search;
+use crate::truth::Measured;
+
+/// A program, what is true of it, and what the search found.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The program's name.
+    pub name: String,
+    /// The file system.
+    pub place: FileSystem,
+    /// What is true; only what was measured with the scripts as they are.
+    pub truth: std::result::Result<Measured, String>,
+    /// What was found.
+    pub answer: Answer,
+    /// How long it took.
+    pub took: Duration,
+    /// How many runs QuickXplain takes without a trace, each failure once: counted over the truth.
+    pub untraced_runs: Option<u32>,
+}
+
+impl Fitted {
+    /// Whether the functional minimum is a true one.
+    pub fn is_exact(&self) -> bool {
+        self.truth.as_ref().is_ok_and(|truth| truth.minimal.contains(&self.answer.set))
+    }
+
+    /// The true set without new denials that belongs to the functional minimum found.
+    pub fn true_safer(&self) -> Option<CapSet> {
+        let truth = self.truth.as_ref().ok()?;
+        let at = truth.minimal.iter().position(|set| *set == self.answer.set)?;
+        truth.denials.as_ref()?.sets.get(at).copied()
+    }
+
+    /// Whether the answer without new denials is the true one; `None` without a tracer.
+    pub fn is_safer_exact(&self) -> Option<bool> {
+        let safer = self.answer.safer.as_ref()?;
+        Some(safer.shown && self.true_safer() == Some(safer.set))
+    }
+
+    /// The runs beyond the first trace, without repeats and with; how many more than members.
+    pub fn runs(&self) -> (usize, usize) {
+        let (all, repeats) = self.answer.runs();
+        (all - repeats, all)
+    }
+}
+
+/// Fits each program, so many at a time.
+pub fn run(
+    root: &Rootfs,
+    programs: &[&Program],
+    places: &[FileSystem],
+    jobs: usize,
+    (rigour, traced): (Rigour, bool),
+) -> Result<Vec<Fitted>> {
+    let work: Vec<(&Program, FileSystem)> =
+        places.iter().flat_map(|place| programs.iter().map(|p| (*p, *place))).collect();
+    let outcomes = in_parallel(root, &work, jobs, |sandbox, program| {
+        let begin = Instant::now();
+        let place = sandbox.place();
+        let truth = Measured::of(program, place);
+        let start = grantable()?;
+        let tracer = match traced {
+            true => Some(Tracer::load(Options::default()).map_err(|e| e.to_string())?),
+            false => None,
+        };
+        let mut trials = Trials { sandbox, program, tracer };
+        let options = fit::Options { rigour, traced, ..fit::Options::default() };
+        let answer = fit::fit(&mut trials, start, options, |_| ControlFlow::Continue(()))?;
+        let untraced_runs = truth.as_ref().ok().map(|truth| quickxplain(start, &truth.minimal));
+        let name = program.name.clone();
+        let fitted = Fitted { name, place, truth, answer, took: begin.elapsed(), untraced_runs };
+        tell(&fitted);
+        Ok(fitted)
+    })?;
+    outcomes.into_iter().collect()
+}
+
+fn tell(fitted: &Fitted) {
+    let (once, all) = fitted.runs();
+    let safer = match (&fitted.answer.safer, fitted.is_safer_exact()) {
+        (Some(safer), Some(true)) if safer.set == fitted.answer.set => "the same".to_owned(),
+        (Some(safer), exact) => {
+            let more = (safer.set - fitted.answer.set).to_string();
+            let wrong = if exact == Some(true) { "" } else { "  WRONG or not measured" };
+            format!("and {more}{wrong}")
+        }
+        (None, _) => "not traced".to_owned(),
+    };
+    println!(
+        "{:<17} {:<9} {:<10} {}{}; without new denials {safer}; {once} runs, {all} with repeats, {:.1} s",
+        fitted.name,
+        fitted.place,
+        word(fitted),
+        fitted.answer.set,
+        if fitted.is_exact() { "" } else { "  WRONG" },
+        fitted.took.as_secs_f32(),
+    );
+}
+
+/// What the proof is called.
+pub fn word(fitted: &Fitted) -> &'static str {
+    match fitted.answer.proof {
+        fit::Proof::Proven => "proven",
+        fit::Proof::Explained => "explained",
+        fit::Proof::Passed => "passed",
+        fit::Proof::NeverPasses => "NEVER",
+        fit::Proof::Flaky { .. } => "FLAKY",
+        fit::Proof::Stopped => "stopped",
+    }
+}
+
+/// A program in its sandbox, as the search runs it.
+struct Trials<'s> {
+    sandbox: &'s mut Sandbox,
+    program: &'s Program,
+    tracer: Option<Tracer>,
+}
+
+impl Runner for Trials<'_> {
+    type Error = String;
+
+    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran> {
+        let start = Instant::now();
+        let (outcome, observed) = match &mut self.tracer {
+            Some(tracer) if traced => {
+                let (outcome, observed) = self.sandbox.observe(self.program, set, tracer)?;
+                (outcome, Some(observed))
+            }
+            _ => (self.sandbox.run(self.program, set)?, None),
+        };
+        let why = outcome.why();
+        let outcome = if outcome.passed { Outcome::Passed } else { Outcome::Failed(why) };
+        Ok(Ran { outcome, observed, took: start.elapsed() })
+    }
+}
+
+/// How many runs QuickXplain takes for one minimal set of what `start` holds, and leaving out each of
+/// its members once.
+fn quickxplain(start: CapSet, minimal: &[CapSet]) -> u32 {
+    let runs = Cell::new(0);
+    let works = |set: CapSet| {
+        runs.set(runs.get() + 1);
+        Ok(minimal.iter().any(|one| one.is_subset(set)))
+    };
+    let set = search::quickxplain(start, works).unwrap_or_default();
+    runs.get() + u32::try_from(set.len()).unwrap_or(u32::MAX)
+}
