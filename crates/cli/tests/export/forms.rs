@@ -48,7 +48,7 @@ fn kustomize_takes_many() {
 
 #[test]
 fn compose_replaces_the_lists_of_the_files_before() {
-    assert_snapshot!("compose", both(&["--to", "compose", "nginx.yaml", "--no-new-privileges"]));
+    assert_snapshot!("compose", both(&["--to", "compose", "nginx.yaml"]));
     let nothing = exported(&["--to", "compose", "--incomplete", "nothing.yaml", "--service", "no"]);
     assert!(
         nothing.ends_with("  \"no\":\n    cap_drop: !override [ALL]\n    cap_add: !override []\n"),

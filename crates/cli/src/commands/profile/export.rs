@@ -60,7 +60,7 @@ pub(super) struct Args {
     /// systemd: raise ambient capabilities, for a unit with a User= of its own
     #[arg(long, help_heading = "How it runs")]
     ambient: bool,
-    /// compose, docker, podman, systemd: no_new_privs as well; set-uid programs then stay who they are
+    /// docker, podman, systemd: no_new_privs as well; set-uid programs then stay who they are
     #[arg(long, help_heading = "How it runs")]
     no_new_privileges: bool,
 
@@ -170,7 +170,7 @@ fn fits(args: &Args, form: Form) -> Result<(), Failure> {
         (args.service.is_some(), "--service", &[Compose]),
         (args.user.is_some(), "--user", &[Docker, Podman, Systemd]),
         (args.ambient, "--ambient", &[Systemd]),
-        (args.no_new_privileges, "--no-new-privileges", &[Compose, Docker, Podman, Systemd]),
+        (args.no_new_privileges, "--no-new-privileges", &[Docker, Podman, Systemd]),
         (!args.allow.is_empty(), "--allow", &[Vap]),
         (!args.action.is_empty(), "--action", &[Vap]),
         (args.by_image, "--by-image", &[Vap]),
