@@ -88,7 +88,7 @@ pub struct Options {
     pub user: Option<String>,
     /// systemd: raise ambient capabilities, for a unit that has a `User=` of its own.
     pub ambient: bool,
-    /// Compose, Docker, Podman, systemd: `no_new_privs`, prctl(2).
+    /// Docker, Podman, systemd: `no_new_privs`, prctl(2).
     pub no_new_privs: bool,
     /// The admission policy.
     pub policy: Policy,

@@ -50,8 +50,4 @@ fn compose_merges_one_service_and_nothing_else() {
             assert_eq!(config(&["compose.yaml", "caps.yaml"]), expected, "{service} {profile}");
         }
     }
-    let args = ["--to", "compose", "nginx.yaml", "--service", "bare", "--no-new-privileges"];
-    fs::write(folder.path().join("caps.yaml"), exported(&args)).unwrap();
-    let merged = config(&["compose.yaml", "caps.yaml"]);
-    assert_eq!(merged["services"]["bare"]["security_opt"], json!(["no-new-privileges:true"]));
 }

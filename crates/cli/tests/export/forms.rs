@@ -48,7 +48,7 @@ fn kustomize_takes_many() {
 
 #[test]
 fn compose_replaces_the_lists_of_the_files_before() {
-    assert_snapshot!("compose", both(&["--to", "compose", "nginx.yaml", "--no-new-privileges"]));
+    assert_snapshot!("compose", both(&["--to", "compose", "nginx.yaml"]));
     let nothing = exported(&["--to", "compose", "--incomplete", "nothing.yaml", "--service", "no"]);
     assert!(
         nothing.ends_with("  \"no\":\n    cap_drop: !override [ALL]\n    cap_add: !override []\n"),
@@ -87,9 +87,19 @@ fn a_file_is_written_whole_or_not_at_all() {
     let folder = folder();
     let output = export_in(folder.path(), &["--to", "docker", "nginx.yaml", "-o", "flags"]);
     assert_eq!(output.stdout, b"");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "note: wrote flags\n");
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "note: wrote flags: drop ALL, add CHOWN DAC_OVERRIDE SETGID SETUID NET_BIND_SERVICE\n"
+    );
     let flags = fs::read_to_string(folder.path().join("flags")).unwrap();
     assert_eq!(flags, exported(&["--to", "docker", "nginx.yaml"]));
+    // A component lives in a folder.
+    fs::create_dir(folder.path().join("caps")).unwrap();
+    let args = ["--to", "kustomize", "--incomplete", "-q", "nginx.yaml", "hand.yaml"];
+    let output = export_in(folder.path(), &[&args[..], &["-o", "caps"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let component = fs::read_to_string(folder.path().join("caps/kustomization.yaml")).unwrap();
+    assert_eq!(component, exported(&args));
     // What cannot be exported leaves the file as it was.
     let output = export_in(folder.path(), &["--to", "docker", "hand.yaml", "-o", "flags"]);
     assert_eq!(output.status.code(), Some(2));

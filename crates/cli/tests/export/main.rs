@@ -10,6 +10,7 @@ mod kubernetes;
 mod policy;
 mod refused;
 mod systemd;
+mod systemd_runs;
 mod verdict;
 
 use std::fs;

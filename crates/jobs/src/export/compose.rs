@@ -27,9 +27,6 @@ pub(super) fn export(profile: &Profile, options: &Options) -> Result<Exported, E
         text += &item.comment().map(|words| comment(6, &words)).unwrap_or_default();
         text += &format!("      - {}\n", item.capability);
     }
-    if options.no_new_privs {
-        text += "    security_opt: [no-new-privileges:true]\n";
-    }
     let remarks = effect::of(profile, Engine::Docker, None).into_iter().collect();
     Ok(Exported { text, remarks })
 }

@@ -28,7 +28,7 @@ pub struct Policy {
     pub actions: Vec<Action>,
     /// Each profile counts for containers of its image only, not for all.
     pub by_image: bool,
-    /// The namespaces it is for; none means all but [`SYSTEM`].
+    /// The namespaces it is for; none means all but `kube-system`.
     pub namespaces: Vec<String>,
 }
 

@@ -1,13 +1,14 @@
 //! `dropcap profile export`.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use caps::{CapSet, Capability};
 use clap::builder::PossibleValue;
 use jobs::export::{Action, Error, Form, Options, Place, Policy, export};
 use jobs::patch::Incomplete;
+use record::profile::Profile;
 
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -17,7 +18,7 @@ use crate::ui::Ui;
 #[command(after_help = "\
 Examples:
   dropcap profile export --to k8s web.yaml
-  dropcap profile export --to kustomize web.yaml api.yaml -o caps/kustomization.yaml
+  dropcap profile export --to kustomize web.yaml api.yaml -o caps/
   docker run $(dropcap profile export -q --to docker web.yaml) nginx
   dropcap profile export --to systemd --user www-data web.yaml
   dropcap profile export --to vap *.yaml --allow NET_BIND_SERVICE | kubectl apply -f -
@@ -30,8 +31,8 @@ pub(super) struct Args {
     /// The form
     #[arg(long, value_name = "FORM", value_enum)]
     to: To,
-    /// Write it here, whole or not at all, instead of printing it
-    #[arg(short, long, value_name = "FILE")]
+    /// Write it here, whole or not at all, instead of printing it; kustomize's may be a folder
+    #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     /// Take a profile that does not say everything as it is
     #[arg(long)]
@@ -60,7 +61,7 @@ pub(super) struct Args {
     /// systemd: raise ambient capabilities, for a unit with a User= of its own
     #[arg(long, help_heading = "How it runs")]
     ambient: bool,
-    /// compose, docker, podman, systemd: no_new_privs as well; set-uid programs then stay who they are
+    /// docker, podman, systemd: no_new_privs as well; set-uid programs then stay who they are
     #[arg(long, help_heading = "How it runs")]
     no_new_privileges: bool,
 
@@ -136,8 +137,13 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let exported = export(form, &profiles, &options(args)).map_err(explain)?;
     match &args.output {
         Some(path) => {
-            write(path, &exported.text)?;
-            ui.note(&format!("wrote {}", path.display()));
+            let file = if form == Form::Kustomize && path.is_dir() {
+                &path.join("kustomization.yaml")
+            } else {
+                path
+            };
+            manifest::write_whole(file, &exported.text).map_err(Failure::new)?;
+            ui.note(&format!("wrote {}{}", file.display(), written(&profiles)));
         }
         None => {
             let mut out = ui.out();
@@ -170,7 +176,7 @@ fn fits(args: &Args, form: Form) -> Result<(), Failure> {
         (args.service.is_some(), "--service", &[Compose]),
         (args.user.is_some(), "--user", &[Docker, Podman, Systemd]),
         (args.ambient, "--ambient", &[Systemd]),
-        (args.no_new_privileges, "--no-new-privileges", &[Compose, Docker, Podman, Systemd]),
+        (args.no_new_privileges, "--no-new-privileges", &[Docker, Podman, Systemd]),
         (!args.allow.is_empty(), "--allow", &[Vap]),
         (!args.action.is_empty(), "--action", &[Vap]),
         (args.by_image, "--by-image", &[Vap]),
@@ -236,6 +242,12 @@ fn explain(error: Error) -> Failure {
     Failure::new(error).help(help)
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    manifest::write_whole(file, text).map(drop).map_err(Failure::new)
+/// What went into the file, as far as a line can say it.
+fn written(profiles: &[Profile]) -> String {
+    match profiles {
+        [] => String::new(),
+        [one] if one.add() == CapSet::EMPTY => ": drop ALL, add nothing".to_owned(),
+        [one] => format!(": drop ALL, add {}", one.add()),
+        several => format!(": {} profiles", several.len()),
+    }
 }
