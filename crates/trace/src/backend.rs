@@ -42,8 +42,8 @@ pub enum Backend {
     /// The same tracepoint, its arguments as plain numbers.
     RawTp,
     /// The entry into `cap_capable` by a kprobe and the return by a kretprobe (CONFIG_KPROBES). It
-    /// tells the options; it costs most, and the kernel may miss some, which are counted as lost. The kernel does not
-    /// preempt its programs.
+    /// tells the options; it costs most, and the kernel may miss some, which are counted as lost, but for one case
+    /// (`docs/kernels.md`). The kernel does not preempt its programs.
     Kprobe,
 }
 

@@ -6,6 +6,10 @@
 //! kernel code, and a program that is only kept from moving to another CPU. A BPF trampoline's is (since
 //! 5.12), a raw tracepoint's on 7.2 (on 6.18
 //! it is not), those of a kprobe and of perf's tracepoints never.
+//!
+//! These two have a gap of their own: `trace_call_bpf` runs none of them while a task on this CPU is in the middle of
+//! a map operation by bpf(2) (`bpf_disable_instrumentation` of `include/linux/bpf.h`), which such a kernel may preempt
+//! since 5.11. What is skipped there is counted since 6.7.
 
 use std::fs;
 use std::path::Path;

@@ -157,6 +157,17 @@ kind of file is taken (`testkit::sample`); CI does all of it on the host;
 first backend; with the others the answer is compared with what was proved (`testkit::proofs`);
 - a tracer that is loaded watches target after target (`Tracer::again`); on the host, too.
 
+## What may be missed
+- Where the kernel preempts itself it may take the CPU away from a program of fexit, and on 7.x from those of \
+tp_btf and raw_tp, and skips that program for other tasks on the CPU meanwhile. It counts them, the result says \
+so, and `doctor` says which backends it is true of. A kprobe's program is not preempted.
+- While a task is in the middle of a map's operation by bpf(2), the kernel runs no kprobe's program on that CPU \
+(`bpf_disable_instrumentation`). Another task can come to run there meanwhile since 5.11 (commit 74d862b682f5), \
+where the kernel preempts itself. The tracer reads its own maps so: of a fork bomb on 7.2 four checks were \
+skipped once. Since 6.7 the kernel counts them (`trace_call_bpf`), and the result says so; before, a check whose \
+entry and return both fall into that moment is missed in silence. Debian's kernels before 6.7 do not preempt \
+themselves unless they are booted with preempt=full.
+
 ## What does not work where
 ",
     );

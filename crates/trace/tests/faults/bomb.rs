@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use caps::Capability;
-use dropcap_trace::Scope;
+use dropcap_trace::{Backend, Scope, Tracer};
 use record::observation::{Exit, Lost};
 use testkit::needs;
 
@@ -13,8 +13,8 @@ use crate::support::{Cgroup, counts, options, own_state, spec, tracer, until};
 
 /// So many processes at once.
 const LIMIT: usize = 30;
-/// After so many seconds the bomb is over by itself, whatever happens here.
-const SECONDS: &str = "60";
+/// After so many seconds the bomb is over by itself, whatever happens here: not before patience is.
+const SECONDS: &str = "300";
 const KILL: i32 = 9;
 
 /// The cgroup of a bomb. Dropped, whatever is in it is killed.
@@ -59,6 +59,14 @@ fn limited() -> Option<Limited> {
     cgroup.folder.join("pids.max").exists().then_some(Limited(cgroup))
 }
 
+/// Nothing is lost; or, by kprobes on a kernel that preempts itself, a few checks are, which fell into a moment in
+/// which this process was reading a map, and are counted (docs/kernels.md).
+fn is_whole(tracer: &Tracer, lost: Lost, checks: u64) -> bool {
+    let version = fs::read_to_string("/proc/sys/kernel/version").unwrap();
+    let has_gap = tracer.backend() == Backend::Kprobe && version.contains("PREEMPT");
+    lost == Lost::default() || has_gap && lost.checks + lost.processes < checks.div_ceil(20)
+}
+
 #[test]
 fn a_fork_bomb_inside_a_limit_is_watched_and_ended() {
     guarded(|| {
@@ -77,13 +85,14 @@ fn a_fork_bomb_inside_a_limit_is_watched_and_ended() {
         // It goes on, and can be looked at meanwhile.
         let mut last = 0;
         for _ in 0..5 {
-            assert_eq!(tracer.poll().unwrap().exit, None);
-            let snapshot = tracer.snapshot().unwrap();
-            assert_eq!(snapshot.lost, Lost::default());
-            let checks: u64 = counts(&snapshot).values().sum();
-            assert!(checks > last, "{checks} after {last}");
-            last = checks;
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            let before = last;
+            until("more was asked", || {
+                assert_eq!(tracer.poll().unwrap().exit, None);
+                let snapshot = tracer.snapshot().unwrap();
+                last = counts(&snapshot).values().sum();
+                assert!(is_whole(&tracer, snapshot.lost, last), "{:?} of {last}", snapshot.lost);
+                last > before
+            });
         }
 
         // No more of them, and then none.
@@ -98,9 +107,11 @@ fn a_fork_bomb_inside_a_limit_is_watched_and_ended() {
         let output = bomb.output(None).unwrap();
         assert_eq!(output.exit, launch::Exit::Signal(KILL));
         assert_eq!(cgroup.0.processes(), Vec::<u32>::new());
-        let recording = tracer.finish().unwrap();
-        assert_eq!(recording.exit, Some(Exit::Signal(KILL)));
-        assert_eq!((recording.lost, recording.still_running), (Lost::default(), 0));
+        let recording = tracer.snapshot().unwrap();
+        assert_eq!((recording.exit, recording.still_running), (Some(Exit::Signal(KILL)), 0));
+        let checks: u64 = counts(&recording).values().sum();
+        assert!(is_whole(&tracer, recording.lost, checks), "{:?} of {checks}", recording.lost);
+        drop(tracer);
         let counts: BTreeMap<_, _> = counts(&recording);
         let asked: BTreeSet<_> = counts.keys().copied().collect();
         // Whoever may go beyond the limit is asked, too, where there is no room (`copy_process`).

@@ -71,11 +71,14 @@ fn hidden_symbols_change_nothing_or_are_said() {
             "{:?}",
             sites(&shown)
         );
-        assert_eq!(asked(&recording), asked(&shown));
         if names_functions() {
             assert!(recording.lost.is_complete(), "{:?}", recording.lost);
             assert_eq!(sites(&recording), sites(&shown));
         } else {
+            // Overcommit's SYS_ADMIN is known by its function, and `own` leaves it out.
+            let mut seen = asked(&recording);
+            seen.remove(&(Capability::SYS_ADMIN, true));
+            assert_eq!(seen, asked(&shown));
             assert!(recording.lost.stacks > 0 && !recording.lost.is_complete());
         }
     });
@@ -162,9 +165,11 @@ fn bpf_and_perfmon_are_enough_and_names_are_there() {
         if !names {
             let said = play_to_the_end(&["little-privilege"], with(enough));
             assert!(said.iter().any(|line| line == "complete false"), "{said:?}");
-            let checks: BTreeSet<_> = said.iter().filter(|l| !l.starts_with("complete")).collect();
-            assert!(!checks.is_empty(), "{said:?}");
-            assert!(checks.iter().all(|line| line.starts_with("SETPCAP false")), "{said:?}");
+            let words = said.iter().map(|l| l.split(" ?").next().unwrap_or_default());
+            let checks: BTreeSet<_> =
+                words.filter(|words| !words.starts_with("complete")).collect();
+            // Overcommit's SYS_ADMIN is known by its function, and `own` leaves it out.
+            assert_eq!(checks, BTreeSet::from(["SETPCAP false", "SYS_ADMIN false"]), "{said:?}");
         }
 
         // One less, and what is missing is said.
