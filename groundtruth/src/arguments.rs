@@ -19,6 +19,8 @@ pub const USAGE: &str = "usage: cargo xtask groundtruth [NAME…] [OPTION…]
   --fit                   find and prove the sets as `dropcap fit --prove` does, and hold them against
                           the truth; for all programs on overlayfs also write docs/fit-groundtruth.md
   --fit --untraced        the same by trials alone
+  --fit --fail-every K    the same with a test that also fails each K-th run, for every phase of that
+                          counter: what is called proven must be right all the same
   --fit --explained       a failure that its trace explains counts without being repeated
   --try SET               run once with exactly this set (\"all\", \"all-CHOWN\", \"CHOWN,SETUID\") and show what it says
   --on plain|overlayfs    on this file system only
@@ -42,6 +44,8 @@ pub enum Task {
         traced: bool,
         /// How much is to be shown.
         rigour: Rigour,
+        /// Each so many runs the test fails whatever the program did.
+        fail_every: Option<u32>,
     },
     /// One run under a set.
     Try {
@@ -112,13 +116,21 @@ impl Arguments {
                 "--measure-denials" => parsed.task = Task::MeasureDenials,
                 "--fit" => {
                     let check = matches!(parsed.task, Task::Trace { check: true, .. });
-                    parsed.task = Task::Fit { check, traced: true, rigour: Rigour::Proven };
+                    parsed.task =
+                        Task::Fit { check, traced: true, rigour: Rigour::Proven, fail_every: None };
                 }
                 "--untraced" | "--explained" => match &mut parsed.task {
                     Task::Fit { traced, .. } if word == "--untraced" => *traced = false,
                     Task::Fit { rigour, .. } => *rigour = Rigour::Explained,
                     _ => return Err(USAGE.to_owned()),
                 },
+                "--fail-every" => {
+                    let every = value()?.parse().ok().filter(|n| *n > 1);
+                    match &mut parsed.task {
+                        Task::Fit { fail_every, .. } if every.is_some() => *fail_every = every,
+                        _ => return Err(USAGE.to_owned()),
+                    }
+                }
                 "--try" => parsed.task = Task::Try { set: set(value()?)? },
                 "--programs" => parsed.programs = Some(value()?.into()),
                 "--root" => parsed.root = Some(value()?.into()),
@@ -185,9 +197,10 @@ mod tests {
         );
         assert_eq!(
             parse("--fit --untraced --check").unwrap().task,
-            Task::Fit { check: true, traced: false, rigour: Rigour::Proven }
+            Task::Fit { check: true, traced: false, rigour: Rigour::Proven, fail_every: None }
         );
         assert!(parse("--untraced").is_err());
+        assert!(parse("--fit --fail-every 1").is_err());
         assert!(parse("--measure --check").is_err());
         assert!(parse("--frobnicate").is_err());
         assert!(parse("--try NOSUCH").is_err());

@@ -17,6 +17,17 @@ use crate::sandbox::{FileSystem, Sandbox, grantable};
 use crate::search;
 use crate::truth::Measured;
 
+/// How to search.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// How much is to be shown.
+    pub rigour: Rigour,
+    /// Whether to trace.
+    pub traced: bool,
+    /// Each so many runs the test fails whatever the program did.
+    pub fail_every: Option<u32>,
+}
+
 /// A program, what is true of it, and what the search found.
 #[derive(Debug)]
 pub struct Fitted {
@@ -30,6 +41,8 @@ pub struct Fitted {
     pub answer: Answer,
     /// How long it took.
     pub took: Duration,
+    /// Each so many runs the test failed whatever the program did, and at which phase of that.
+    pub lies: Option<(u32, u32)>,
     /// How many runs QuickXplain takes without a trace, each failure once: counted over the truth.
     pub untraced_runs: Option<u32>,
 }
@@ -66,29 +79,45 @@ pub fn run(
     programs: &[&Program],
     places: &[FileSystem],
     jobs: usize,
-    (rigour, traced): (Rigour, bool),
+    how: How,
 ) -> Result<Vec<Fitted>> {
     let work: Vec<(&Program, FileSystem)> =
         places.iter().flat_map(|place| programs.iter().map(|p| (*p, *place))).collect();
+    let phases: Vec<Option<(u32, u32)>> = match how.fail_every {
+        Some(every) => (0..every).map(|phase| Some((every, phase))).collect(),
+        None => vec![None],
+    };
     let outcomes = in_parallel(root, &work, jobs, |sandbox, program| {
-        let begin = Instant::now();
-        let place = sandbox.place();
-        let truth = Measured::of(program, place);
-        let start = grantable()?;
-        let tracer = match traced {
-            true => Some(Tracer::load(Options::default()).map_err(|e| e.to_string())?),
-            false => None,
-        };
-        let mut trials = Trials { sandbox, program, tracer };
-        let options = fit::Options { rigour, traced, ..fit::Options::default() };
-        let answer = fit::fit(&mut trials, start, options, |_| ControlFlow::Continue(()))?;
-        let untraced_runs = truth.as_ref().ok().map(|truth| quickxplain(start, &truth.minimal));
-        let name = program.name.clone();
-        let fitted = Fitted { name, place, truth, answer, took: begin.elapsed(), untraced_runs };
-        tell(&fitted);
-        Ok(fitted)
+        let each = phases.iter().map(|lies| one(sandbox, program, how, *lies));
+        each.collect::<Result<Vec<Fitted>>>()
     })?;
-    outcomes.into_iter().collect()
+    let all = outcomes.into_iter().collect::<Result<Vec<Vec<Fitted>>>>()?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+fn one(
+    sandbox: &mut Sandbox,
+    program: &Program,
+    How { rigour, traced, .. }: How,
+    lies: Option<(u32, u32)>,
+) -> Result<Fitted> {
+    let begin = Instant::now();
+    let place = sandbox.place();
+    let truth = Measured::of(program, place);
+    let start = grantable()?;
+    let tracer = match traced {
+        true => Some(Tracer::load(Options::default()).map_err(|e| e.to_string())?),
+        false => None,
+    };
+    let mut trials = Trials { sandbox, program, tracer, lies, runs: 0 };
+    let options = fit::Options { rigour, traced, ..fit::Options::default() };
+    let answer = fit::fit(&mut trials, start, options, |_| ControlFlow::Continue(()))?;
+    let untraced_runs = truth.as_ref().ok().map(|truth| quickxplain(start, &truth.minimal));
+    let name = program.name.clone();
+    let took = begin.elapsed();
+    let fitted = Fitted { name, place, truth, answer, took, lies, untraced_runs };
+    tell(&fitted);
+    Ok(fitted)
 }
 
 fn tell(fitted: &Fitted) {
@@ -103,13 +132,16 @@ fn tell(fitted: &Fitted) {
         (None, _) => "not traced".to_owned(),
     };
     println!(
-        "{:<17} {:<9} {:<10} {}{}; without new denials {safer}; {once} runs, {all} with repeats, {:.1} s",
+        "{:<17} {:<9} {:<10} {}{}; without new denials {safer}; {once} runs, {all} with repeats, {:.1} s{}",
         fitted.name,
         fitted.place,
         word(fitted),
         fitted.answer.set,
         if fitted.is_exact() { "" } else { "  WRONG" },
         fitted.took.as_secs_f32(),
+        fitted
+            .lies
+            .map_or(String::new(), |(every, at)| format!(", each {every}th fails from {at}")),
     );
 }
 
@@ -130,6 +162,8 @@ struct Trials<'s> {
     sandbox: &'s mut Sandbox,
     program: &'s Program,
     tracer: Option<Tracer>,
+    lies: Option<(u32, u32)>,
+    runs: u32,
 }
 
 impl Runner for Trials<'_> {
@@ -145,7 +179,9 @@ impl Runner for Trials<'_> {
             _ => (self.sandbox.run(self.program, set)?, None),
         };
         let why = outcome.why();
-        let outcome = if outcome.passed { Outcome::Passed } else { Outcome::Failed(why) };
+        let lies = self.lies.is_some_and(|(every, phase)| self.runs % every == phase);
+        self.runs += 1;
+        let outcome = if outcome.passed && !lies { Outcome::Passed } else { Outcome::Failed(why) };
         Ok(Ran { outcome, observed, took: start.elapsed() })
     }
 }

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Task};
+use fitted::How;
 use program::{Group, Program};
 use rootfs::Rootfs;
 
@@ -70,8 +71,8 @@ fn run(arguments: &Arguments) -> Result {
         match &arguments.task {
             Task::Measure => measure::run(&root, &chosen, &places, arguments.jobs)?,
             Task::MeasureDenials => denials::run(&root, &chosen, &places, arguments.jobs)?,
-            Task::Fit { rigour, traced, .. } => {
-                let how = (*rigour, *traced);
+            Task::Fit { rigour, traced, fail_every, .. } => {
+                let how = How { rigour: *rigour, traced: *traced, fail_every: *fail_every };
                 fitted.extend(fitted::run(&root, &chosen, &places, arguments.jobs, how)?);
             }
             Task::Try { set } => measure::once(&root, &chosen, &places, *set)?,
@@ -83,8 +84,9 @@ fn run(arguments: &Arguments) -> Result {
     }
     match arguments.task {
         Task::Trace { check, .. } => report::publish(&lines, &places, arguments.is_whole(), check),
-        Task::Fit { check, traced, rigour } => {
-            let whole = arguments.is_whole() && traced && rigour == fit::Rigour::Proven;
+        Task::Fit { check, traced, rigour, fail_every } => {
+            let usual = traced && rigour == fit::Rigour::Proven && fail_every.is_none();
+            let whole = arguments.is_whole() && usual;
             fit_report::publish(&fitted, begin.elapsed(), whole, check)
         }
         _ => Ok(()),
