@@ -123,6 +123,15 @@ impl Inside {
         numbers.filter(|number| *number != 1).count() > 0
     }
 
+    /// Kills everything that runs in it, also what this process may not send a signal to, and waits for
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`SandboxError::Init`].
+    pub fn kill(&self) -> Result<(), SandboxError> {
+        self.init.kill_all().map_err(SandboxError::Init)
+    }
+
     /// Kills everything that runs in it. When this returns, no process of it is left.
     ///
     /// # Errors

@@ -62,6 +62,15 @@ impl Init {
         self.pid.as_raw_nonzero().get().cast_unsigned()
     }
 
+    /// Kills all of its namespace, whoever the processes belong to, and does not wait for them.
+    ///
+    /// # Errors
+    /// What kill(2) says of a process of one's own: nothing.
+    pub fn kill_all(&self) -> io::Result<()> {
+        // Not reaped yet: its ID is nobody else's.
+        Ok(rustix::process::kill_process(self.pid, Signal::KILL)?)
+    }
+
     /// Kills all of its namespace; when this returns, no process of it is left.
     ///
     /// # Errors
@@ -72,8 +81,7 @@ impl Init {
 
     fn kill(&mut self) -> io::Result<Exit> {
         self.ended = true;
-        // Not reaped yet: its ID is nobody else's.
-        rustix::process::kill_process(self.pid, Signal::KILL)?;
+        self.kill_all()?;
         wait(self.pid)
     }
 }
