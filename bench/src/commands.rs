@@ -39,6 +39,12 @@ const PAIRS: &[Pair] = &[
         peer: &["capsh", "--drop=all", "--", "-c", "/bin/true"],
     },
     Pair { what: "trace /bin/true", ours: &["trace", "--", "/bin/true"], peer: &["/bin/true"] },
+    // Two runs, each in a sandbox of its own, and a third for the tests where there are any.
+    Pair {
+        what: "fit --sandbox /bin/true",
+        ours: &["fit", "--sandbox", "--no-trace", "--", "/bin/true"],
+        peer: &["podman", "run", "--rm", "--network=none", "--rootfs", "/:O", "/bin/true"],
+    },
     Pair {
         what: "trace /bin/true",
         ours: &["trace", "--", "/bin/true"],

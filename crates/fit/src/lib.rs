@@ -33,7 +33,7 @@ pub use answer::{Alternative, Answer, Proof, Safer};
 pub use attempt::{Around, RunError};
 pub use place::Place;
 pub use program::Program;
-pub use run::{Job, Runs, options};
+pub use run::{Job, Runs, Stopped, options};
 pub use search::{Options, Rigour, fit};
 pub use session::Event;
 pub use sight::{Denial, Exempt, Sight};
