@@ -243,7 +243,7 @@ impl Round {
         consent: Consent,
         closed: &BTreeSet<ContainerId>,
     ) -> Self {
-        let Checker { options, panel, .. } = checker;
+        let options = &checker.options;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
         let before = requests(manifest, options);
         let entrypoints = entrypoints(manifest, options);
@@ -260,6 +260,8 @@ impl Round {
                 continue;
             }
             let entrypoint = entrypoints.get(&id).copied().unwrap_or_default();
+            let Some(workload) = manifest.workloads.get(id.workload) else { continue };
+            let panel = &checker.of(workload.pod.format).panel;
             let step = Assessment::new(panel, current, &after, entrypoint);
             let whole = Assessment::new(panel, first, &after, entrypoint);
             if !consent.covers(step.verdict()) || !consent.covers(whole.verdict()) {
