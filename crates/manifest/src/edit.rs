@@ -108,10 +108,29 @@ pub struct Edit {
 pub struct Edited {
     /// The text with all edits that were possible; the same text if there were none.
     pub source: Source,
+    /// What makes that text of the old one: places of the old text, in order and none within
+    /// another, and what stands there now.
+    pub replacements: Vec<Replacement>,
     /// The containers whose text changed, in order.
     pub changed: Vec<ContainerId>,
     /// The containers that could not be edited; nothing of them changed.
     pub refused: Vec<Refused>,
+}
+
+/// A piece of the old text and what stands there now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The piece; empty where something is put in.
+    pub span: Span,
+    /// What stands there now; empty where something is taken out.
+    pub text: String,
+}
+
+impl From<patch::Patch> for Replacement {
+    fn from(patch: patch::Patch) -> Self {
+        let span = Span { start: patch.range.start, end: patch.range.end };
+        Self { span, text: patch.text }
+    }
 }
 
 /// A container that could not be edited.
@@ -178,8 +197,12 @@ pub enum Refusal {
 /// each container is edited whole or not at all. Doing the same again changes nothing.
 #[must_use]
 pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
-    let mut edited =
-        Edited { source: manifest.source.clone(), changed: Vec::new(), refused: Vec::new() };
+    let mut edited = Edited {
+        source: manifest.source.clone(),
+        replacements: Vec::new(),
+        changed: Vec::new(),
+        refused: Vec::new(),
+    };
     let mut goals: BTreeMap<ContainerId, Goal> = BTreeMap::new();
     for Edit { container: id, change } in edits {
         if let Some((_, container)) = find(&manifest.workloads, *id) {
@@ -198,7 +221,8 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     }
 
     let mut current = manifest.clone();
-    settle(&mut current, &goals.iter().collect::<Vec<_>>(), &mut edited);
+    let goals: Vec<_> = goals.iter().collect();
+    settle(manifest.source.text(), &mut current, &goals, &mut edited);
     edited.source = current.source;
     edited.changed.sort_unstable();
     edited.refused.sort_by_key(|refused| refused.container);
@@ -206,8 +230,14 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
 }
 
 /// Edits these containers at once; if the outcome is wrong, one half and then the other, so that
-/// the one that cannot be edited is found without reading the text again for each.
-fn settle(manifest: &mut Manifest, goals: &[(&ContainerId, &Goal)], edited: &mut Edited) {
+/// the one that cannot be edited is found without reading the text again for each. `original` is the
+/// text before the first of all.
+fn settle(
+    original: &str,
+    manifest: &mut Manifest,
+    goals: &[(&ContainerId, &Goal)],
+    edited: &mut Edited,
+) {
     let tree = tree::build(manifest.source.text());
     let (mut possible, mut patches, mut habits) = (Vec::new(), Vec::new(), HashMap::new());
     for &(id, goal) in goals {
@@ -219,20 +249,26 @@ fn settle(manifest: &mut Manifest, goals: &[(&ContainerId, &Goal)], edited: &mut
             Err(reason) => edited.refuse(*id, reason, goal),
         }
     }
-    let text = patch::apply(tree.text, patches);
+    patch::sort(&mut patches);
+    let text = patch::apply(tree.text, &patches);
     let text = text.filter(|text| verify::holds(&tree, manifest, text, &possible));
     drop(tree);
     match (text, possible.as_slice()) {
         (_, []) => {}
         (Some(text), _) => {
+            // Behind another edit their places are those of a text in between.
+            edited.replacements = match edited.changed.is_empty() {
+                true => patches.into_iter().map(Replacement::from).collect(),
+                false => vec![patch::difference(original, &text).into()],
+            };
             edited.changed.extend(possible.iter().map(|(id, _)| **id));
             *manifest = crate::parse_source(manifest.source.with_text(text));
         }
         (None, [(id, goal)]) => edited.refuse(**id, Refusal::Unsupported, goal),
         (None, both) => {
             let (first, second) = both.split_at(both.len() / 2);
-            settle(manifest, first, edited);
-            settle(manifest, second, edited);
+            settle(original, manifest, first, edited);
+            settle(original, manifest, second, edited);
         }
     }
 }
