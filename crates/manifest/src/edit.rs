@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 use crate::manifest::Manifest;
 use crate::source::Source;
-use crate::workload::{Container, Workload};
+use crate::workload::{Container, Span, Workload};
 
 use goal::Goal;
 
@@ -111,18 +111,41 @@ pub struct Edit {
 pub struct Edited {
     /// The text with all edits that were possible; the same text if there were none.
     pub source: Source,
+    /// What makes that text of the old one: places of the old text, in order and none within
+    /// another, and what stands there now.
+    pub replacements: Vec<Replacement>,
     /// The containers whose text changed, in order.
     pub changed: Vec<ContainerId>,
     /// The containers that could not be edited; nothing of them changed.
     pub refused: Vec<Refused>,
 }
 
+/// A piece of the old text and what stands there now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The piece; empty where something is put in.
+    pub span: Span,
+    /// What stands there now; empty where something is taken out.
+    pub text: String,
+}
+
+impl From<patch::Patch> for Replacement {
+    fn from(patch: patch::Patch) -> Self {
+        let span = Span { start: patch.range.start, end: patch.range.end };
+        Self { span, text: patch.text }
+    }
+}
+
 /// Applies edits to a manifest's text. Several edits of one container work one after another;
 /// each container is edited whole or not at all. Doing the same again changes nothing.
 #[must_use]
 pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
-    let mut edited =
-        Edited { source: manifest.source.clone(), changed: Vec::new(), refused: Vec::new() };
+    let mut edited = Edited {
+        source: manifest.source.clone(),
+        replacements: Vec::new(),
+        changed: Vec::new(),
+        refused: Vec::new(),
+    };
     let mut goals: BTreeMap<ContainerId, Goal> = BTreeMap::new();
     for Edit { container: id, change } in edits {
         if let Some((workload, container)) = find(&manifest.workloads, *id) {
@@ -142,7 +165,7 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     }
 
     let mut current = manifest.clone();
-    settle::settle(&mut current, goals, &mut edited);
+    settle::settle(manifest.source.text(), &mut current, goals, &mut edited);
     edited.source = current.source;
     edited.changed.sort_unstable();
     edited.refused.sort_by_key(|refused| refused.container);

@@ -121,7 +121,18 @@ fn a_missing_last_line_feed_stays_missing() {
         (
             "name: c\nimage: i",
             vec![drop_all()],
-            "name: c\nimage: i\nsecurityContext:\n  capabilities:\n    drop:\n    - ALL",
+            "name: c\nsecurityContext:\n  capabilities:\n    drop:\n    - ALL\nimage: i",
+        ),
+        // The comment above belongs to what stands below.
+        (
+            "name: c\n# own\n\n# which\nimage: i",
+            vec![drop_all()],
+            "name: c\n# own\n\nsecurityContext:\n  capabilities:\n    drop:\n    - ALL\n# which\nimage: i",
+        ),
+        (
+            "name: c",
+            vec![drop_all()],
+            "name: c\nsecurityContext:\n  capabilities:\n    drop:\n    - ALL",
         ),
         (
             "name: c\nsecurityContext:",
@@ -131,7 +142,7 @@ fn a_missing_last_line_feed_stays_missing() {
         (
             "name: c\nsecurityContext:\n  capabilities:\n    add:\n    - KILL",
             exact(),
-            "name: c\nsecurityContext:\n  capabilities:\n    add:\n    - NET_BIND_SERVICE  # bind 0.0.0.0:80\n    - CHOWN\n    drop:\n    - ALL",
+            "name: c\nsecurityContext:\n  capabilities:\n    drop:\n    - ALL\n    add:\n    - NET_BIND_SERVICE  # bind 0.0.0.0:80\n    - CHOWN",
         ),
         (
             "name: c\nsecurityContext:\n  capabilities:\n    drop:\n    - KILL\n    add:\n    - KILL",
@@ -241,6 +252,10 @@ fn items_go_and_change_one_by_one() {
         ("[A, B, C]", vec![remove("A"), remove("B")], "[C]"),
         ("[A, B, C]", vec![remove("A"), remove("C")], "[B]"),
         ("[ A, B, A, ]", vec![remove("A")], "[ B, ]"),
+        // What stands before an item belongs to it.
+        ("[A, !!str 13, B]", vec![remove("A")], "[!!str 13, B]"),
+        ("[!!str A, &b B]", vec![remove("A")], "[&b B]"),
+        ("[A, # a\n      B]", vec![remove("A")], "[B]"),
         ("[ A ]", vec![remove("A")], "[]"),
         (
             "[A, 'B', \"C\"]",

@@ -136,14 +136,14 @@ impl ListEdit<'_, '_> {
         let list = self.tree.span(self.list);
         let words: Vec<_> =
             self.new.iter().map(|item| render::word(&item.word, self.layout.quote)).collect();
-        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Vec::new() };
+        let Some(last) = spans.last() else { return Vec::new() };
         let mut patches = Vec::new();
         if self.nothing_stays() && self.new.is_empty() {
             return vec![Patch::replace(list.range(), "[]")];
         }
         let separator = self.separator();
         if self.nothing_stays() {
-            patches.push(Patch::replace(first.start..last.end, words.join(&separator)));
+            patches.push(Patch::replace(self.start(0)..last.end, words.join(&separator)));
         } else {
             let mut kept_before = false;
             for (index, span) in spans.iter().enumerate() {
@@ -152,8 +152,9 @@ impl ListEdit<'_, '_> {
                 } else if kept_before {
                     patches.push(Patch::delete(spans[index - 1].end..span.end));
                 } else {
-                    let next = spans.get(index + 1).map_or(span.end, |next| next.start);
-                    patches.push(Patch::delete(span.start..next));
+                    let last = index + 1 == spans.len();
+                    let next = if last { span.end } else { self.start(index + 1) };
+                    patches.push(Patch::delete(self.start(index)..next));
                 }
             }
             let tail: String = words.iter().map(|word| format!("{separator}{word}")).collect();
@@ -170,6 +171,16 @@ impl ListEdit<'_, '_> {
             patches.extend(line_comment(text, list.end, &self.new));
         }
         patches
+    }
+
+    /// Where an item of a flow list begins, with its tag or anchor.
+    fn start(&self, index: usize) -> usize {
+        let text = self.tree.text;
+        let Some(before) = index.checked_sub(1).map(|before| self.items[before]) else {
+            return skip_blank(text, self.tree.span(self.list).start + 1);
+        };
+        let comma = skip_blank(text, self.tree.span(before).end);
+        skip_blank(text, (comma + 1).min(text.len()))
     }
 
     /// What stands between two items of this flow list.

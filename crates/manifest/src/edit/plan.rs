@@ -289,7 +289,8 @@ impl Planner<'_, '_> {
             }
         }
         let Some(entry) = own_entry else {
-            if !new.is_empty() {
+            // `[]` is written where somebody wants to see it.
+            if !new.is_empty() || (wanted.slots.is_some() && lists.is_empty()) {
                 self.put(form, (own_map, key), New::List(new), plan);
             }
             return Ok(false);
@@ -318,7 +319,7 @@ impl Planner<'_, '_> {
             Some(fates) if fates.iter().any(|fate| *fate != Fate::Stays) || !new.is_empty() => {
                 plan.steps.push((Place::Value(value), Step::Items(fates, new)));
             }
-            None if !new.is_empty() => {
+            None if !new.is_empty() || (self.tree.is_null(value) && wanted.slots.is_some()) => {
                 plan.steps.push((Place::Value(value), Step::Fill(New::List(new))));
             }
             _ => {}

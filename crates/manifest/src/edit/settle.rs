@@ -11,7 +11,7 @@ use super::references::References;
 use super::refusal::{Refusal, Refused, SharedWith, Sharing};
 use super::share::{Agreement, Wish, agree};
 use super::write::Writer;
-use super::{ContainerId, Edited, patch, render, verify};
+use super::{ContainerId, Edited, Replacement, patch, render, verify};
 use crate::manifest::Manifest;
 use crate::tree::{self, NodeId, Tree};
 use crate::workload::Format;
@@ -25,13 +25,15 @@ struct Cluster {
 }
 
 /// Edits these containers at once; if the outcome is wrong, one half and then the other, so that
-/// the one that cannot be edited is found without reading the text again for each.
-pub(super) fn settle(manifest: &mut Manifest, goals: Goals, edited: &mut Edited) {
+/// the one that cannot be edited is found without reading the text again for each. `original` is the
+/// text before the first of all.
+pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edited: &mut Edited) {
     let text = manifest.source.text().to_owned();
     let tree = tree::build(&text);
     let mut settling = Settling::new(&tree, manifest);
-    let (clusters, patches) = settling.agree(&goals, edited);
-    let written = patch::apply(&text, patches).filter(|text| {
+    let (clusters, mut patches) = settling.agree(&goals, edited);
+    patch::sort(&mut patches);
+    let written = patch::apply(&text, &patches).filter(|text| {
         let members = clusters.iter().flat_map(|cluster| &cluster.members);
         let wanted = members.filter_map(|id| Some((*id, goals.get(id)?))).collect();
         let steps = clusters.iter().flat_map(|cluster| &cluster.steps);
@@ -44,6 +46,11 @@ pub(super) fn settle(manifest: &mut Manifest, goals: Goals, edited: &mut Edited)
     match (written, clusters.as_slice()) {
         (_, []) => {}
         (Some(text), _) => {
+            // Behind another edit their places are those of a text in between.
+            edited.replacements = match edited.changed.is_empty() {
+                true => patches.into_iter().map(Replacement::from).collect(),
+                false => vec![patch::difference(original, &text).into()],
+            };
             edited.changed.extend(clusters.iter().flat_map(|cluster| &cluster.members));
             *manifest = crate::parse_source(manifest.source.with_text(text));
         }
@@ -56,8 +63,8 @@ pub(super) fn settle(manifest: &mut Manifest, goals: Goals, edited: &mut Edited)
             let (first, second) = several.split_at(several.len() / 2);
             let (first, second) = (some_of(first), some_of(second));
             drop(settling);
-            settle(manifest, first, edited);
-            settle(manifest, second, edited);
+            settle(original, manifest, first, edited);
+            settle(original, manifest, second, edited);
         }
     }
 }

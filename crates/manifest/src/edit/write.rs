@@ -145,24 +145,53 @@ impl Writer<'_, '_> {
             return Err(Refusal::Unsupported);
         };
         let text = self.tree.text;
+        let is_last = entries.last().is_some_and(|last| last.0 == key);
+        // What is merged behind a key may go before it.
+        let behind_merge = self.tree.is_merge_key(key);
         if self.tree.node(map).flow {
             let end = self.tree.span(value).end.max(self.tree.span(key).end);
             let (separator, puts) = self.flow_entries(map, &puts);
+            if let Some(lines) = self.lines(map).filter(|_| is_last && !behind_merge) {
+                // In front of the last entry, so that its line needs no comma.
+                let at = self.above(map, key);
+                let eol = self.layout.eol;
+                return Ok(vec![Patch::insert(at, format!("{}{puts},{eol}", lines.indent))]);
+            }
             return Ok(vec![Patch::insert(end, separator + &puts)]);
         }
         let column = column(text, self.tree.span(first).start);
         let lines = render::block(&puts, column, &self.layout);
         let at = self.end_of_block(key, value);
-        if !text[..at].ends_with('\n') && self.ends_in_block_scalar(value) {
-            // The line feed that must come first would become part of the scalar.
+        if !text[..at].ends_with('\n') && !behind_merge {
+            // In front of an entry with a line of its own, so that the last line stays as it is: a line
+            // feed behind it could also become part of a block scalar.
             let start = line_start(text, self.tree.span(key).start);
-            let own_line = text[start..self.tree.span(key).start].trim().is_empty();
-            return match own_line {
-                true => Ok(vec![Patch::insert(start, lines)]),
-                false => Err(Refusal::Unsupported),
-            };
+            if text[start..self.tree.span(key).start].trim().is_empty() {
+                return Ok(vec![Patch::insert(self.above(map, key), lines)]);
+            }
+            if self.ends_in_block_scalar(value) {
+                return Err(Refusal::Unsupported);
+            }
         }
         Ok(vec![insert_lines(text, at, lines, true, &self.layout)])
+    }
+
+    /// The start of the line of a mapping's last key, or of the comments above that belong to it.
+    fn above(&self, map: NodeId, key: NodeId) -> usize {
+        let text = self.tree.text;
+        let before = self.tree.entries(map).iter().rev().nth(1);
+        let floor = before.map_or(self.tree.span(map).start, |&(key, value)| {
+            self.tree.span(key).end.max(self.tree.span(value).end)
+        });
+        let mut at = line_start(text, self.tree.span(key).start);
+        while at > 0 {
+            let above = line_start(text, at - 1);
+            if above <= floor || !text[above..at].trim_start().starts_with('#') {
+                break;
+            }
+            at = above;
+        }
+        at
     }
 
     /// The last node that is written in a value.

@@ -77,9 +77,8 @@ fn json_on_many_lines_in_any_indentation() {
                 (0, "}"),
             ]);
             let after = before.replace(
-                &format!("{}\"name\": \"c\"{newline}", step.repeat(6)),
+                &text(&[(6, "\"name\": \"c\"")]),
                 &text(&[
-                    (6, "\"name\": \"c\","),
                     (6, "\"securityContext\": {"),
                     (7, "\"capabilities\": {"),
                     (8, "\"drop\": ["),
@@ -90,7 +89,8 @@ fn json_on_many_lines_in_any_indentation() {
                     (9, "\"CHOWN\""),
                     (8, "]"),
                     (7, "}"),
-                    (6, "}"),
+                    (6, "},"),
+                    (6, "\"name\": \"c\""),
                 ]),
             );
             let written = edited(&before, &exact());
