@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::Result;
 use crate::process::{cargo, output, run as call};
 
-const TARGETS: [&str; 2] = ["manifest", "resolve"];
+const TARGETS: [&str; 3] = ["edits", "manifest", "resolve"];
 /// Of each target, if nobody says how long.
 const SECONDS: u32 = 60;
 /// Megabytes; more is a failure.

@@ -21,7 +21,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   pages          write docs/rules/, docs/conformance.md and the schemas of check, waivers and baselines; the tests compare
   peers          docs/peers.md: what other checkers that are installed say of our cases
   sites …        which kernel functions ask for a capability, and which the table knows; docs/sites.md
-  fuzz …         the fuzz targets from their seeds: [manifest|resolve] [SECONDS]
+  edits …        how many lines `dropcap fix` changes, beside the least: docs/edits.md; [--check] [--corpus DIR]
+  fuzz …         the fuzz targets from their seeds: [edits|manifest|resolve] [SECONDS]
   groundtruth …  real programs traced once, held against their true minimal sets; --help says more
   vm …           the tracer's tests on Debian's kernels from 5.10 to 7.x, under qemu; --help says more
   ci             everything CI does after set-up: tests, lints, layers, the heavier suites";
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
         ["pages"] => pages(),
         ["groundtruth", rest @ ..] => groundtruth(rest),
         ["peers"] => peers::run(),
+        ["edits"] => edits(None, true),
+        ["edits", "--check"] => edits(None, false),
+        ["edits", "--corpus", folder] => edits(Some(folder), true),
+        ["edits", "--check", "--corpus", folder] => edits(Some(folder), false),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["sites", rest @ ..] => sites::run(rest),
         ["vm", rest @ ..] => vm::run(rest),
@@ -55,6 +60,22 @@ fn main() -> ExitCode {
 pub fn groundtruth(arguments: &[&str]) -> Result {
     let mut command = process::cargo(&["run", "--quiet", "--package", "dropcap-groundtruth", "--"]);
     process::run(command.args(arguments))
+}
+
+/// What the edits of our own files take, and of those in `folder`; `writes` says whether
+/// docs/edits.md is to say so.
+fn edits(folder: Option<&str>, writes: bool) -> Result {
+    let test = "the_page_says_what_edits_of_a_corpus_take";
+    let mut command = process::cargo(&["test", "--quiet", "--package", "dropcap-check"]);
+    command.args(["--test", "fixes", "--", "--nocapture", test]);
+    if let Some(folder) = folder {
+        let path = std::fs::canonicalize(folder).map_err(|error| format!("{folder}: {error}"))?;
+        command.env("DROPCAP_CORPUS", path);
+    }
+    if writes {
+        command.env("DROPCAP_UPDATE", "1");
+    }
+    process::run(&mut command)
 }
 
 /// What `docs/` has from the code of `check` and from `show`: tests write it when they are asked to.

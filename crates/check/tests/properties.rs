@@ -1,9 +1,14 @@
 //! What holds for every manifest: edits never widen, safe ones never take away what could take
 //! effect, a second run changes nothing, and a smaller set is never judged worse.
 
+extern crate dropcap_check as check;
+
+#[path = "fixes/sets.rs"]
+mod sets;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use caps::{CapSet, Capability};
+use caps::Capability;
 use dropcap_check::fix::Class;
 use dropcap_check::{
     Checked, Checker, Consent, Entrypoint, Finding, Options, Repaired, Severity, check, panel,
@@ -11,7 +16,8 @@ use dropcap_check::{
 };
 use manifest::{Edit, Manifest};
 use proptest::prelude::*;
-use runtime::{Request, Resolution, Runtime, Sets, resolve};
+use runtime::{Request, Runtime, resolve};
+use sets::{holds, within};
 
 /// Everything about a pod that decides.
 #[derive(Debug, Clone)]
@@ -171,63 +177,6 @@ fn request(manifest: &Manifest) -> Request {
     let workload = &manifest.workloads[0];
     let container = &workload.pod.containers[1];
     resolve::Context::of(&workload.pod, container).request(container)
-}
-
-/// All that a process has or could get, by any of the five sets.
-fn sets_of(sets: &Sets) -> [CapSet; 10] {
-    let (a, b) = (sets.spec, sets.process);
-    [
-        a.bounding,
-        a.permitted,
-        a.effective,
-        a.inheritable,
-        a.ambient,
-        b.bounding,
-        b.permitted,
-        b.effective,
-        b.inheritable,
-        b.ambient,
-    ]
-}
-
-fn within(after: &Resolution, before: &Resolution) -> bool {
-    after.sets().zip(before.sets()).all(|(after, before)| {
-        sets_of(after).into_iter().zip(sets_of(before)).all(|(a, b)| a.is_subset(b))
-    })
-}
-
-/// What could take effect of it, told anew and not by the code under test.
-fn could_take_effect(sets: &Sets, request: &Request, entrypoint: Entrypoint) -> CapSet {
-    let process = sets.process;
-    let mut could = process.effective | process.permitted | process.ambient | process.inheritable;
-    if !request.no_new_privs {
-        // sudo, or a file with capabilities.
-        could = could | process.bounding;
-    } else if entrypoint == Entrypoint::Unknown {
-        could = could | (sets.spec.permitted & sets.spec.bounding);
-    }
-    could
-}
-
-/// On every runtime: nothing is wider, no container stops, and with safe edits nothing is lost.
-fn holds(before: &Request, after: &Request, consent: Consent, entrypoint: Entrypoint) {
-    for runtime in panel() {
-        match (resolve(runtime, before), resolve(runtime, after)) {
-            (Ok(old), Ok(new)) => {
-                assert!(within(&new, &old), "{runtime}: wider: {before:?} -> {after:?}");
-                if consent == Consent::Safe {
-                    for (old, new) in old.sets().zip(new.sets()) {
-                        let lost = could_take_effect(old, before, entrypoint)
-                            - could_take_effect(new, after, entrypoint);
-                        assert_eq!(lost, CapSet::EMPTY, "{runtime}: {before:?} -> {after:?}");
-                    }
-                }
-            }
-            (Ok(_), Err(refusal)) => panic!("{runtime}: {refusal}: {before:?} -> {after:?}"),
-            (Err(_), Ok(_)) => assert_eq!(consent, Consent::Unsafe, "{runtime}: it starts"),
-            (Err(_), Err(_)) => {}
-        }
-    }
 }
 
 fn repaired(pod: &Pod, consent: Consent, entrypoint: Entrypoint) -> (Manifest, Repaired) {

@@ -23,19 +23,35 @@ impl Patch {
     }
 }
 
-/// The text with all patches; `None` if two of them overlap or one lies outside. Those at the same
-/// place follow each other in the order given.
-pub(super) fn apply(text: &str, mut patches: Vec<Patch>) -> Option<String> {
+/// Brings patches into the order of the text. Those at the same place follow each other in the order
+/// given.
+pub(super) fn sort(patches: &mut [Patch]) {
     patches.sort_by_key(|patch| (patch.range.start, patch.range.end));
+}
+
+/// The text with all patches, which are in order; `None` if two of them overlap or one lies outside.
+pub(super) fn apply(text: &str, patches: &[Patch]) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 256);
     let mut done = 0;
     for Patch { range, text: new } in patches {
         out.push_str(text.get(done..range.start)?);
-        out.push_str(&new);
+        out.push_str(new);
         done = range.end.max(range.start);
     }
     out.push_str(text.get(done..)?);
     Some(out)
+}
+
+/// One patch from a text to another: all between what both begin with and what both end with.
+pub(super) fn difference(old: &str, new: &str) -> Patch {
+    let same = |(a, b): &(char, char)| a == b;
+    let common = |pairs: &mut dyn Iterator<Item = (char, char)>| -> usize {
+        pairs.take_while(same).map(|(c, _)| c.len_utf8()).sum()
+    };
+    let start = common(&mut old.chars().zip(new.chars()));
+    let (old_rest, new_rest) = (&old[start..], &new[start..]);
+    let end = common(&mut old_rest.chars().rev().zip(new_rest.chars().rev()));
+    Patch::replace(start..old.len() - end, &new_rest[..new_rest.len() - end])
 }
 
 /// Where the line of this byte starts.

@@ -1,0 +1,147 @@
+//! `dropcap fix`, whatever the YAML: what is intended is what is read again, everything else stays
+//! byte for byte, no set is wider on any runtime, and there is nothing left to do.
+
+extern crate dropcap_check as check;
+
+use std::path::{Path, PathBuf};
+
+use check::{Consent, Entrypoint};
+use proptest::prelude::*;
+
+#[path = "fixes/holds.rs"]
+mod holds;
+#[path = "fixes/lines.rs"]
+mod lines;
+#[path = "fixes/measure.rs"]
+mod measure;
+#[path = "fixes/minimal.rs"]
+mod minimal;
+#[path = "fixes/odd.rs"]
+mod odd;
+#[path = "fixes/reading.rs"]
+mod reading;
+#[path = "fixes/sets.rs"]
+mod sets;
+
+use holds::Tried;
+use measure::Figures;
+
+/// So many texts for each property; more by hand, with `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
+fn consents() -> impl Strategy<Value = Consent> {
+    prop::sample::select(vec![Consent::Safe, Consent::Unsafe])
+}
+
+fn entrypoints() -> impl Strategy<Value = Entrypoint> {
+    prop::sample::select(vec![Entrypoint::Unknown, Entrypoint::Plain])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn odd_yaml_is_fixed_as_it_should(
+        choices in prop::collection::vec(any::<u8>(), 0..400),
+        consent in consents(),
+        entrypoint in entrypoints(),
+    ) {
+        holds::fixed("odd.yaml", &odd::text(&choices), consent, entrypoint);
+    }
+}
+
+/// The generator makes what it says: nearly all of it can be read, and most of it is edited; and that
+/// takes no line more than it must.
+#[test]
+fn odd_yaml_is_mostly_edited_and_with_the_least_lines() {
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let (mut texts, mut read, mut compared, mut sum) = (0, 0, 0, Tried::default());
+    let (mut lines, mut without) = (0, 0);
+    let step = if std::env::var_os("PROPTEST_CASES").is_some() { 1 } else { 4 };
+    for length in (0..800).step_by(step).map(|length| length / 2) {
+        let choices: Vec<u8> = (0..length)
+            .map(|_| {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random.to_le_bytes()[4]
+            })
+            .collect();
+        let text = odd::text(&choices);
+        let tried = holds::fixed("odd.yaml", &text, Consent::Unsafe, Entrypoint::Unknown);
+        texts += 1;
+        read += u32::from(tried.containers > 0);
+        compared += u32::from(tried.compared);
+        sum = Tried {
+            containers: sum.containers + tried.containers,
+            edits: sum.edits + tried.edits,
+            refused: sum.refused + tried.refused,
+            alone: sum.alone + tried.alone,
+            compared: true,
+        };
+        let figures =
+            measure::text("odd.yaml", &manifest::parse("odd.yaml", &*text), Consent::Unsafe);
+        assert_eq!(figures.other, Vec::<String>::new(), "{text}");
+        lines += figures.lines;
+        without += figures.no_rule;
+    }
+    println!("{read} of {texts} read, {compared} by libyaml too: {sum:?}; {lines} lines");
+    println!("the rule says nothing of {without} documents");
+    assert!(read * 10 > texts * 7, "{read} of {texts} are read");
+    assert!(compared * 10 > read * 8, "{compared} of {read} are compared");
+    assert!(sum.edits > 100 && sum.alone > 100 && lines > 300, "{sum:?}");
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+const PAGE: &str = "docs/edits.md";
+
+/// The page with this part in the place of the one of that name.
+fn with_part(page: &str, name: &str, part: &str) -> String {
+    let (start, end) = (format!("<!-- {name} -->\n```\n"), "```\n<!-- end -->");
+    let at = page.find(&start).unwrap_or_else(|| panic!("{PAGE} has no {start}")) + start.len();
+    let behind = page[at..].find(end).unwrap_or_else(|| panic!("{PAGE}: {name} has no end")) + at;
+    format!("{}{part}{}", &page[..at], &page[behind..])
+}
+
+/// `cargo xtask edits` writes docs/edits.md, what a given corpus comes to among it; here our own files
+/// are measured again.
+#[test]
+fn the_page_says_what_edits_of_a_corpus_take() {
+    let path = folder().join(PAGE);
+    let mut page = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
+    let measured = |folder: &Path| -> [Figures; 2] {
+        [Consent::Safe, Consent::Unsafe].map(|consent| {
+            let (all, each) = measure::folder(folder, consent);
+            println!("{consent:?}\n fixable   refused     lines     least  file\n{each}");
+            all.other.iter().for_each(|other| println!("other than the least: {other}"));
+            all
+        })
+    };
+    let [safe, both] = measured(&folder().join("tests/corpus"));
+    assert!(both.files > 100 && both.edited > 50 && safe.edited > 0);
+    assert_eq!((both.lines, safe.lines), (both.least, safe.least));
+    // Compose files, and what containers share.
+    assert_eq!((&both.other, both.no_rule), (&Vec::new(), 11));
+    let own = measure::table(&safe, &both);
+    if let Some(given) = std::env::var_os("DROPCAP_CORPUS") {
+        let [safe, both] = measured(Path::new(&given));
+        let given = measure::table(&safe, &both);
+        println!("{given}");
+        page = with_part(&page, "given", &given);
+    }
+    page = with_part(&page, "own", &own);
+    if std::env::var_os("DROPCAP_UPDATE").is_some() {
+        std::fs::write(&path, &page).unwrap_or_else(|error| panic!("{PAGE}: {error}"));
+    } else if std::env::var_os("DROPCAP_CORPUS").is_none() {
+        assert_eq!(
+            std::fs::read_to_string(&path).ok(),
+            Some(page),
+            "`cargo xtask edits` writes it"
+        );
+    }
+}

@@ -1,0 +1,520 @@
+//! Manifests in odd YAML, made from bytes: the same bytes make the same text, and none the plainest.
+//!
+//! What varies: indentation from one to eight columns, where dashes stand, quotes, comments and blank
+//! lines between everything, line endings, byte-order mark, the last line feed, anchors, aliases,
+//! merge keys, several documents and lists of objects, nothing in all its spellings, tags, tabs and
+//! line breaks in brackets, block scalars, and text that looks like what is edited.
+
+const WORDS: [&str; 16] = [
+    "ALL",
+    "NET_RAW",
+    "CHOWN",
+    "all",
+    "SYS_ADMIN",
+    "KILL",
+    "net_raw",
+    "NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "SETUID",
+    "CAP_ALL",
+    "SYS_TIME",
+    "FOO",
+    "*",
+    "13",
+    " CHOWN",
+];
+
+/// Fields beside `capabilities`; those that name no user and allow everything come first.
+const FIELDS: [&str; 6] = [
+    "readOnlyRootFilesystem: true",
+    "runAsUser: 1000",
+    "allowPrivilegeEscalation: false",
+    "runAsUser: 0",
+    "runAsNonRoot: true",
+    "seccompProfile: {type: RuntimeDefault}",
+];
+
+/// Text that looks like what is edited and is not.
+const LOOKALIKES: [&str; 5] = [
+    "\"drop: [ALL]\"",
+    "'securityContext: {capabilities: {add: [ALL]}}'",
+    "a rather long text that goes on about capabilities and add and drop and securityContext and more",
+    "ALL",
+    "\"- NET_RAW # not a comment\"",
+];
+
+/// A file of manifests.
+pub fn text(choices: &[u8]) -> String {
+    let mut odd = Odd {
+        choices,
+        out: String::new(),
+        step: 2,
+        dash: 0,
+        lead: None,
+        number: 0,
+        after_block: false,
+        anchors: false,
+    };
+    odd.file()
+}
+
+struct Odd<'c> {
+    choices: &'c [u8],
+    out: String,
+    step: usize,
+    dash: usize,
+    /// What the next line begins with, behind a dash.
+    lead: Option<String>,
+    /// Comments are told apart by their number.
+    number: usize,
+    /// A comment here would be part of a block scalar.
+    after_block: bool,
+    /// Whether the document has `&sc` and `&base`.
+    anchors: bool,
+}
+
+impl Odd<'_> {
+    fn pick(&mut self, below: usize) -> usize {
+        let Some((first, rest)) = self.choices.split_first() else { return 0 };
+        self.choices = rest;
+        usize::from(*first) % below
+    }
+
+    /// Once in so many times, and never where nothing is left to choose from.
+    fn rarely(&mut self, of: usize) -> bool {
+        self.pick(of) == of - 1
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.pick(of.len())]
+    }
+
+    fn file(&mut self) -> String {
+        let crlf = self.rarely(6);
+        let bom = self.rarely(8);
+        let open = self.rarely(5);
+        self.step = [2, 4, 2, 1, 3, 8, 6, 5, 7][self.pick(9)];
+        self.dash = [0, self.step, self.step / 2][self.pick(3)];
+        let documents = [1, 1, 2, 3][self.pick(4)];
+        for index in 0..documents {
+            if index > 0 || self.rarely(5) {
+                let separator = self.one(&["---\n", "--- # next\n", "...\n---\n", "---\n\n"]);
+                self.out.push_str(separator);
+                self.after_block = false;
+            }
+            self.document(index);
+        }
+        let mut text = std::mem::take(&mut self.out);
+        if open {
+            text.truncate(text.trim_end().len());
+        }
+        if crlf {
+            text = text.replace('\n', "\r\n");
+        }
+        if bom { format!("\u{feff}{text}") } else { text }
+    }
+
+    fn document(&mut self, index: usize) {
+        self.anchors = self.rarely(5);
+        match self.pick(8) {
+            0..=2 => self.pod(index),
+            3 | 4 => self.deployment(0, index),
+            5 => {
+                self.line(0, "apiVersion: v1");
+                self.line(0, "kind: List");
+                self.anchored(0);
+                self.line(0, "items:");
+                for item in 0..=self.pick(2) {
+                    let indent = self.dash;
+                    self.lead = Some(format!("{}- ", " ".repeat(indent)));
+                    self.deployment(indent + 2, 10 * index + item);
+                }
+            }
+            6 => {
+                self.line(0, "apiVersion: v1");
+                self.line(0, "kind: ConfigMap");
+                self.line(0, "data:");
+                let step = self.step;
+                self.line(step, "pod.yaml: |");
+                let inner = " ".repeat(2 * step);
+                for line in ["kind: Pod", "---", "securityContext:", "  capabilities: {add: [ALL]}"]
+                {
+                    self.out.push_str(&format!("{inner}{line}\n"));
+                }
+                self.after_block = true;
+            }
+            _ => self.out.push_str("# nothing here\n"),
+        }
+    }
+
+    fn pod(&mut self, index: usize) {
+        self.line(0, "apiVersion: v1");
+        self.line(0, "kind: Pod");
+        self.metadata(0, index);
+        self.anchored(0);
+        self.line(0, "spec:");
+        self.spec(self.step);
+    }
+
+    fn deployment(&mut self, indent: usize, index: usize) {
+        let step = self.step;
+        self.line(indent, "kind: Deployment");
+        self.line(indent, "apiVersion: \"apps/v1\"");
+        self.metadata(indent, index);
+        if indent == 0 {
+            self.anchored(0);
+        }
+        self.line(indent, "spec:");
+        self.line(indent + step, "template:");
+        self.line(indent + 2 * step, "spec:");
+        self.spec(indent + 3 * step);
+    }
+
+    fn metadata(&mut self, indent: usize, index: usize) {
+        let step = self.step;
+        if self.rarely(2) {
+            return self.line(indent, &format!("metadata: {{name: o{index}}}"));
+        }
+        self.line(indent, "metadata:");
+        self.line(indent + step, &format!("name: o{index}"));
+        if self.rarely(3) {
+            self.line(indent + step, "annotations:");
+            let like = self.one(&LOOKALIKES);
+            self.line(indent + 2 * step, &format!("drop: {like}"));
+        }
+    }
+
+    /// What aliases of this document refer to.
+    fn anchored(&mut self, indent: usize) {
+        if !self.anchors {
+            return;
+        }
+        self.line(indent, "x-sc: &sc {runAsUser: 7}");
+        self.line(indent, "x-base: &base");
+        self.line(indent + self.step, "imagePullPolicy: Always");
+        if self.rarely(2) {
+            self.line(indent + self.step, "securityContext: {capabilities: {drop: [all]}}");
+        }
+    }
+
+    fn spec(&mut self, indent: usize) {
+        if self.rarely(3) {
+            let field = self.one(&FIELDS[1..2]);
+            self.line(indent, &format!("securityContext: {{{field}}}"));
+        }
+        let mut number = 0;
+        for list in ["initContainers", "containers"] {
+            if list == "initContainers" && !self.rarely(4) {
+                continue;
+            }
+            self.line(indent, &format!("{list}:"));
+            for _ in 0..=self.pick(3) {
+                number += 1;
+                self.container(indent + self.dash, indent, number);
+            }
+        }
+        if self.rarely(3) {
+            self.line(indent, "restartPolicy: Never");
+        }
+    }
+
+    fn container(&mut self, indent: usize, outer: usize, number: usize) {
+        if self.rarely(7) {
+            return self.flow_container(indent, outer, number);
+        }
+        let gap = [1, 1, 1, 3][self.pick(4)];
+        let inner = indent + 1 + gap;
+        self.lead = Some(format!("{}-{}", " ".repeat(indent), " ".repeat(gap)));
+        let mut fields = vec!["name", "image"];
+        for more in ["command", "env", "resources", "merge", "script"] {
+            if self.rarely(4) {
+                let at = self.pick(fields.len() + 1);
+                fields.insert(at, more);
+            }
+        }
+        let at = fields.len() - self.pick(fields.len() + 1);
+        fields.insert(at, "security");
+        let step = self.step;
+        for field in fields {
+            match field {
+                "name" => self.line(inner, &format!("name: c{number}")),
+                "image" => {
+                    let image = self.one(&["i", "\"i\"", "'registry.example/i:1'"]);
+                    self.line(inner, &format!("image: {image}"));
+                }
+                "command" => {
+                    let key = self.one(&["command", "args"]);
+                    let words = ["sh".to_owned(), "'x y'".to_owned()];
+                    self.list(inner, key, &words);
+                }
+                "env" => {
+                    self.line(inner, "env:");
+                    let like = self.one(&LOOKALIKES);
+                    self.lead = Some(format!("{}- ", " ".repeat(inner + self.dash)));
+                    self.line(inner + self.dash + 2, "name: drop");
+                    self.line(inner + self.dash + 2, &format!("value: {like}"));
+                }
+                "resources" => {
+                    self.line(inner, "resources:");
+                    self.line(inner + step, "limits: {cpu: \"1\"}");
+                }
+                "merge" if self.anchors => self.line(inner, "<<: *base"),
+                "merge" => {}
+                "script" => {
+                    let header = self.one(&["|", ">-", "|+", "|2-", ">"]);
+                    let list = self.rarely(2);
+                    let step = if header == "|2-" { 2 } else { step };
+                    let parent = if list {
+                        self.line(inner, "args:");
+                        self.line(inner + self.dash, &format!("- {header}"));
+                        inner + self.dash
+                    } else {
+                        self.line(inner, &format!("workingDir: {header}"));
+                        inner
+                    };
+                    let lines = self.one(&["drop: [ALL]\n", "a\n\n# b\n", "x\n\n\n"]);
+                    for line in lines.split_inclusive('\n') {
+                        let indent = if line == "\n" { 0 } else { parent + step };
+                        self.out.push_str(&format!("{}{line}", " ".repeat(indent)));
+                    }
+                    self.after_block = true;
+                }
+                _ => self.security(inner),
+            }
+        }
+        // A container of which every field was left out still has its dash.
+        self.lead = None;
+    }
+
+    fn security(&mut self, indent: usize) {
+        let inner = indent + self.step;
+        let choice = self.pick(10);
+        let tag = if self.rarely(20) { "!!map " } else { "" };
+        match choice {
+            0 | 1 => {}
+            2 => {
+                let null = self.one(&["", " {}", " ~", " null"]);
+                self.line(indent, &format!("securityContext:{null}"));
+            }
+            3 => {
+                self.line(indent, format!("securityContext: {tag}").trim_end());
+                self.fields(inner, 1);
+            }
+            4 => {
+                self.line(indent, "securityContext:");
+                let before = self.rarely(2);
+                if before {
+                    self.fields(inner, 0);
+                }
+                let null = self.one(&["", " {}", " ~", " null"]);
+                self.line(inner, &format!("capabilities:{null}"));
+                if !before {
+                    self.fields(inner, 0);
+                }
+            }
+            5..=7 => {
+                let anchor = if self.rarely(12) { " &own" } else { "" };
+                self.line(indent, &format!("securityContext:{anchor}"));
+                if self.rarely(2) {
+                    self.fields(inner, 0);
+                }
+                self.capabilities(inner);
+                if self.rarely(2) {
+                    self.line(inner, "procMount: Default");
+                }
+            }
+            8 => {
+                let flow = self.flow_security(indent);
+                self.line(indent, &format!("securityContext: {flow}"));
+            }
+            _ if self.anchors => {
+                if self.rarely(2) {
+                    self.line(indent, "securityContext: *sc");
+                } else {
+                    self.line(indent, "securityContext:");
+                    self.line(inner, "<<: *sc");
+                    self.capabilities(inner);
+                }
+            }
+            _ => {
+                self.line(indent, "? securityContext");
+                self.line(indent, ": runAsUser: 1000");
+            }
+        }
+    }
+
+    /// Fields beside `capabilities`, each once.
+    fn fields(&mut self, indent: usize, least: usize) {
+        let first = self.pick(FIELDS.len());
+        let mut user = false;
+        for at in 0..least + self.pick(3) {
+            let field = FIELDS[(first + at) % FIELDS.len()];
+            if !field.starts_with("runAsUser") || !std::mem::replace(&mut user, true) {
+                self.line(indent, field);
+            }
+        }
+    }
+
+    fn capabilities(&mut self, indent: usize) {
+        if self.rarely(5) {
+            let flow = self.flow_capabilities(indent);
+            return self.line(indent, &format!("capabilities: {flow}"));
+        }
+        let before = (self.out.len(), self.number);
+        self.line(indent, "capabilities:");
+        let head = self.out.len();
+        let inner = indent + self.step;
+        let lists = if self.rarely(2) { ["drop", "add"] } else { ["add", "drop"] };
+        for list in lists {
+            match self.pick(6) {
+                0 => {}
+                1 => {
+                    let null = self.one(&["", " []", " ~", " null"]);
+                    self.line(inner, &format!("{list}:{null}"));
+                }
+                _ => {
+                    let words = self.words();
+                    self.list(inner, list, &words);
+                }
+            }
+        }
+        if self.out.len() == head {
+            (self.number, self.after_block) = (before.1, false);
+        }
+    }
+
+    fn words(&mut self) -> Vec<String> {
+        let count = 1 + self.pick(4);
+        (0..count).map(|_| self.word()).collect()
+    }
+
+    fn word(&mut self) -> String {
+        let word = self.one(&WORDS);
+        let plain =
+            word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_lowercase() || c == '_');
+        match self.pick(8) {
+            0..=3 if plain => word.to_owned(),
+            4 => format!("'{word}'"),
+            5 if plain => format!("!!str {word}"),
+            _ => format!("\"{word}\""),
+        }
+    }
+
+    fn list(&mut self, indent: usize, key: &str, words: &[String]) {
+        if self.pick(2) == 1 {
+            let flow = self.brackets(indent, '[', words.to_vec(), ']');
+            return self.line(indent, &format!("{key}: {flow}"));
+        }
+        self.line(indent, &format!("{key}:"));
+        for word in words {
+            let gap = if self.rarely(9) { "   " } else { " " };
+            self.line(indent + self.dash, &format!("-{gap}{word}"));
+        }
+    }
+
+    fn flow_list(&mut self, indent: usize) -> Option<String> {
+        match self.pick(5) {
+            0 => None,
+            1 => Some(self.one(&["[]", "~", "null", ""]).to_owned()),
+            _ => {
+                let words = self.words();
+                Some(self.brackets(indent, '[', words, ']'))
+            }
+        }
+    }
+
+    fn flow_capabilities(&mut self, indent: usize) -> String {
+        let quote = self.one(&["", "\""]);
+        let lists = if self.rarely(2) { ["drop", "add"] } else { ["add", "drop"] };
+        let mut entries = Vec::new();
+        for list in lists {
+            let words = self.flow_list(indent + self.step);
+            entries.extend(words.map(|words| format!("{quote}{list}{quote}: {words}")));
+        }
+        self.brackets(indent, '{', entries, '}')
+    }
+
+    fn flow_security(&mut self, indent: usize) -> String {
+        let mut entries = Vec::new();
+        if self.rarely(2) {
+            entries.push(
+                self.one(&["runAsUser: 1000", "\"runAsUser\": 0", "privileged: no"]).to_owned(),
+            );
+        }
+        match self.pick(3) {
+            0 => {}
+            1 => entries.push(format!("capabilities: {}", self.one(&["{}", "~", ""]))),
+            _ => {
+                let lists = self.flow_capabilities(indent + self.step);
+                entries.push(format!("capabilities: {lists}"));
+            }
+        }
+        self.brackets(indent, '{', entries, '}')
+    }
+
+    fn flow_container(&mut self, indent: usize, outer: usize, number: usize) {
+        let mut entries = vec![format!("name: c{number}"), "image: i".to_owned()];
+        if self.rarely(2) {
+            let security = self.flow_security(outer + self.step);
+            entries.insert(self.pick(3), format!("securityContext: {security}"));
+        }
+        let flow = self.brackets(outer.max(indent) + 1, '{', entries, '}');
+        self.line(indent, &format!("- {flow}"));
+    }
+
+    /// A collection in brackets, on one line or several, with blanks or tabs.
+    fn brackets(&mut self, indent: usize, open: char, entries: Vec<String>, close: char) -> String {
+        let deep = format!("\n{}", " ".repeat(indent + self.step));
+        let shallow = format!("\n{}", " ".repeat(indent));
+        let (start, between, end) = match self.pick(8) {
+            0..=2 => (String::new(), ", ".to_owned(), String::new()),
+            3 => (" ".to_owned(), " , ".to_owned(), " ".to_owned()),
+            4 => ("\t".to_owned(), ",\t".to_owned(), "\t".to_owned()),
+            5 => (deep.clone(), format!(",{deep}"), shallow),
+            6 => {
+                let comment = self.comment();
+                (deep.clone(), format!(", {comment}{deep}"), format!(" {comment}{shallow}"))
+            }
+            _ => (String::new(), format!(",{deep}"), String::new()),
+        };
+        if entries.is_empty() {
+            return format!("{open}{close}");
+        }
+        let comma = if self.rarely(5) { "," } else { "" };
+        format!("{open}{start}{}{comma}{end}{close}", entries.join(&between))
+    }
+
+    fn comment(&mut self) -> String {
+        self.number += 1;
+        format!("# kept {}", self.number)
+    }
+
+    /// One line, with what may stand before and behind it.
+    fn line(&mut self, indent: usize, text: &str) {
+        let start = match self.lead.take() {
+            Some(lead) => lead,
+            None => {
+                if self.rarely(12) && !self.after_block {
+                    let column = [indent, 0, indent + 3][self.pick(3)];
+                    let comment = self.comment();
+                    self.out.push_str(&format!("{}{comment}\n", " ".repeat(column)));
+                }
+                if self.rarely(15) && !self.after_block {
+                    self.out.push('\n');
+                }
+                " ".repeat(indent)
+            }
+        };
+        self.after_block = false;
+        self.out.push_str(&start);
+        self.out.push_str(text);
+        if self.rarely(8) {
+            let blank = self.one(&[" ", "  ", "\t"]);
+            let comment = self.comment();
+            self.out.push_str(&format!("{blank}{comment}"));
+        } else if self.rarely(25) {
+            self.out.push_str("  ");
+        }
+        self.out.push('\n');
+    }
+}

@@ -1,0 +1,55 @@
+//! What a container could do before an edit and after, on every runtime: told by `resolve`'s answers,
+//! and not by the code that classes edits.
+
+use caps::{CapSet, CapState};
+use check::{Consent, Entrypoint, panel};
+use runtime::{Request, Resolution, Sets, resolve};
+
+/// All that a process has or could get, by any of the five sets.
+fn sets_of(sets: &Sets) -> impl Iterator<Item = CapSet> {
+    let five = |s: &CapState| [s.bounding, s.permitted, s.effective, s.inheritable, s.ambient];
+    [&sets.spec, &sets.process].into_iter().flat_map(five).collect::<Vec<_>>().into_iter()
+}
+
+/// Whether no set is wider.
+pub fn within(after: &Resolution, before: &Resolution) -> bool {
+    after
+        .sets()
+        .zip(before.sets())
+        .all(|(after, before)| sets_of(after).zip(sets_of(before)).all(|(a, b)| a.is_subset(b)))
+}
+
+/// What could take effect of it.
+fn could_take_effect(sets: &Sets, request: &Request, entrypoint: Entrypoint) -> CapSet {
+    let process = sets.process;
+    let mut could = process.effective | process.permitted | process.ambient | process.inheritable;
+    if !request.no_new_privs {
+        // sudo, or a file with capabilities.
+        could = could | process.bounding;
+    } else if entrypoint == Entrypoint::Unknown {
+        could = could | (sets.spec.permitted & sets.spec.bounding);
+    }
+    could
+}
+
+/// On every runtime: nothing is wider, no container stops, and with safe edits nothing is lost.
+pub fn holds(before: &Request, after: &Request, consent: Consent, entrypoint: Entrypoint) {
+    for runtime in panel() {
+        match (resolve(runtime, before), resolve(runtime, after)) {
+            (Ok(old), Ok(new)) => {
+                assert_eq!(old.sets().count(), new.sets().count(), "{runtime}");
+                assert!(within(&new, &old), "{runtime}: wider: {before:?} -> {after:?}");
+                if consent == Consent::Safe {
+                    for (old, new) in old.sets().zip(new.sets()) {
+                        let lost = could_take_effect(old, before, entrypoint)
+                            - could_take_effect(new, after, entrypoint);
+                        assert_eq!(lost, CapSet::EMPTY, "{runtime}: {before:?} -> {after:?}");
+                    }
+                }
+            }
+            (Ok(_), Err(refusal)) => panic!("{runtime}: {refusal}: {before:?} -> {after:?}"),
+            (Err(_), Ok(_)) => assert_eq!(consent, Consent::Unsafe, "{runtime}: it starts"),
+            (Err(_), Err(_)) => {}
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Whatever the text, and whatever the odd YAML: what `dropcap fix` makes of it means what was intended,
+//! the rest stays as it is, no set is wider anywhere, and a second run changes nothing. The assertions
+//! are those of crates/check/tests/fixes.
+#![no_main]
+
+use check::{Consent, Entrypoint};
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../crates/check/tests/fixes/holds.rs"]
+mod holds;
+#[path = "../../crates/check/tests/fixes/odd.rs"]
+mod odd;
+#[path = "../../crates/check/tests/fixes/sets.rs"]
+mod sets;
+
+/// More containers say nothing new, and take long.
+const MANY: usize = 8;
+
+// A text whose first byte is a NUL, which no manifest has, makes the generator's choices. The last byte,
+// in a file mostly the line feed, says which edits are made and what is known of the entrypoint.
+fuzz_target!(|data: &[u8]| {
+    let text = match data {
+        [0, choices @ ..] => odd::text(choices),
+        data => match std::str::from_utf8(data) {
+            Ok(text) => text.to_owned(),
+            Err(_) => return,
+        },
+    };
+    let name = if text.starts_with('#') { "compose.yaml" } else { "t" };
+    if manifest::parse(name, text.as_str()).containers().count() > MANY {
+        return;
+    }
+    let choice = data.last().copied().unwrap_or_default();
+    let consent = if choice & 1 == 0 { Consent::Unsafe } else { Consent::Safe };
+    let entrypoint = if choice & 4 == 0 { Entrypoint::Unknown } else { Entrypoint::Plain };
+    holds::fixed(name, &text, consent, entrypoint);
+});
