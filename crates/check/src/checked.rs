@@ -51,6 +51,9 @@ pub struct Checker {
     pub options: Options,
     /// The runtimes that edits are tried on.
     pub panel: Panel,
+    /// The runtimes that a learnt set is written for: those that speak CRI, for what is written for
+    /// Kubernetes, the others for Compose, and the one that was named.
+    own: [Panel; 2],
     /// For Compose files, where they run elsewhere.
     compose: Option<Box<Checker>>,
 }
@@ -63,7 +66,22 @@ impl Checker {
             let runtime = options.compose_runtime.clone();
             Box::new(Self::new(Options { runtime, ..options.clone() }))
         });
-        Self { panel: Panel::with(&options.runtime), options, compose }
+        let panel = Panel::with(&options.runtime);
+        let own = [true, false].map(|cri| {
+            let all = panel.runtimes().iter();
+            let own = all.filter(|one| one.engine.is_cri() == cri || **one == options.runtime);
+            Panel::new(own.cloned().collect())
+        });
+        Self { panel, own, options, compose }
+    }
+
+    /// The runtimes that a learnt set is written for, in this format.
+    pub(crate) fn own(&self, format: Format) -> &Panel {
+        let [cri, others] = &self.own;
+        match format {
+            Format::Kubernetes | Format::Oci => cri,
+            Format::Compose => others,
+        }
     }
 
     /// The one for what is written in this format.
