@@ -8,7 +8,7 @@ use crate::inline;
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::rule::Rule;
-use crate::rules::{HELD, KUBERNETES_ONLY, RULES};
+use crate::rules::{ABOUT_PROFILES, HELD, KUBERNETES_ONLY, RULES};
 use crate::subject::Subject;
 
 /// What came of checking a manifest.
@@ -101,7 +101,10 @@ impl Checker {
     /// As [`Checker::check`], where the comments have been read already.
     pub(crate) fn check_beside(&self, manifest: &Manifest, comments: &[Comment]) -> Checked {
         let mut checked = all_containers(manifest, self);
-        inline::apply(manifest, comments, &mut checked, &self.options.selection);
+        // A comment about a profile is not idle because this run was given none.
+        let Options { selection, learnt, .. } = &self.options;
+        let all = learnt.is_empty().then(|| selection.clone().without(&ABOUT_PROFILES));
+        inline::apply(manifest, comments, &mut checked, all.as_ref().unwrap_or(selection));
         checked
     }
 }

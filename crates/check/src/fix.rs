@@ -283,7 +283,7 @@ pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change, kee
         let broken = learnt.broken_by(assessment.lost(), held.reach());
         if !broken.is_empty() {
             let name = &learnt.name;
-            return none(format!("to {title} would take {broken}: needed, says profile {name}"));
+            return none(format!("to {title} would take {broken}, which profile {name} needs"));
         }
     }
     let class = match assessment.verdict_with(learnt) {

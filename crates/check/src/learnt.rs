@@ -12,6 +12,7 @@ use caps::{CapSet, Capability};
 use manifest::{Container, Workload};
 
 use image_name::ImageName;
+use matching::Here;
 pub use matching::{About, By};
 pub use survey::{Survey, Unused};
 
@@ -298,10 +299,14 @@ impl Library {
     /// What was learnt of this container: what fits best.
     #[must_use]
     pub fn of(&self, workload: &Workload, container: &Container) -> Match<'_> {
+        if self.all.is_empty() {
+            return Match::None;
+        }
+        let here = Here::new(workload, container);
         let mut best: Vec<(&Entry, By)> = Vec::new();
         for entry in &self.all {
             let about = &entry.learnt.about;
-            let Some(by) = about.fits(entry.image.as_ref(), workload, container) else { continue };
+            let Some(by) = about.fits(entry.image.as_ref(), &here) else { continue };
             match best.first().map(|(_, known)| by.cmp(known)) {
                 Some(std::cmp::Ordering::Less) => continue,
                 Some(std::cmp::Ordering::Greater) => best.clear(),

@@ -1,6 +1,7 @@
 //! Profiles for `check` and `fix`: named on the command line or in `dropcap.toml`, read, and what
 //! of them a run has used.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use check::learnt::{Accepted, Learnt, Library, MAX_AGE_DAYS, Survey};
@@ -31,8 +32,13 @@ impl ProfileArgs {
         let named = if self.profile.is_empty() { config.profiles() } else { self.profile.clone() };
         let now = Timestamp::now();
         let mut all: Vec<Learnt> = Vec::new();
+        let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
         for path in &named {
             for file in files_of(path)? {
+                // The same file by two ways is one profile.
+                if !seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())) {
+                    continue;
+                }
                 let profile = match Profile::read(&file) {
                     Ok(profile) => profile,
                     // What else lies in a folder is no concern of ours.
@@ -43,10 +49,7 @@ impl ProfileArgs {
                     }
                 };
                 let name = file.display().to_string();
-                // The same file by two ways is one profile.
-                if !all.iter().any(|known| known.file == name) {
-                    all.push(jobs::learnt::learnt(&name, &profile, now));
-                }
+                all.push(jobs::learnt::learnt(&name, &profile, now));
             }
         }
         if all.is_empty() && !named.is_empty() {

@@ -194,6 +194,31 @@ proptest! {
         let whole = left_out.is_empty() && patched.withheld.is_empty() && before.user != User::NonRoot;
         prop_assert!(!(missing && whole), "{:?}", checked.findings);
     }
+
+    #[test]
+    fn what_is_too_much_is_never_worse_for_being_less(
+        needed in set(), add in set(), keep in any::<[bool; 6]>(), drop in set(), more in set(),
+        user in prop::sample::select(vec!["runAsUser: 0, ", "runAsUser: 1000, ", ""]),
+    ) {
+        let evidence = needed.iter().map(|c| needs(&[*c], Verdict::Needed, "this"));
+        let checker = checker(&[profile(evidence.collect())], Accepted::default());
+        let worst = |drop: &[Capability], add: &[Capability]| {
+            let manifest = pod(&format!(
+                "{{ {user}capabilities: {{ drop: [{}], add: [{}] }} }}", names(drop), names(add)
+            ));
+            let checked = checker.check(&manifest);
+            let all = checked.findings.iter().filter(|finding| finding.rule.id == "over-granted");
+            (all.map(|finding| finding.severity).max(), request(&manifest))
+        };
+        let fewer: Vec<Capability> =
+            add.iter().zip(keep).filter(|(_, keep)| *keep).map(|(one, _)| *one).collect();
+        let dropped: Vec<Capability> = drop.iter().chain(&more).copied().collect();
+        let ((was, large), (is, small)) = (worst(&drop, &add), worst(&dropped, &fewer));
+        let runtime = &checker.options.runtime;
+        if bounding(runtime, &small).is_subset(bounding(runtime, &large)) {
+            prop_assert!(is <= was, "{was:?} -> {is:?}: {large:?} -> {small:?}");
+        }
+    }
 }
 
 fn web() -> Profile {

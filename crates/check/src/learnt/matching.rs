@@ -45,30 +45,63 @@ impl By {
     }
 }
 
+/// A container, its pod's images taken apart.
+pub(super) struct Here<'a> {
+    pub workload: &'a Workload,
+    pub container: &'a Container,
+    /// Each container of the pod with its image.
+    all: Vec<(&'a Container, Option<ImageName>)>,
+}
+
+impl<'a> Here<'a> {
+    pub fn new(workload: &'a Workload, container: &'a Container) -> Self {
+        let image = |one: &Container| one.image.as_ref().map(|name| ImageName::new(&name.value));
+        let all = workload.pod.containers.iter().map(|one| (one, image(one))).collect();
+        Self { workload, container, all }
+    }
+
+    /// Its image.
+    pub fn image(&self) -> Option<&ImageName> {
+        self.all.iter().find(|(one, _)| std::ptr::eq(*one, self.container))?.1.as_ref()
+    }
+
+    /// Whether it runs this image.
+    fn runs(&self, image: &ImageName) -> bool {
+        self.image().is_some_and(|here| here.same(image))
+    }
+
+    /// The containers of its pod that run this image.
+    fn running(&self, image: &ImageName) -> impl Iterator<Item = &'a Container> {
+        let same =
+            self.all.iter().filter(|(_, here)| here.as_ref().is_some_and(|here| here.same(image)));
+        same.map(|(one, _)| *one)
+    }
+
+    /// Whether nothing else in its pod could be meant.
+    fn is_the_only_one(&self, image: Option<&ImageName>) -> bool {
+        match image {
+            Some(image) if self.all.len() > 1 => {
+                self.runs(image) && self.running(image).count() == 1
+            }
+            _ => self.all.len() == 1,
+        }
+    }
+}
+
 impl About {
     /// By what it is about this container, if it is. `image` is [`About::image`], taken apart.
     ///
     /// A profile of a workload is about that one only, whatever else runs the same image. A
     /// container's name alone is no match.
-    pub(super) fn fits(
-        &self,
-        image: Option<&ImageName>,
-        workload: &Workload,
-        container: &Container,
-    ) -> Option<By> {
+    pub(super) fn fits(&self, image: Option<&ImageName>, here: &Here<'_>) -> Option<By> {
         match &self.workload {
-            Some(named) => self.by_workload(named, image, workload, container),
-            None => self.by_image(image?, workload, container),
+            Some(named) => self.by_workload(named, image, here),
+            None => self.by_image(image?, here),
         }
     }
 
-    fn by_workload(
-        &self,
-        named: &str,
-        image: Option<&ImageName>,
-        workload: &Workload,
-        container: &Container,
-    ) -> Option<By> {
+    fn by_workload(&self, named: &str, image: Option<&ImageName>, here: &Here<'_>) -> Option<By> {
+        let Here { workload, container, .. } = here;
         let (kind, name) = named.split_once('/')?;
         if let (Some(a), Some(b)) = (&self.namespace, &workload.namespace)
             && a != b
@@ -79,8 +112,7 @@ impl About {
             By::Workload
         } else if kind == "Pod" && is_pod_of(name, workload) {
             // Of the guesses that a name allows, only one whose image fits, too.
-            let here = container.image.as_ref().map(|here| ImageName::new(&here.value));
-            if let (Some(a), Some(b)) = (image, &here)
+            if let (Some(a), Some(b)) = (image, here.image())
                 && !a.same_repository(b)
             {
                 return None;
@@ -92,43 +124,22 @@ impl About {
         let is_it = match &self.container {
             // Podman calls it by its pod, too (podman 4.3, `pkg/specgen/generate/kube/kube.go`).
             Some(own) => *own == container.name || *own == format!("{name}-{}", container.name),
-            None => is_the_only_one(image, workload, container),
+            None => here.is_the_only_one(image),
         };
         is_it.then_some(by)
     }
 
-    fn by_image(
-        &self,
-        image: &ImageName,
-        workload: &Workload,
-        container: &Container,
-    ) -> Option<By> {
-        if !has(container, image) {
+    fn by_image(&self, image: &ImageName, here: &Here<'_>) -> Option<By> {
+        if !here.runs(image) {
             return None;
         }
-        let same = || workload.pod.containers.iter().filter(|other| has(other, image));
         match &self.container {
-            Some(name) if same().any(|other| other.name == *name) => {
-                (container.name == *name).then_some(By::ImageAndName)
+            Some(name) if here.running(image).any(|other| other.name == *name) => {
+                (here.container.name == *name).then_some(By::ImageAndName)
             }
             // An init container of the same image does something else.
-            _ => (same().count() == 1).then_some(By::Image),
+            _ => (here.running(image).count() == 1).then_some(By::Image),
         }
-    }
-}
-
-fn has(container: &Container, image: &ImageName) -> bool {
-    container.image.as_ref().is_some_and(|here| ImageName::new(&here.value).same(image))
-}
-
-/// Whether nothing else in its pod could be meant.
-fn is_the_only_one(image: Option<&ImageName>, workload: &Workload, container: &Container) -> bool {
-    let all = &workload.pod.containers;
-    match image {
-        Some(image) if all.len() > 1 => {
-            has(container, image) && all.iter().filter(|other| has(other, image)).count() == 1
-        }
-        _ => all.len() == 1,
     }
 }
 
@@ -219,7 +230,8 @@ mod tests {
         let about = about(words);
         let image = about.image.as_deref().map(ImageName::new);
         let all = manifest.workloads[0].pod.containers.iter();
-        all.map(|one| about.fits(image.as_ref(), &manifest.workloads[0], one)).collect()
+        let here = |one| Here::new(&manifest.workloads[0], one);
+        all.map(|one| about.fits(image.as_ref(), &here(one))).collect()
     }
 
     #[test]

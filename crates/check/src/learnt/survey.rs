@@ -1,8 +1,8 @@
 //! What of a library a run has used: nothing is left out in silence.
 
-use manifest::{Container, Manifest, Workload};
+use manifest::Manifest;
 
-use super::image_name::ImageName;
+use super::matching::Here;
 use super::{Library, Match};
 
 /// What came of a library in a run.
@@ -45,12 +45,13 @@ impl Library {
                     Match::One(_) => survey.known += 1,
                     Match::Several(_) => survey.ambiguous += 1,
                 }
+                let here = Here::new(workload, container);
                 for (at, entry) in self.all.iter().enumerate() {
                     let about = &entry.learnt.about;
-                    if about.fits(entry.image.as_ref(), workload, container).is_some() {
+                    if about.fits(entry.image.as_ref(), &here).is_some() {
                         used[at] = true;
                     } else if near[at].is_none() {
-                        near[at] = self.hint(at, workload, container);
+                        near[at] = self.hint(at, &here);
                     }
                 }
             }
@@ -69,12 +70,12 @@ impl Library {
     }
 
     /// Why this container may be meant all the same, and what would make that certain.
-    fn hint(&self, at: usize, workload: &Workload, container: &Container) -> Option<String> {
+    fn hint(&self, at: usize, here: &Here<'_>) -> Option<String> {
+        let Here { workload, container, .. } = here;
         let entry = &self.all[at];
         let about = &entry.learnt.about;
-        let here = container.image.as_ref().map(|here| ImageName::new(&here.value));
         let same_image =
-            matches!((&entry.image, &here), (Some(a), Some(b)) if a.same_repository(b));
+            matches!((&entry.image, here.image()), (Some(a), Some(b)) if a.same_repository(b));
         let place = format!("{}/{}", workload.kind, workload.name);
         let say = |why: &str| {
             Some(format!(
@@ -87,6 +88,10 @@ impl Library {
             Some(("Pod", pod)) if pod.starts_with(&format!("{}-", workload.name)) => {
                 let named = about.container.as_ref().is_none_or(|name| *name == container.name);
                 if named { say("its pod may be one of") } else { None }
+            }
+            Some((kind, name)) if kind == workload.kind && name == workload.name => {
+                let open = about.container.is_none();
+                if open { say("it does not say which container of") } else { None }
             }
             _ if same_image => say("the same image is in"),
             None if about.image.is_none() && about.container.is_none() => {

@@ -178,9 +178,10 @@ fn a_profile_of_nothing_here_is_no_silence() {
     let place = Place::new(&[
         ("api.yaml", &WEB.replace("nginx:1.27", "api:1")),
         ("command.yaml", &WEB.replace("    image: nginx:1.27\n", "    command: [nginx]\n")),
+        ("which.yaml", &WEB.replace("image: nginx:1.27", "workload: Deployment/web")),
         ("pod.yaml", &WEB.replace("image: nginx:1.27", "workload: Pod/web-7d4b9c-x2x")),
     ]);
-    for name in ["api", "command", "pod"] {
+    for name in ["api", "command", "which", "pod"] {
         let file = format!("profiles/{name}.yaml");
         let output = place.run(&["fix", "--profile", &file, "shop.yaml"]);
         insta::assert_snapshot!(format!("unused_{name}"), said(&output));
@@ -232,6 +233,24 @@ fn every_format_has_what_a_profile_says() {
         let output = check(format);
         assert!(output.contains("over-granted") || output.contains("does not need"), "{output}");
         assert!(output.contains("will break at set the clock by clock (main)"), "{output}");
+    }
+    // A comment about it counts with a profile, and without one is not called idle.
+    place.put(
+        "own.yaml",
+        &SHOP.replace("# the page", "").replace(
+            "add: [SYS_ADMIN, SETUID]",
+            "# dropcap: ignore[over-granted] a plugin needs it\n              add: [SETUID, KILL]",
+        ),
+    );
+    let select = "over-granted,inline-ignore";
+    for (profile, ignored) in [(&["--profile", "profiles"][..], 1), (&[], 0)] {
+        let words =
+            [&["check", "--format", "json", "--select", select, "own.yaml"], profile].concat();
+        let json: serde_json::Value =
+            serde_json::from_slice(&place.run(&words).stdout).expect("JSON");
+        let rules = json["findings"].as_array().expect("findings").iter();
+        assert!(rules.clone().all(|found| found["rule"] == "over-granted"), "{json}");
+        assert_eq!(json["totals"]["ignored"], ignored, "{json}");
     }
     // Without a profile none of it is there.
     let bare = text(&place.run(&["check", "--format", "json", "shop.yaml"]).stdout);
