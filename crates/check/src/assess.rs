@@ -5,6 +5,7 @@ use caps::CapSet;
 use runtime::{Refusal, Request, Runtime};
 
 use crate::holding::{BareSets, Entrypoint, Held};
+use crate::learnt::Learnt;
 use crate::panel::{BareAnswer, Panel};
 
 /// What becomes of a container on one runtime when its request changes.
@@ -73,6 +74,22 @@ impl Assessment {
             Verdict::Safe
         } else {
             Verdict::Unsafe
+        }
+    }
+
+    /// As [`Assessment::verdict`], where trials proved what is needed: to lose anything else is safe.
+    /// What a trace alone did not see is not proven to be needless.
+    #[must_use]
+    pub fn verdict_with(&self, learnt: Option<&Learnt>) -> Verdict {
+        let verdict = self.verdict();
+        let proven = learnt.filter(|learnt| learnt.proof.is_some());
+        let only_lost = !self.effects.iter().any(|effect| effect.starts);
+        match proven {
+            Some(learnt) if verdict == Verdict::Unsafe && only_lost => {
+                let needless = (self.lost() & learnt.needs()).is_empty();
+                if needless { Verdict::Safe } else { verdict }
+            }
+            _ => verdict,
         }
     }
 

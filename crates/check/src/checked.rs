@@ -1,6 +1,7 @@
 //! A manifest checked: every container, every rule.
 
 use manifest::{Comment, ContainerId, ContainerList, Format, Manifest, Span};
+use runtime::Engine;
 
 use crate::finding::Finding;
 use crate::holding::Held;
@@ -8,7 +9,7 @@ use crate::inline;
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::rule::Rule;
-use crate::rules::{HELD, KUBERNETES_ONLY, RULES};
+use crate::rules::{ABOUT_PROFILES, HELD, KUBERNETES_ONLY, RULES};
 use crate::subject::Subject;
 
 /// What came of checking a manifest.
@@ -51,6 +52,9 @@ pub struct Checker {
     pub options: Options,
     /// The runtimes that edits are tried on.
     pub panel: Panel,
+    /// The runtimes that a learnt set is written for: those that speak CRI, of Compose files Docker; and
+    /// the one that was named.
+    pub(crate) own: Panel,
     /// For Compose files, which other engines read.
     compose: Option<Box<Checker>>,
 }
@@ -60,12 +64,16 @@ impl Checker {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let runtime = options.compose_runtime.clone();
+        let panel = Panel::for_compose(&runtime);
         let compose = Self {
-            panel: Panel::for_compose(&runtime),
+            own: panel.some(|one| one.engine == Engine::Docker || *one == runtime),
+            panel,
             options: Options { runtime, ..options.clone() },
             compose: None,
         };
-        Self { panel: Panel::with(&options.runtime), options, compose: Some(Box::new(compose)) }
+        let panel = Panel::with(&options.runtime);
+        let own = panel.some(|one| one.engine.is_cri() || *one == options.runtime);
+        Self { panel, own, options, compose: Some(Box::new(compose)) }
     }
 
     /// The one for what is written in this format.
@@ -85,7 +93,10 @@ impl Checker {
     /// As [`Checker::check`], where the comments have been read already.
     pub(crate) fn check_beside(&self, manifest: &Manifest, comments: &[Comment]) -> Checked {
         let mut checked = all_containers(manifest, self);
-        inline::apply(manifest, comments, &mut checked, &self.options.selection);
+        // A comment about a profile is not idle because this run was given none.
+        let Options { selection, learnt, .. } = &self.options;
+        let all = learnt.is_empty().then(|| selection.clone().without(&ABOUT_PROFILES));
+        inline::apply(manifest, comments, &mut checked, all.as_ref().unwrap_or(selection));
         checked
     }
 }

@@ -9,6 +9,8 @@ use runtime::{List, Request, Runtime, SpecSets};
 use crate::assess::{Assessment, Effect, Verdict};
 use crate::dialect;
 use crate::holding::{Entrypoint, Held};
+use crate::learnt::Learnt;
+use crate::panel::Panel;
 use crate::subject::Subject;
 use crate::words;
 
@@ -81,6 +83,14 @@ impl Change {
                 };
                 vec![drop, add]
             }
+        }
+    }
+
+    /// What is added back, if it is that kind of change.
+    pub(crate) fn added(&self) -> CapSet {
+        match self {
+            Change::Exactly { add } => add.iter().map(|(capability, _)| *capability).collect(),
+            _ => CapSet::EMPTY,
         }
     }
 
@@ -187,7 +197,8 @@ fn lists_of(request: &mut Request, list: List) -> Vec<&mut Vec<String>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Class {
-    /// On every runtime nothing that could take effect is lost, and nothing is gained.
+    /// On every runtime nothing that could take effect is lost, or trials proved that it is not
+    /// needed; and nothing is gained.
     Safe,
     /// Nothing is gained, but something is lost that the program may need, or a container starts
     /// that did not start before.
@@ -245,9 +256,16 @@ impl Remedy {
     }
 }
 
-/// Tries `change` on every runtime and says what is to be made of it.
+/// Tries `change` on every runtime and says what is to be made of it. What is known to be needed is
+/// never taken away.
 #[must_use]
 pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
+    plan_on(subject, subject.panel, change, true)
+}
+
+/// As [`plan`], on the runtimes of `panel`; unless `keep` what is needed may go, too, as it does where
+/// an `add` of it would not take effect.
+pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change, keep: bool) -> Remedy {
     let none = |why: String| Remedy::None { why };
     let before = subject.request();
     let title = change.title(subject.format());
@@ -256,8 +274,20 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
     }
     let after = change.apply(before);
     let (runtime, entrypoint) = (&subject.options.runtime, subject.entrypoint);
-    let assessment = Assessment::new(subject.panel, before, &after, entrypoint);
-    let class = match assessment.verdict() {
+    let assessment = Assessment::new(panel, before, &after, entrypoint);
+    let learnt = subject.learnt.usable();
+    let answer = subject.panel.ask_one(runtime, &after);
+    let resolution = answer.resolution.as_ref();
+    let held = resolution.map(|sets| Held::of(sets, after.no_new_privs, entrypoint));
+    let held = held.unwrap_or_default();
+    if let Some(learnt) = learnt.filter(|_| keep) {
+        let broken = learnt.broken_by(assessment.lost(), held.reach());
+        if !broken.is_empty() {
+            let name = &learnt.name;
+            return none(format!("to {title} would take {broken}, which profile {name} needs"));
+        }
+    }
+    let class = match assessment.verdict_with(learnt) {
         Verdict::Safe => Class::Safe,
         Verdict::Unsafe => Class::Unsafe,
         Verdict::Widens => {
@@ -270,20 +300,17 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
             return none(format!("to {title} would keep the container from starting on {on}"));
         }
     };
-    let plain = || Assessment::new(subject.panel, before, &after, Entrypoint::Plain);
-    let safe_if_plain = class == Class::Safe || plain().verdict() == Verdict::Safe;
+    let plain = || Assessment::new(panel, before, &after, Entrypoint::Plain);
+    let safe_if_plain = class == Class::Safe || plain().verdict_with(learnt) == Verdict::Safe;
     let mut costs = Vec::new();
     let lost = assessment.lost();
-    if !lost.is_empty() {
-        costs.push(format!("takes away {}, which may be needed", described(lost)));
+    if !lost.is_empty() && class == Class::Unsafe {
+        costs.push(format!("takes away {}, {}", described(lost), unsure(learnt, lost)));
     }
     if assessment.effects.iter().any(|effect| effect.starts) {
         let on = engines(&assessment, |effect| effect.starts);
         costs.push(format!("lets the container start on {on}"));
     }
-    let answer = subject.panel.ask_one(runtime, &after);
-    let resolution = answer.resolution.as_ref();
-    let held = resolution.map(|sets| Held::of(sets, after.no_new_privs, entrypoint));
     Remedy::Edit(Box::new(Fix {
         change: change.clone(),
         title,
@@ -291,8 +318,19 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
         costs,
         lost,
         safe_if_plain,
-        after: held.unwrap_or_default(),
+        after: held,
     }))
+}
+
+/// What is to be said of what is lost.
+fn unsure(learnt: Option<&Learnt>, lost: CapSet) -> String {
+    match learnt {
+        None => "which may be needed".to_owned(),
+        Some(learnt) if !(learnt.needs() & lost).is_empty() => {
+            format!("of which profile {} used {}", learnt.name, learnt.needs() & lost)
+        }
+        Some(learnt) => format!("not used in profile {} ({})", learnt.name, learnt.state()),
+    }
 }
 
 /// At most five names, else how many.

@@ -6,6 +6,7 @@ use resolve::{Context, FromImage, Policy};
 use runtime::{Engine, Request, Runtime};
 
 use crate::holding::Entrypoint;
+use crate::learnt::Library;
 use crate::rule::Selection;
 
 /// How a check is configured.
@@ -25,9 +26,12 @@ pub struct Options {
     pub selection: Selection,
     /// The Pod Security policy that pods are to pass; `None` asks for none.
     pub pod_security: Option<Policy>,
+    /// What was learnt of containers. Without it no rule and no edit knows what is needed.
+    pub learnt: Library,
 }
 
-/// The runtimes assumed for Kubernetes and for Compose, nothing known of the images, all rules.
+/// The runtimes assumed for Kubernetes and for Compose, nothing known of the images, nothing learnt,
+/// all rules.
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -38,6 +42,7 @@ impl Default for Options {
             images: Images::default(),
             selection: Selection::default(),
             pod_security: None,
+            learnt: Library::default(),
         }
     }
 }

@@ -105,6 +105,12 @@ impl Panel {
         all
     }
 
+    /// Of those of its runtimes that are wanted.
+    #[must_use]
+    pub fn some(&self, wanted: impl Fn(&Runtime) -> bool) -> Self {
+        Self::new(self.runtimes.iter().filter(|one| wanted(one)).cloned().collect())
+    }
+
     /// Who is asked.
     #[must_use]
     pub fn runtimes(&self) -> &[Runtime] {

@@ -2,27 +2,27 @@
 
 use caps::{CapSet, Capability};
 use manifest::{ContainerId, Edit, Format, Manifest, Source};
-use runtime::{Engine, List, Refusal, Runtime, User};
+use runtime::{List, Refusal, User};
 
 use crate::assess::Assessment;
 use crate::checked::Checker;
 use crate::fix::{Change, engines};
 use crate::holding::{Entrypoint, Held};
+use crate::learnt::Need;
 use crate::options::Options;
-use crate::panel::Panel;
 use crate::rules::instead;
 use crate::subject::Subject;
 
-/// A capability that a program needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Need {
-    /// Which.
-    pub capability: Capability,
-    /// What it is for, to stand behind it as a comment.
-    pub comment: Option<String>,
-    /// Whether a process of this container was seen to have it: then, though the container may
-    /// not run as root, something in its image carries it, and the bounding set must have it.
-    pub seen_granted: bool,
+/// What happens where a container needs more than it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Widen {
+    /// Nothing is written.
+    #[default]
+    Refuse,
+    /// What it does not have is left out, and the rest is written.
+    LeaveOut,
+    /// It gets it: a person says so.
+    Allow,
 }
 
 /// How a set is written.
@@ -30,8 +30,8 @@ pub struct Need {
 pub struct PatchOptions {
     /// For which runtime.
     pub options: Options,
-    /// Whether the container may get more than it has. A person says so.
-    pub allow_widen: bool,
+    /// Whether the container may get more than it has.
+    pub widen: Widen,
 }
 
 /// A container after its set was written.
@@ -39,6 +39,8 @@ pub struct PatchOptions {
 pub struct Patched {
     /// The manifest's text; as it was if nothing had to change.
     pub source: Source,
+    /// Whether anything of the container had to change.
+    pub changed: bool,
     /// What the container held.
     pub before: Held,
     /// What it holds now.
@@ -47,10 +49,13 @@ pub struct Patched {
     pub add: CapSet,
     /// What could take effect on some runtime and no longer can.
     pub lost: CapSet,
-    /// What it has now that it had not; only with [`PatchOptions::allow_widen`].
+    /// What it has now that it had not; only with [`Widen::Allow`].
     pub gained: CapSet,
     /// What is needed and was not added, because it would not take effect.
     pub left_out: Vec<LeftOut>,
+    /// What is needed and was not added, because the container does not have it now; only with
+    /// [`Widen::LeaveOut`].
+    pub withheld: CapSet,
 }
 
 /// A capability that an `add` does not bring.
@@ -97,10 +102,6 @@ pub enum PatchError {
 
 /// Writes `needs` into a container: `drop: [ALL]` and `add` of exactly what takes effect.
 ///
-/// What the container gets is resolved again. Widening is judged on the runtimes that speak CRI, of a
-/// Compose file on Docker, and on the one in the options: a set that a person wants in a cluster is
-/// not refused for what another engine would make of the manifest.
-///
 /// # Errors
 /// [`PatchError`]; the manifest is then as it was.
 pub fn set_capabilities(
@@ -109,102 +110,157 @@ pub fn set_capabilities(
     needs: &[Need],
     patch: &PatchOptions,
 ) -> Result<Patched, PatchError> {
-    let options = &patch.options;
-    let (workload, container) = manifest
-        .workloads
-        .get(id.workload)
-        .and_then(|w| Some((w, w.pod.containers.get(id.container)?)))
-        .ok_or(PatchError::NoSuchContainer)?;
-    let checker = Checker::new(options.clone());
-    let subject =
-        Subject::new(&manifest.source, workload, container, &checker).ok_or(PatchError::Windows)?;
-    if subject.is_privileged() {
-        return Err(PatchError::Privileged);
-    }
-    if subject.format() == Format::Oci {
-        let why = manifest::Refusal::Format { format: Format::Oci }.to_string();
-        return Err(PatchError::Text { why, snippet: String::new() });
-    }
-    let (add, left_out) = sort_out(&subject, needs);
-    let change = Change::Exactly { add };
-    let after = change.apply(subject.request());
-    let meant = |runtime: &&Runtime| match subject.format() {
-        Format::Compose => runtime.engine == Engine::Docker,
-        Format::Kubernetes | Format::Oci => runtime.engine.is_cri(),
-    };
-    let all = subject.panel.runtimes().iter();
-    let runtimes = all.filter(|one| meant(one) || **one == subject.options.runtime);
-    let panel = Panel::new(runtimes.cloned().collect());
-    let assessment = Assessment::new(&panel, subject.request(), &after, subject.entrypoint);
-    let gained = assessment.gained();
-    if !gained.is_empty() && !patch.allow_widen {
-        let on = engines(&assessment, |effect| !effect.gained.is_empty());
-        return Err(PatchError::Widens { gained, on });
-    }
-    if let Some(refusal) = assessment.effects.iter().find_map(|effect| effect.stops.clone()) {
-        return Err(PatchError::Breaks(refusal));
-    }
-    let edits: Vec<Edit> =
-        change.edits().into_iter().map(|change| Edit { container: id, change }).collect();
-    let mut edited = manifest::apply(manifest, &edits);
-    if let Some(refused) = edited.refused.pop() {
-        let why = refused.message(manifest);
-        return Err(PatchError::Text { why, snippet: refused.snippet });
-    }
-    let written = manifest::parse_source(edited.source.clone());
-    let held = written
-        .workloads
-        .get(id.workload)
-        .and_then(|w| {
-            Subject::new(&written.source, w, w.pod.containers.get(id.container)?, &checker)
-        })
-        .ok_or(PatchError::NoSuchContainer)?
-        .held;
-    Ok(Patched {
-        source: edited.source,
-        before: subject.held,
-        after: held,
-        add: after_add(&change),
-        lost: assessment.lost(),
-        gained,
-        left_out,
-    })
+    let checker = Checker::new(patch.options.clone());
+    let (_, mut each) = set_all(&checker, manifest, &[(id, needs)], patch.widen);
+    each.pop().unwrap_or(Err(PatchError::NoSuchContainer))
 }
 
-type Comment = Option<String>;
+/// As [`set_capabilities`] for several containers of a manifest, each with its needs: the manifest
+/// with everything that could be written, and for each container what came of it.
+///
+/// What the containers get is resolved again. Widening is judged on the runtimes that the manifest is
+/// for (those that speak CRI, of a Compose file Docker) and on the one in the options: a set that a
+/// person wants in a cluster is not refused for what another engine would make of the manifest.
+pub fn set_all(
+    checker: &Checker,
+    manifest: &Manifest,
+    wanted: &[(ContainerId, &[Need])],
+    widen: Widen,
+) -> (Manifest, Vec<Result<Patched, PatchError>>) {
+    let planned: Vec<_> = wanted
+        .iter()
+        .map(|(id, needs)| Planned::new(checker, manifest, *id, needs, widen))
+        .collect();
+    let mut edits = Vec::new();
+    for ((id, _), planned) in wanted.iter().zip(&planned) {
+        let changes = planned.iter().flat_map(|planned| planned.change.edits());
+        edits.extend(changes.map(|change| Edit { container: *id, change }));
+    }
+    let edited = manifest::apply(manifest, &edits);
+    let written = match edited.changed.as_slice() {
+        [] => manifest.clone(),
+        _ => manifest::parse_source(edited.source.clone()),
+    };
+    let finish = |(id, planned): (ContainerId, Result<Planned, PatchError>)| {
+        let planned = planned?;
+        if let Some(refused) = edited.refused.iter().find(|refused| refused.container == id) {
+            let (why, snippet) = (refused.message(manifest), refused.snippet.clone());
+            return Err(PatchError::Text { why, snippet });
+        }
+        let after = subject(checker, &written, id)?.held;
+        Ok(Patched {
+            source: edited.source.clone(),
+            changed: edited.changed.contains(&id),
+            before: planned.before,
+            after,
+            add: planned.change.added(),
+            lost: planned.assessment.lost(),
+            gained: planned.assessment.gained(),
+            left_out: planned.left_out,
+            withheld: planned.withheld,
+        })
+    };
+    let ids = wanted.iter().map(|(id, _)| *id);
+    let each = ids.zip(planned).map(finish).collect();
+    (written, each)
+}
 
-/// What an `add` brings, and what it does not.
-fn sort_out(subject: &Subject<'_>, needs: &[Need]) -> (Vec<(Capability, Comment)>, Vec<LeftOut>) {
-    let all = needs.iter().map(|need| (need.capability, None)).collect();
+/// What would be written into one container.
+struct Planned {
+    change: Change,
+    assessment: Assessment,
+    before: Held,
+    left_out: Vec<LeftOut>,
+    withheld: CapSet,
+}
+
+impl Planned {
+    fn new(
+        checker: &Checker,
+        manifest: &Manifest,
+        id: ContainerId,
+        needs: &[Need],
+        widen: Widen,
+    ) -> Result<Self, PatchError> {
+        let subject = subject(checker, manifest, id)?;
+        if subject.is_privileged() {
+            return Err(PatchError::Privileged);
+        }
+        if subject.format() == Format::Oci {
+            let why = manifest::Refusal::Format { format: Format::Oci }.to_string();
+            return Err(PatchError::Text { why, snippet: String::new() });
+        }
+        let Exactly { change, left_out, withheld } = exactly(&subject, needs, widen);
+        let after = change.apply(subject.request());
+        let assessment =
+            Assessment::new(subject.own, subject.request(), &after, subject.entrypoint);
+        let gained = assessment.gained();
+        if !gained.is_empty() && widen != Widen::Allow {
+            let on = engines(&assessment, |effect| !effect.gained.is_empty());
+            return Err(PatchError::Widens { gained, on });
+        }
+        if let Some(refusal) = assessment.effects.iter().find_map(|effect| effect.stops.clone()) {
+            return Err(PatchError::Breaks(refusal));
+        }
+        Ok(Self { change, assessment, before: subject.held, left_out, withheld })
+    }
+}
+
+fn subject<'a>(
+    checker: &'a Checker,
+    manifest: &'a Manifest,
+    id: ContainerId,
+) -> Result<Subject<'a>, PatchError> {
+    let workload = manifest.workloads.get(id.workload).ok_or(PatchError::NoSuchContainer)?;
+    let container = workload.pod.containers.get(id.container);
+    let container = container.ok_or(PatchError::NoSuchContainer)?;
+    Subject::new(&manifest.source, workload, container, checker).ok_or(PatchError::Windows)
+}
+
+/// What is written, and what is not.
+pub(crate) struct Exactly {
+    pub change: Change,
+    pub left_out: Vec<LeftOut>,
+    pub withheld: CapSet,
+}
+
+/// `drop: [ALL]` and what an `add` brings of `needs`; and what it does not bring.
+///
+/// Where the container has another capability that serves as well, that one stays, unless it may get
+/// more than it has.
+pub(crate) fn exactly(subject: &Subject<'_>, needs: &[Need], widen: Widen) -> Exactly {
+    let now = subject.most().map_or(CapSet::EMPTY, |sets| sets.process.bounding);
+    let picked = |need: &Need| match widen {
+        Widen::Allow => need.capability,
+        Widen::Refuse | Widen::LeaveOut => need.pick(now),
+    };
+    let all = needs.iter().map(|need| (picked(need), None)).collect();
     let request = Change::Exactly { add: all }.apply(subject.request());
     let effective = runtime::resolve(&subject.options.runtime, &request)
         .map_or(CapSet::EMPTY, |resolution| {
             Held::of(&resolution, request.no_new_privs, Entrypoint::Plain).effective
         });
-    let now = subject.most().map_or(CapSet::EMPTY, |sets| sets.process.bounding);
     let words = subject.words(List::Add);
     let asked = words.filter_map(|(word, _)| Subject::one(&word)).collect::<CapSet>() & now;
-    let (mut add, mut left_out) = (Vec::new(), Vec::new());
+    let (mut add, mut left_out): (Vec<(Capability, Option<String>)>, _) = (Vec::new(), Vec::new());
+    let mut withheld = CapSet::EMPTY;
     for need in needs {
-        let capability = need.capability;
+        let capability = picked(need);
         let carried = need.seen_granted && subject.request().user == User::NonRoot;
         // What somebody wrote down and the program uses stays: a file of the image may carry it, and
         // could not be executed without it.
         let written = asked.contains(capability);
-        if effective.contains(capability) || carried || written {
+        if !effective.contains(capability) && !carried && !written {
+            let mut ways = need.remedies.clone();
+            ways.extend(instead(subject, capability));
+            left_out.push(LeftOut { capability, instead: ways });
+        } else if widen == Widen::LeaveOut && !now.contains(capability) {
+            withheld.insert(capability);
+        } else if !add.iter().any(|(there, _)| *there == capability) {
             add.push((capability, need.comment.clone()));
-        } else {
-            left_out.push(LeftOut { capability, instead: instead(subject, capability) });
         }
     }
-    (add, left_out)
-}
-
-fn after_add(change: &Change) -> CapSet {
-    match change {
-        Change::Exactly { add } => add.iter().map(|(capability, _)| *capability).collect(),
-        _ => CapSet::EMPTY,
-    }
+    Exactly { change: Change::Exactly { add }, left_out, withheld }
 }
 
 #[cfg(test)]
@@ -230,19 +286,19 @@ spec:
 
     fn need(capability: Capability, comment: &str) -> Need {
         let comment = (!comment.is_empty()).then(|| comment.to_owned());
-        Need { capability, comment, seen_granted: false }
+        Need { comment, ..Need::of(capability) }
     }
 
-    fn patch(uid: u32, needs: &[Need], allow_widen: bool) -> Result<Patched, PatchError> {
+    fn patch(uid: u32, needs: &[Need], widen: Widen) -> Result<Patched, PatchError> {
         let manifest = manifest::parse("web.yaml", POD.replace("UID", &uid.to_string()));
-        let options = PatchOptions { allow_widen, ..PatchOptions::default() };
+        let options = PatchOptions { widen, ..PatchOptions::default() };
         set_capabilities(&manifest, ContainerId { workload: 0, container: 0 }, needs, &options)
     }
 
     #[test]
     fn exactly_what_is_needed_is_added_back_with_its_reason() {
         let needs = [need(Capability::CHOWN, "chown of /var/cache"), need(Capability::SETUID, "")];
-        let patched = patch(0, &needs, false).unwrap();
+        let patched = patch(0, &needs, Widen::Refuse).unwrap();
         assert_eq!(
             patched.source.text(),
             POD.replace("UID", "0").replace("drop: [NET_RAW]", "drop: [ALL]").replace(
@@ -260,14 +316,18 @@ spec:
     fn more_than_it_has_is_refused_unless_a_person_says_so() {
         let needs = [need(Capability::SYS_TIME, "")];
         let gained = CapSet::from(Capability::SYS_TIME);
-        let refused = patch(0, &needs, false).unwrap_err().to_string();
+        let refused = patch(0, &needs, Widen::Refuse).unwrap_err().to_string();
         assert!(
             refused.starts_with(
                 "it would be given SYS_TIME, which it does not have now on containerd"
             ),
             "{refused}"
         );
-        assert_eq!(patch(0, &needs, true).unwrap().gained, gained);
+        assert_eq!(patch(0, &needs, Widen::Allow).unwrap().gained, gained);
+        let both = [need(Capability::SYS_TIME, ""), need(Capability::CHOWN, "")];
+        let without = patch(0, &both, Widen::LeaveOut).unwrap();
+        assert_eq!((without.withheld, without.gained), (gained, CapSet::EMPTY));
+        assert_eq!(without.after.effective, CapSet::from(Capability::CHOWN));
     }
 
     #[test]
@@ -284,7 +344,7 @@ spec:
     #[test]
     fn what_would_not_take_effect_is_not_added() {
         let needs = [need(Capability::NET_BIND_SERVICE, "")];
-        let patched = patch(1000, &needs, false).unwrap();
+        let patched = patch(1000, &needs, Widen::Refuse).unwrap();
         assert_eq!(patched.add, CapSet::EMPTY);
         assert_eq!(patched.left_out.len(), 1);
         assert!(patched.left_out[0].instead[0].starts_with("nothing is needed for low ports"));
@@ -293,14 +353,14 @@ spec:
     #[test]
     fn what_the_image_was_seen_to_carry_is_kept_for_it() {
         let granted = Need { seen_granted: true, ..need(Capability::NET_BIND_SERVICE, "") };
-        let patched = patch(1000, &[granted], false).unwrap();
+        let patched = patch(1000, &[granted], Widen::Refuse).unwrap();
         assert_eq!(patched.add, CapSet::from(Capability::NET_BIND_SERVICE));
         assert_eq!(patched.left_out, []);
     }
 
     #[test]
     fn nothing_needed_leaves_no_list() {
-        let patched = patch(0, &[], false).unwrap();
+        let patched = patch(0, &[], Widen::Refuse).unwrap();
         assert_eq!(
             patched.source.text(),
             POD.replace("UID", "0")

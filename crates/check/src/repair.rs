@@ -15,7 +15,7 @@ use crate::finding::Finding;
 use crate::fix::Class;
 use crate::holding::{Entrypoint, Held};
 use crate::options::Options;
-use crate::rules::RULES;
+use crate::rules::{RULES, over_granted};
 
 /// More rounds than any manifest takes: every edit makes a list smaller or its spelling better.
 const MAX_ROUNDS: usize = 16;
@@ -276,13 +276,18 @@ impl Round {
             }
             let entrypoint = entrypoints.get(&id).copied().unwrap_or_default();
             let Some(workload) = manifest.workloads.get(id.workload) else { continue };
-            let panel = &checker.of(workload.pod.format).panel;
+            let judging = checker.of(workload.pod.format);
+            // As it was planned.
+            let by_profile = *finding.rule == over_granted::RULE;
+            let panel = if by_profile { &judging.own } else { &judging.panel };
             let step = Assessment::new(panel, current, &after, entrypoint);
             let whole = Assessment::new(panel, first, &after, entrypoint);
-            if !consent.covers(step.verdict()) || !consent.covers(whole.verdict()) {
+            let known = options.learnt.of(workload, &workload.pod.containers[id.container]);
+            let verdict = step.verdict_with(known.usable());
+            if !consent.covers(verdict) || !consent.covers(whole.verdict_with(known.usable())) {
                 continue;
             }
-            let class = if step.verdict() == Verdict::Safe { Class::Safe } else { Class::Unsafe };
+            let class = if verdict == Verdict::Safe { Class::Safe } else { Class::Unsafe };
             let changes = fix.change.edits().into_iter();
             edits.extend(changes.map(|change| Edit { container: id, change }));
             applied.push(Applied {

@@ -8,6 +8,7 @@ use crate::finding::Finding;
 use crate::fix::Class;
 use crate::holding::Held;
 use crate::options::Options;
+use crate::rules::over_granted;
 use crate::severity::Severity;
 use crate::standing::Standing;
 
@@ -83,6 +84,8 @@ pub struct Totals {
     pub safe: usize,
     /// Edits offered that are not.
     pub not_safe: usize,
+    /// Edits that write a profile; they are among neither.
+    pub by_profile: usize,
     /// What the containers hold.
     pub before: Sum,
     /// What they would hold after all edits.
@@ -101,6 +104,14 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// What one container holds.
+    #[must_use]
+    pub fn of(held: &Held) -> Self {
+        let mut sum = Self::default();
+        sum.add(held);
+        sum
+    }
+
     fn add(&mut self, held: &Held) {
         self.effective += held.effective.len();
         self.within_reach += (held.reach() - held.effective).len();
@@ -176,6 +187,7 @@ impl Totals {
         let undone = matches!(finding.standing, Standing::Open | Standing::Baseline);
         let fix = finding.remedy.fix().filter(|_| undone);
         match fix.map(|fix| fix.class) {
+            Some(_) if *finding.rule == over_granted::RULE => self.by_profile += 1,
             Some(Class::Safe) => self.safe += 1,
             Some(Class::Unsafe) => self.not_safe += 1,
             None => {}

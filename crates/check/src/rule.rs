@@ -118,6 +118,13 @@ impl Selection {
         Ok(Self { select: known(select)?, ignore: known(ignore)? })
     }
 
+    /// Without these.
+    #[must_use]
+    pub fn without(mut self, rules: &[&'static Rule]) -> Self {
+        self.ignore.extend(rules.iter().map(|rule| rule.id));
+        self
+    }
+
     /// Whether `rule` runs.
     #[must_use]
     pub fn contains(&self, rule: &Rule) -> bool {

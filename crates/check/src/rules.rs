@@ -10,11 +10,17 @@ mod file_capabilities_outside_bounding;
 mod ineffective_add;
 pub(crate) mod inline_ignore;
 mod low_port;
+mod missing_capability;
 mod needless_net_bind_service;
 mod net_raw_for_ping;
+pub(crate) mod over_granted;
 mod pod_level_capabilities;
 mod pod_security;
 mod privileged;
+mod profile_ambiguous;
+mod profile_incomplete;
+mod profile_of_another_image;
+mod profile_too_old;
 mod redundant_add;
 mod refused_configuration;
 mod set_uid_regain;
@@ -32,9 +38,15 @@ pub use ineffective_add::instead;
 
 /// All rules, in the order in which findings at one place are shown and their edits are made: what
 /// is written wrong comes before what follows from it.
-pub static RULES: [&Rule; 24] = [
+pub static RULES: [&Rule; 30] = [
     &refused_configuration::RULE,
     &windows_capabilities::RULE,
+    &over_granted::RULE,
+    &missing_capability::RULE,
+    &profile_ambiguous::RULE,
+    &profile_incomplete::RULE,
+    &profile_of_another_image::RULE,
+    &profile_too_old::RULE,
     &pod_level_capabilities::RULE,
     &capability_spelling::RULE,
     &unknown_capability::RULE,
@@ -62,12 +74,23 @@ pub static RULES: [&Rule; 24] = [
 /// The rules about a capability being held: what a waiver waives and a baseline keeps, capability by
 /// capability. The others are about words that do not do what they say, or about what another
 /// program refuses, and neither becomes right by a signature.
-pub static WAIVABLE: [&Rule; 5] = [
+pub static WAIVABLE: [&Rule; 6] = [
     &privileged::RULE,
     &add_all::RULE,
     &dangerous_capability::RULE,
     &drop_all_missing::RULE,
+    &over_granted::RULE,
     &set_uid_regain::RULE,
+];
+
+/// The rules about what was learnt of a container. Where nothing was, they say nothing.
+pub static ABOUT_PROFILES: [&Rule; 6] = [
+    &over_granted::RULE,
+    &missing_capability::RULE,
+    &profile_ambiguous::RULE,
+    &profile_incomplete::RULE,
+    &profile_of_another_image::RULE,
+    &profile_too_old::RULE,
 ];
 
 /// The rules about what is written about findings.

@@ -13,6 +13,7 @@ use crate::dialect;
 use crate::exposure::Exposure;
 use crate::finding::Finding;
 use crate::holding::{Entrypoint, Held, Holding};
+use crate::learnt::Match;
 use crate::options::Options;
 use crate::panel::{Answer, Panel};
 use crate::severity::{Confidence, Severity};
@@ -34,6 +35,8 @@ pub struct Subject<'a> {
     pub options: &'a Options,
     /// The runtimes that edits are tried on.
     pub panel: &'a Panel,
+    /// The runtimes that a learnt set is written for.
+    pub own: &'a Panel,
     /// The security context in effect.
     pub context: Context,
     /// What is known of the file that it executes first.
@@ -42,6 +45,8 @@ pub struct Subject<'a> {
     pub held: Held,
     /// What makes it more dangerous, or less.
     pub exposure: Exposure,
+    /// What was learnt of it.
+    pub learnt: Match<'a>,
     request: Request,
     answer: Rc<Answer>,
 }
@@ -67,7 +72,8 @@ impl<'a> Subject<'a> {
         container: &'a Container,
         checker: &'a Checker,
     ) -> Self {
-        let Checker { options, panel, .. } = checker.of(workload.pod.format);
+        let checker = checker.of(workload.pod.format);
+        let Checker { options, panel, own, .. } = checker;
         let context = options.context(&workload.pod, container);
         let entrypoint = options.entrypoint(&context);
         let request = options.request(&context, container);
@@ -86,11 +92,13 @@ impl<'a> Subject<'a> {
             container,
             options,
             panel,
+            own,
             context,
             entrypoint,
             request,
             held,
             exposure,
+            learnt: options.learnt.of(workload, container),
             answer,
         }
     }

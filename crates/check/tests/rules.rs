@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use dropcap_check::fix::{Class, Remedy};
+use dropcap_check::learnt::{About, Learnt, Library, MAX_AGE_DAYS};
 use dropcap_check::render::text::held;
 use dropcap_check::waiver::Policy;
 use dropcap_check::waiver::approval::{Commit, History};
 use dropcap_check::waiver::file::WaiverFile;
 use dropcap_check::waiver::judge::Judged;
 use dropcap_check::{
-    Consent, Entrypoint, Finding, Fixes, Options, RULES, Report, Rule, Selection, check, repair,
+    ABOUT_PROFILES, Consent, Entrypoint, Finding, Fixes, Need, Options, RULES, Report, Rule,
+    Selection, check, repair,
 };
 use manifest::{Loaded, Source, Span};
 
@@ -66,6 +68,15 @@ fn options(rule: &Rule, info: &str) -> Options {
         }
         _ => {}
     }
+    let profile = match rule.id {
+        "profile-ambiguous" => "two",
+        "profile-incomplete" => "incomplete",
+        "profile-too-old" => "old",
+        "profile-of-another-image" => "workload",
+        _ if ABOUT_PROFILES.contains(&rule) => "traced",
+        _ => "none",
+    };
+    options.learnt = library(profile);
     for word in info.split_whitespace().skip(1) {
         match word.split_once('=') {
             Some(("runtime", name)) => {
@@ -73,6 +84,7 @@ fn options(rule: &Rule, info: &str) -> Options {
             }
             Some(("entrypoint", "plain")) => options.entrypoint = Entrypoint::Plain,
             Some(("file-caps", text)) => options.entrypoint = carries(text),
+            Some(("profile", which)) => options.learnt = library(which),
             Some(("pod-security", policy)) => options.pod_security = Some(policy.parse().unwrap()),
             _ => panic!("unknown word {word:?} behind yaml"),
         }
@@ -84,6 +96,53 @@ fn options(rule: &Rule, info: &str) -> Options {
 fn carries(text: &str) -> Entrypoint {
     let text: caps::LibcapText = text.parse().unwrap();
     Entrypoint::Carries(text.to_file_caps().unwrap())
+}
+
+/// What is known of nginx:1.27 as root: it steps down to another user, and may kill that one's.
+fn library(which: &str) -> Library {
+    let need =
+        |capability, what: &str| Need { what: Some(what.to_owned()), ..Need::of(capability) };
+    let about = About { image: Some("nginx:1.27".to_owned()), ..About::default() };
+    let mut web = Learnt {
+        name: "web".to_owned(),
+        file: "web.profile.yaml".to_owned(),
+        about,
+        needs: vec![
+            need(caps::Capability::SETGID, "setgid to 101 by nginx"),
+            need(caps::Capability::SETUID, "setuid to 101 by nginx"),
+        ],
+        age: Some(3),
+        ..Learnt::default()
+    };
+    match which {
+        "none" => return Library::default(),
+        "traced" => {}
+        "proven" => web.proof = Some("curl -fs localhost".to_owned()),
+        "incomplete" => web.incomplete = vec!["start not seen".to_owned()],
+        "old" => web.age = Some(400),
+        "workload" => web.about.workload = Some("Deployment/web".to_owned()),
+        "digest" => web.about.image_digest = Some("sha256:0123456789abcdef".to_owned()),
+        "container" => web.in_container = true,
+        "doubtful" => {
+            let kill = need(caps::Capability::KILL, "kill a process of 101 by nginx");
+            web.needs.push(Need { doubtful: true, ..kill });
+        }
+        "port" => {
+            let bind = need(caps::Capability::NET_BIND_SERVICE, "bind 0.0.0.0:80 by nginx (main)");
+            web.needs = vec![Need { port: Some(80), ..bind }];
+        }
+        "either" => {
+            let read = need(caps::Capability::DAC_OVERRIDE, "open /etc/shadow by nginx");
+            let alternatives = vec![caps::Capability::DAC_READ_SEARCH];
+            web.needs = vec![Need { alternatives, ..read }];
+        }
+        "two" => {
+            let other = Learnt { file: "web-2.profile.yaml".to_owned(), ..web.clone() };
+            return Library::new(vec![web, other], MAX_AGE_DAYS);
+        }
+        _ => panic!("unknown profile {which:?}"),
+    }
+    Library::new(vec![web], MAX_AGE_DAYS)
 }
 
 /// A finding as a specification writes it.
@@ -282,7 +341,11 @@ fn the_examples_of_the_pages_are_true() {
         assert_ne!(found(rule, "yaml", &bad.body), "", "{}", rule.id);
         let manifest = manifest::parse("page.yaml", good.body.as_str());
         assert_eq!(manifest.problems, []);
-        let options = Options { selection: Selection::default(), ..options(rule, "yaml") };
+        let mut options = Options { selection: Selection::default(), ..options(rule, "yaml") };
+        if rule.id.starts_with("profile-") {
+            // What is to be mended is the profile.
+            options.learnt = library("traced");
+        }
         let checked = check(&manifest, &options);
         assert_eq!(checked.containers.len(), 1);
         let open = checked.findings.iter().filter(|finding| finding.standing.is_open());

@@ -48,6 +48,9 @@ struct Written {
     exclude: Vec<Spanned<String>>,
     baseline: Option<String>,
     #[serde(default)]
+    profiles: Vec<String>,
+    profile_days: Option<Spanned<i64>>,
+    #[serde(default)]
     waivers: WrittenWaivers,
 }
 
@@ -135,6 +138,11 @@ impl Config {
         {
             return Err(config.wrong(least, "expected one approver at least"));
         }
+        if let Some(days) = &config.written.profile_days
+            && *days.get_ref() < 1
+        {
+            return Err(config.wrong(days, "expected one day at least"));
+        }
         Ok(config)
     }
 
@@ -208,6 +216,16 @@ impl Config {
     /// `baseline`.
     pub fn baseline(&self) -> Option<PathBuf> {
         self.written.baseline.as_ref().map(|name| self.path(name))
+    }
+
+    /// `profiles`.
+    pub fn profiles(&self) -> Vec<PathBuf> {
+        self.written.profiles.iter().map(|name| self.path(name)).collect()
+    }
+
+    /// `profile-days`.
+    pub fn profile_days(&self) -> Option<i64> {
+        self.written.profile_days.as_ref().map(|days| *days.get_ref())
     }
 
     /// `waivers.file`.

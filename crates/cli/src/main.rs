@@ -6,6 +6,7 @@ mod failure;
 mod images;
 mod kubectl;
 mod manifests;
+mod profiles;
 mod ui;
 mod waivers;
 

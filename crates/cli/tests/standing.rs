@@ -251,6 +251,14 @@ fn only_what_is_about_a_capability_is_shown_on_request() {
     assert_eq!(place.status(&["check", "clock.yaml", "--holds", "SYS_ADMN"]), Some(2));
 }
 
+/// A profile of something else.
+const OTHER: &str = "\
+apiVersion: dropcap.dev/v1
+kind: CapabilityProfile
+metadata: { name: other }
+spec: { target: { image: 'other:1' }, capabilities: { needed: [CHOWN] } }
+";
+
 /// What docs/waivers.md shows is read as it stands.
 #[test]
 fn the_documented_files_are_read() {
@@ -265,6 +273,7 @@ fn the_documented_files_are_read() {
         ("dropcap.toml", config),
         ("security/waivers.toml", waivers),
         ("kinds.toml", "kinds = []\n"),
+        ("profiles/other.yaml", OTHER),
         ("vendor/clock.yaml", CLOCK),
         ("known.json", "{\"version\":1,\"runtime\":\"containerd@2.0\",\"findings\":[]}"),
         ("clock.yaml", CLOCK),

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use caps::Capability;
-use check::{Need, PatchError, PatchOptions, Patched, set_capabilities};
+use check::{PatchError, PatchOptions, Patched, set_capabilities};
 use manifest::{ContainerId, Manifest};
-use record::observation::Target;
 use record::profile::Profile;
-use record::requirement::Verdict;
+
+use crate::learnt::needs;
 
 /// Why a profile could not be written into a manifest.
 #[derive(Debug, thiserror::Error)]
@@ -162,55 +161,4 @@ pub(crate) fn find(manifest: &Manifest, wanted: Option<&str>) -> Result<Containe
         }
         several => Err(Error::Several { file, wanted, there: names(several) }),
     }
-}
-
-/// What the profile needs, each with what it is for.
-fn needs(profile: &Profile) -> Vec<Need> {
-    let runs = &profile.status.runs;
-    let in_container =
-        !runs.is_empty() && runs.iter().all(|run| matches!(run.target, Target::Container(_)));
-    let need = |capability: Capability| {
-        let granted = profile
-            .why(capability)
-            .filter(|requirement| requirement.any_of.first() == Some(&capability))
-            .flat_map(|requirement| &requirement.uses)
-            .any(|seen| seen.count > seen.refused);
-        Need {
-            capability,
-            comment: comment(profile, capability),
-            seen_granted: in_container && granted,
-        }
-    };
-    profile.add().iter().map(need).collect()
-}
-
-/// What a capability is for, in a few words; that it is doubtful, if it is.
-fn comment(profile: &Profile, capability: Capability) -> Option<String> {
-    let mut uses = profile.why(capability).flat_map(|requirement| &requirement.uses);
-    let what = uses.find(|seen| seen.is_open()).map(|seen| one_line(&seen.what));
-    let more = uses.filter(|seen| seen.is_open()).count();
-    let mut words = what.unwrap_or_default();
-    if more > 0 {
-        words.push_str(&format!(", and {more} more"));
-    }
-    let doubtful =
-        profile.why(capability).filter_map(|r| r.verdict()).max() != Some(Verdict::Needed);
-    match (doubtful, words.is_empty()) {
-        (true, true) => Some("doubtful".to_owned()),
-        (true, false) => Some(format!("doubtful: {words}")),
-        (false, true) => None,
-        (false, false) => Some(words),
-    }
-}
-
-/// At most this many characters of what a program did stand in a comment.
-const MAX_COMMENT: usize = 60;
-
-/// A path may hold anything: what is not fit for a comment is left out.
-fn one_line(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if clean.chars().count() <= MAX_COMMENT {
-        return clean.trim().to_owned();
-    }
-    clean.chars().take(MAX_COMMENT - 1).collect::<String>().trim().to_owned() + "…"
 }

@@ -1,12 +1,14 @@
 //! A profile written into a manifest: what is added, why, and what is refused.
 
+mod made;
+
 use std::fs;
 
 use caps::{CapSet, Capability};
 use check::{PatchError, PatchOptions};
 use dropcap_jobs::patch::{Error, Incomplete, patch, patch_file};
-use record::observation::{self, Container, Lost};
-use record::profile::{Profile, Run, Target};
+use record::observation::{self, Container};
+use record::profile::{Profile, Target};
 use record::requirement::{Requirement, Use, Verdict};
 
 const PODS: &str = "\
@@ -23,43 +25,9 @@ spec:
         runAsUser: 1000
 ";
 
-fn used(what: &str, verdict: Verdict, refused: u64) -> Use {
-    Use {
-        what: what.to_owned(),
-        by: "web (main)".to_owned(),
-        site: String::new(),
-        verdict,
-        why: String::new(),
-        count: 1,
-        refused,
-        returned: None,
-        first_ms: 0,
-        last_ms: 0,
-        at_start: true,
-        trial: None,
-    }
-}
-
 fn needs(capability: Capability, verdict: Verdict, what: &[&str], refused: u64) -> Requirement {
-    let uses = what.iter().map(|what| used(what, verdict, refused)).collect();
+    let uses = what.iter().map(|what| Use { refused, ..made::used(what, verdict) }).collect();
     Requirement { uses, stated: None, ..Requirement::stated(capability, verdict) }
-}
-
-fn run(target: observation::Target) -> Run {
-    Run {
-        id: "1".to_owned(),
-        recorded: None,
-        kernel: "6.12".to_owned(),
-        architecture: "x86_64".to_owned(),
-        backend: "tp_btf".to_owned(),
-        target,
-        start_seen: true,
-        duration_ms: 1,
-        exit: None,
-        lost: Lost::default(),
-        incomplete: Vec::new(),
-        helpers: Vec::new(),
-    }
 }
 
 fn command() -> observation::Target {
@@ -74,7 +42,7 @@ fn container() -> observation::Target {
 }
 
 fn profile(target: observation::Target, evidence: Vec<Requirement>) -> Profile {
-    let profile = Profile::new("web", Target::default(), evidence, vec![run(target)]);
+    let profile = Profile::new("web", Target::default(), evidence, vec![made::run(target)]);
     assert!(profile.status.complete, "{:?}", profile.status.incomplete);
     profile
 }

@@ -232,7 +232,12 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, ReadError> {
 /// JSON by the JSON parser (it is the faster and its messages are the better ones), all else as
 /// YAML.
 fn from_text<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ReadError> {
-    let syntax = |message: String| ReadError::Syntax { message };
+    let syntax = |message: String| {
+        // The parser's advice is for one who calls it.
+        let several = message.starts_with("multiple YAML documents");
+        let here = || "holds several YAML documents, and one is expected".to_owned();
+        ReadError::Syntax { message: if several { here() } else { message } }
+    };
     if text.trim_start().starts_with('{')
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
     {

@@ -84,6 +84,8 @@ struct Totals {
     safe_fixes: usize,
     /// Findings with an unsafe edit.
     unsafe_fixes: usize,
+    /// Findings whose edit writes a profile; they are among neither.
+    profile_fixes: usize,
     /// What the containers hold.
     before: SumOut,
     /// What they would hold after all edits, unsafe ones too.
@@ -345,6 +347,7 @@ pub fn document(report: &Report<'_>) -> Document {
             containers_found: totals.found,
             safe_fixes: totals.safe,
             unsafe_fixes: totals.not_safe,
+            profile_fixes: totals.by_profile,
             before: totals.before.into(),
             after: totals.after.into(),
         },

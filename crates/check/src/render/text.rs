@@ -229,15 +229,23 @@ pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
         line.push_str(&format!("; {answered}"));
     }
     let mut lines = vec![line];
-    if totals.safe + totals.not_safe > 0 {
+    if totals.safe + totals.not_safe + totals.by_profile > 0 {
         let (before, after) = (&totals.before, &totals.after);
         lines.push(format!("held on {runtime}: {} -> {} after all edits", sum(before), sum(after)));
         if !before.escape.is_empty() {
             lines.push(format!("escape class: {} -> {}", before.escape, after.escape));
         }
         let mut ways = Vec::new();
+        // What is safe may be so by a profile.
+        let learnt = !report.options.learnt.is_empty();
+        let fix = if learnt { "dropcap fix --profile" } else { "dropcap fix" };
+        if totals.by_profile > 0 {
+            let containers = words::count(totals.by_profile, "container");
+            let need = if totals.by_profile == 1 { "needs" } else { "need" };
+            ways.push(format!("`{fix}` writes what {containers} {need}"));
+        }
         if totals.safe > 0 {
-            ways.push(format!("`dropcap fix` makes {}", words::count(totals.safe, "safe edit")));
+            ways.push(format!("`{fix}` makes {}", words::count(totals.safe, "safe edit")));
         }
         if totals.not_safe > 0 {
             let edits = words::count(totals.not_safe, "unsafe edit");

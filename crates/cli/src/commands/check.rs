@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use caps::{Capability, FileCaps, LibcapText};
 use check::baseline::{Baseline, Compared};
+use check::learnt::Accepted;
 use check::render::{github, json, junit, sarif, text};
 use check::{Entrypoint, Options, Report, Selection, Severity, UnknownRule};
 use resolve::Policy;
@@ -15,6 +16,7 @@ use crate::config::{Config, ConfigArgs};
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::images::ImageArgs;
 use crate::manifests::{self, KindArgs};
+use crate::profiles::ProfileArgs;
 use crate::ui::{BOLD, DIM, GREEN, Ui};
 use crate::waivers::{self, Waivers};
 
@@ -70,6 +72,8 @@ pub struct RuleArgs {
     /// baseline (the newest rules)
     #[arg(long, value_name = "LEVEL[@VERSION]")]
     pod_security: Option<Policy>,
+    #[command(flatten)]
+    pub profiles: ProfileArgs,
     #[command(flatten)]
     pub images: ImageArgs,
     #[command(flatten)]
@@ -173,6 +177,7 @@ Examples:
   helm template chart | dropcap check -         what a chart comes to
   dropcap check --format json k8s/ > found.json
   dropcap check --sarif found.sarif k8s/        for code scanning, beside the text
+  dropcap check --profile profiles/ k8s/        against what was learnt: what is too much, what will break
   dropcap check --write-baseline known.json k8s/   the first day; then --baseline known.json
 
 A finding counts unless a waiver, a comment `# dropcap: ignore[RULE] why` or the baseline answers for
@@ -188,10 +193,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
     let excluded = config.exclude(&mut loaded)?;
     options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
+    options.learnt = args.rules.profiles.load(&config, Accepted::default())?;
     let whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
     }
+    args.rules.profiles.report(&options.learnt, &loaded, ui)?;
     let mut report = Report::new(&loaded, &options, assumed);
     if let Some(name) = config.name() {
         says(&config, name, excluded, ui);

@@ -1,12 +1,19 @@
-//! `dropcap fix`: writes the edits that `check` proposes.
+//! `dropcap fix`: writes the edits that `check` proposes, and what profiles say.
+
+mod profile;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use check::fix::{Class, Fix};
+use check::learnt::Accepted;
 use check::render::text;
-use check::{Applied, CheckedContainer, Checker, Consent, Finding, Options, Repaired, words};
+use check::{
+    ABOUT_PROFILES, Applied, Checked, CheckedContainer, Checker, Consent, Finding, Options,
+    Repaired, Selection, words,
+};
+use jobs::by_profile;
 use manifest::{Format, Loaded, Manifest};
 
 use super::check::RuleArgs;
@@ -33,6 +40,18 @@ pub struct Args {
     /// Make unsafe edits too: what they take away may be needed
     #[arg(long)]
     unsafe_fixes: bool,
+    /// Let a profile give a container what it needs and does not have now
+    #[arg(long)]
+    allow_widen: bool,
+    /// Take a profile as it is though it is incomplete: what it did not see may be needed
+    #[arg(long)]
+    incomplete: bool,
+    /// Take a profile as it is though it is of another image
+    #[arg(long)]
+    other_image: bool,
+    /// Put behind each word that a profile adds what it is for, as a comment
+    #[arg(long)]
+    explain: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -41,13 +60,18 @@ Examples:
   dropcap fix --diff --unsafe-fixes k8s/        everything it could do, shown and not written
   dropcap fix --check k8s/                      for CI: exit 1 if a safe edit is to be made
   helm template chart | dropcap fix - | kubectl apply -f -
+  dropcap fix --profile web.profile.yaml web.yaml   drop ALL, add exactly what was learnt
+  dropcap fix --profile profiles/ --explain k8s/    the same for all of them, with what each is for
 
-A safe edit takes nothing away that could take effect, on any runtime. No edit ever grants anything,
-and only the lists of capabilities are edited, of Kubernetes objects, Compose files (cap_add and
-cap_drop) and OCI configurations, YAML and JSON; every other byte stays as it is. What several
-containers share by anchors, merge keys or `extends` is changed if all of them are to have it.
+A safe edit takes nothing away that could take effect, on any runtime, or what trials proved to be
+needless. No edit grants anything without --allow-widen, and only the lists of capabilities are edited,
+of Kubernetes objects, Compose files (cap_add and cap_drop) and OCI configurations, YAML and JSON; every
+other byte stays as it is. What several containers share by anchors, merge keys or `extends` is changed
+if all of them are to have it. A profile is met by workload or image (docs/profiles.md), and its edit is
+made because you name it, proven or traced only.
 
-Exit status: 0 done, 1 with --check something would change, 2 something could not be read or edited.";
+Exit status: 0 done, 1 with --check something would change, 2 something could not be read or edited, or
+a profile of --profile could not be written.";
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
@@ -57,10 +81,18 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
     config.exclude(&mut loaded)?;
     options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
+    let accepted = Accepted { incomplete: args.incomplete, other_image: args.other_image };
+    options.learnt = args.rules.profiles.load(&config, accepted)?;
     let mut whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
     }
+    args.rules.profiles.report(&options.learnt, &loaded, ui)?;
+    // What the profiles say is written first, and by itself.
+    let only = Selection::new(&[ABOUT_PROFILES[0].id], &[]).map_err(Failure::new)?;
+    let learnt = Checker::new(Options { selection: only, ..options.clone() });
+    let how = by_profile::Options { allow_widen: args.allow_widen, explain: args.explain };
+    options.selection = options.selection.without(&ABOUT_PROFILES);
     let checker = Checker::new(options.clone());
     let named = args.rules.waivers.clone().or_else(|| config.waivers());
     let when = (waivers::today(), false);
@@ -75,27 +107,33 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             continue;
         }
         let judged = waivers_of.and_then(|at| waivers.judged.get(at));
-        let repaired = checker.repair_but(manifest, consent, &|checked| {
+        let answer = |checked: &mut Checked| {
             if let Some(judged) = judged {
                 judged.clone().answer(checked);
             }
-        });
+        };
+        let (written, treated) = by_profile::write(&learnt, manifest, how, &answer);
+        let repaired = checker.repair_but(&written, consent, &answer);
         whole &= repaired.refused.is_empty();
-        file(manifest, &repaired, args, ui)?;
-        done.count(&repaired, consent);
+        write(manifest, &repaired, args, ui)?;
+        done.by_profile.say(manifest, &treated, !args.diff && !args.check, ui)?;
+        say(manifest, &repaired, args, ui)?;
+        let changed = manifest.source.text() != repaired.source.text();
+        done.count(&repaired, changed, consent);
     }
+    whole &= done.by_profile.not_written == 0 || !args.rules.profiles.is_named();
     done.report(&loaded, args, &options, ui)?;
     Ok(if !whole {
         ExitCode::from(ERROR)
-    } else if args.check && done.applied > 0 {
+    } else if args.check && done.edits() > 0 {
         ExitCode::from(FOUND)
     } else {
         ExitCode::SUCCESS
     })
 }
 
-/// Writes one manifest, or shows what would be written, and says what was done and what not.
-fn file(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result<(), Failure> {
+/// Writes one manifest, or shows what would be written.
+fn write(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result<(), Failure> {
     let (before, after) = (manifest.source.text(), repaired.source.text());
     let writes = !args.diff && !args.check;
     if args.diff && before != after {
@@ -108,6 +146,12 @@ fn file(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Resul
         None if writes => write!(ui.out(), "{after}")?,
         _ => {}
     }
+    Ok(())
+}
+
+/// Says what was done and what not.
+fn say(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result<(), Failure> {
+    let writes = !args.diff && !args.check;
     if !ui.quiet() {
         for applied in &repaired.applied {
             did(manifest, applied, writes, ui)?;
@@ -190,6 +234,7 @@ fn did(manifest: &Manifest, applied: &Applied, writes: bool, ui: &Ui) -> Result<
 #[derive(Debug, Default)]
 struct Done {
     applied: usize,
+    by_profile: profile::Count,
     files: usize,
     held_back: Vec<HeldBack>,
 }
@@ -208,9 +253,14 @@ struct HeldBack {
 }
 
 impl Done {
-    fn count(&mut self, repaired: &Repaired, consent: Consent) {
+    /// All edits, those by profile among them.
+    fn edits(&self) -> usize {
+        self.applied + self.by_profile.written
+    }
+
+    fn count(&mut self, repaired: &Repaired, changed: bool, consent: Consent) {
         self.applied += repaired.applied.len();
-        self.files += usize::from(!repaired.applied.is_empty());
+        self.files += usize::from(changed);
         if consent == Consent::Unsafe {
             return;
         }
@@ -252,9 +302,12 @@ impl Done {
             }
         }
         let verb = if args.diff || args.check { "to make" } else { "made" };
-        let edits = words::count(self.applied, "edit");
+        let edits = words::count(self.edits(), "edit");
         let files = words::count(self.files, "file");
         let mut line = format!("{edits} {verb} in {files}");
+        if let Some(words) = self.by_profile.words() {
+            line.push_str(&format!(" ({words})"));
+        }
         if !self.held_back.is_empty() {
             line.push_str(&format!(
                 "; {} held back, --unsafe-fixes makes them",

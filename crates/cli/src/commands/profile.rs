@@ -1,7 +1,6 @@
 //! `dropcap profile`: profiles shown, merged over runs and replicas, compared, exported.
 
 mod diff;
-#[cfg(target_os = "linux")]
 mod export;
 mod merge;
 mod show;
@@ -33,7 +32,6 @@ enum Command {
     /// Compare two profiles: what is needed now that was not, and the other way round
     Diff(diff::Args),
     /// Write a profile in the form of Kubernetes, kustomize, Compose, Docker, Podman, systemd or an admission policy
-    #[cfg(target_os = "linux")]
     Export(export::Args),
 }
 
@@ -43,7 +41,6 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         Command::Show(args) => show::run(args, ui),
         Command::Merge(args) => merge::run(args, ui),
         Command::Diff(args) => diff::run(args, ui),
-        #[cfg(target_os = "linux")]
         Command::Export(args) => export::run(args, ui),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use check::{PatchError, PatchOptions};
+use check::{PatchError, PatchOptions, Widen};
 use jiff::Timestamp;
 use jobs::patch::{self, patch_file};
 use judge::{ProfileOptions, to_profile};
@@ -39,7 +39,8 @@ pub fn patched(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failur
         profile.spec.evidence.retain(|requirement| requirement.verdict() == Some(Verdict::Needed));
         profile.settle();
     }
-    let options = PatchOptions { allow_widen: args.allow_widen, ..PatchOptions::default() };
+    let widen = if args.allow_widen { Widen::Allow } else { Widen::Refuse };
+    let options = PatchOptions { widen, ..PatchOptions::default() };
     // The judgement itself was shown above, with what it is incomplete for.
     let patched =
         patch_file(file, args.container.as_deref(), &profile, args.incomplete(), &options)

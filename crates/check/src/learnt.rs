@@ -1,0 +1,346 @@
+//! What was learnt of containers by watching or trying them: which capabilities each needs, what
+//! for, and how well that is known. Whoever writes it down (the profile of `record`) is turned into
+//! this by `jobs`; the rules and the edits look at nothing else.
+
+mod image_name;
+mod matching;
+mod survey;
+
+use std::fmt;
+
+use caps::{CapSet, Capability};
+use manifest::{Container, Workload};
+
+use image_name::ImageName;
+use matching::Here;
+pub use matching::{About, By};
+pub use survey::{Survey, Unused};
+
+/// A capability that a program needs, or may need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Which.
+    pub capability: Capability,
+    /// Whether only a trial can tell if it is needed.
+    pub doubtful: bool,
+    /// What it is for, to stand behind it as a comment.
+    pub comment: Option<String>,
+    /// What fails without it: `bind 0.0.0.0:80 by nginx (main)`.
+    pub what: Option<String>,
+    /// Capabilities that the kernel takes in its place, for all that it is for.
+    pub alternatives: Vec<Capability>,
+    /// The lowest port, if binding ports is all that it is for: where ports from there on are open
+    /// to everybody, it is not needed.
+    pub port: Option<u16>,
+    /// How to do without it, the cheapest way first, an instruction each.
+    pub remedies: Vec<String>,
+    /// Whether a process of this container was seen to have it: then, though the container may
+    /// not run as root, something in its image carries it, and the bounding set must have it.
+    pub seen_granted: bool,
+}
+
+impl Need {
+    /// Needed, and nothing more is known.
+    #[must_use]
+    pub fn of(capability: Capability) -> Self {
+        Self {
+            capability,
+            doubtful: false,
+            comment: None,
+            what: None,
+            alternatives: Vec::new(),
+            port: None,
+            remedies: Vec::new(),
+            seen_granted: false,
+        }
+    }
+
+    /// What of `held` serves it: itself, or the first in its place; itself where nothing does.
+    #[must_use]
+    pub fn pick(&self, held: CapSet) -> Capability {
+        let all = std::iter::once(self.capability).chain(self.alternatives.iter().copied());
+        all.into_iter().find(|one| held.contains(*one)).unwrap_or(self.capability)
+    }
+
+    /// All that serve it.
+    #[must_use]
+    pub fn served_by(&self) -> CapSet {
+        self.alternatives.iter().copied().collect::<CapSet>() | CapSet::from(self.capability)
+    }
+}
+
+/// What was learnt of one container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Learnt {
+    /// What it is called.
+    pub name: String,
+    /// The file that it was read from.
+    pub file: String,
+    /// What it is about.
+    pub about: About,
+    /// What is needed, and what may be.
+    pub needs: Vec<Need>,
+    /// Why it does not say everything; empty if it does.
+    pub incomplete: Vec<String>,
+    /// The test that passed with exactly this and failed with any of it left out, if there was one.
+    pub proof: Option<String>,
+    /// Days since it was last watched; `None` where nobody wrote that down.
+    pub age: Option<i64>,
+    /// Whether it was watched in a container, and not as a command on some machine, where the user
+    /// may have been another.
+    pub in_container: bool,
+}
+
+impl Learnt {
+    /// All that is needed, the doubtful among it.
+    #[must_use]
+    pub fn needs(&self) -> CapSet {
+        self.needs.iter().map(|need| need.capability).collect()
+    }
+
+    /// Of `lost`, what something is needed for that nothing of `left` serves.
+    #[must_use]
+    pub fn broken_by(&self, lost: CapSet, left: CapSet) -> CapSet {
+        let serves = |need: &&Need| {
+            let served_by = need.served_by();
+            !(served_by & lost).is_empty() && (served_by & left).is_empty()
+        };
+        self.needs.iter().filter(serves).map(|need| need.capability).collect()
+    }
+
+    /// How well it is known: `proven by "curl -fs localhost"`, `traced, unproven`.
+    #[must_use]
+    pub fn state(&self) -> String {
+        match &self.proof {
+            Some(test) => format!("proven by {test:?}"),
+            None => "traced, unproven".to_owned(),
+        }
+    }
+
+    /// Name and file: `profile web (web.profile.yaml)`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("profile {} ({})", self.name, self.file)
+    }
+
+    /// How well it is known, and since when: `traced 3 days ago, unproven`.
+    #[must_use]
+    pub fn state_and_age(&self) -> String {
+        let age = match self.age {
+            None => String::new(),
+            Some(0) => " today".to_owned(),
+            Some(days) => {
+                let days = usize::try_from(days).unwrap_or_default();
+                format!(" {} ago", crate::words::count(days, "day"))
+            }
+        };
+        match &self.proof {
+            Some(test) => format!("proven by {test:?}{}", age.replacen(' ', ", ", 1)),
+            None => format!("traced{age}, unproven"),
+        }
+    }
+
+    /// Name, file, how well it is known, and since when.
+    #[must_use]
+    pub fn described(&self) -> String {
+        format!("{}: {}", self.title(), self.state_and_age())
+    }
+}
+
+/// Why what was learnt may not hold for a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// It does not say everything: nothing seen is not nothing needed.
+    Incomplete(Vec<String>),
+    /// Nobody has looked for a long time.
+    TooOld {
+        /// Days since.
+        days: i64,
+        /// So many are allowed.
+        limit: i64,
+    },
+    /// It is of another image, or of the same name when that meant other bytes.
+    OtherImage {
+        /// The image that was watched.
+        learnt: String,
+        /// The image of the container.
+        here: String,
+    },
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete(why) => write!(f, "it is incomplete: {}", why.join("; ")),
+            Self::TooOld { days, limit } => {
+                write!(f, "it is {days} days old, and {limit} are allowed")
+            }
+            Self::OtherImage { learnt, here } => {
+                write!(f, "it was learnt from {learnt}, and this is {here}")
+            }
+        }
+    }
+}
+
+/// So many days after it was last watched, a profile is too old, unless somebody says otherwise.
+pub const MAX_AGE_DAYS: i64 = 180;
+
+/// Everything that was learnt, to be asked for one container after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    all: Vec<Entry>,
+    max_age: i64,
+    accepted: Accepted,
+}
+
+/// What a person takes as it is, though it speaks against a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accepted {
+    /// That it does not say everything.
+    pub incomplete: bool,
+    /// That it is of another image.
+    pub other_image: bool,
+}
+
+impl Accepted {
+    fn covers(self, objection: &Objection) -> bool {
+        match objection {
+            Objection::Incomplete(_) => self.incomplete,
+            Objection::OtherImage { .. } => self.other_image,
+            Objection::TooOld { .. } => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    learnt: Learnt,
+    image: Option<ImageName>,
+}
+
+/// Nothing was learnt.
+impl Default for Library {
+    fn default() -> Self {
+        Self::new(Vec::new(), MAX_AGE_DAYS)
+    }
+}
+
+/// What was learnt of one container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Match<'a> {
+    /// Nothing.
+    #[default]
+    None,
+    /// This.
+    One(Known<'a>),
+    /// Several things, none of which fits better than the others.
+    Several(Vec<&'a Learnt>),
+}
+
+/// What was learnt of a container, and whether it may be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known<'a> {
+    /// What.
+    pub learnt: &'a Learnt,
+    /// By what it was found to be about this container.
+    pub by: By,
+    /// Why it may not hold.
+    pub objections: Vec<Objection>,
+    /// Why it may not hold, and a person takes it all the same.
+    pub accepted: Vec<Objection>,
+}
+
+impl<'a> Match<'a> {
+    /// What was learnt, if it is one thing.
+    #[must_use]
+    pub fn known(&self) -> Option<&Known<'a>> {
+        match self {
+            Self::One(known) => Some(known),
+            Self::None | Self::Several(_) => None,
+        }
+    }
+
+    /// What was learnt, if nothing speaks against it.
+    #[must_use]
+    pub fn usable(&self) -> Option<&'a Learnt> {
+        self.known().filter(|known| known.objections.is_empty()).map(|known| known.learnt)
+    }
+}
+
+impl Library {
+    /// All of these; they are too old after `max_age` days.
+    #[must_use]
+    pub fn new(all: Vec<Learnt>, max_age: i64) -> Self {
+        let entry = |learnt: Learnt| {
+            let image = learnt.about.image.as_deref().map(ImageName::new);
+            Entry { learnt, image }
+        };
+        let all = all.into_iter().map(entry).collect();
+        Self { all, max_age, accepted: Accepted::default() }
+    }
+
+    /// With what a person takes as it is.
+    #[must_use]
+    pub fn accepting(self, accepted: Accepted) -> Self {
+        Self { accepted, ..self }
+    }
+
+    /// Whether nothing was learnt.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Everything, in the order in which it was given.
+    pub fn each(&self) -> impl Iterator<Item = &Learnt> {
+        self.all.iter().map(|entry| &entry.learnt)
+    }
+
+    /// What was learnt of this container: what fits best.
+    #[must_use]
+    pub fn of(&self, workload: &Workload, container: &Container) -> Match<'_> {
+        if self.all.is_empty() {
+            return Match::None;
+        }
+        let here = Here::new(workload, container);
+        let mut best: Vec<(&Entry, By)> = Vec::new();
+        for entry in &self.all {
+            let about = &entry.learnt.about;
+            let Some(by) = about.fits(entry.image.as_ref(), &here) else { continue };
+            match best.first().map(|(_, known)| by.cmp(known)) {
+                Some(std::cmp::Ordering::Less) => continue,
+                Some(std::cmp::Ordering::Greater) => best.clear(),
+                Some(std::cmp::Ordering::Equal) | None => {}
+            }
+            best.push((entry, by));
+        }
+        match best.as_slice() {
+            [] => Match::None,
+            [(entry, by)] => {
+                let all = self.objections(entry, container);
+                let (accepted, objections) =
+                    all.into_iter().partition(|objection| self.accepted.covers(objection));
+                Match::One(Known { learnt: &entry.learnt, by: *by, objections, accepted })
+            }
+            several => Match::Several(several.iter().map(|(entry, _)| &entry.learnt).collect()),
+        }
+    }
+
+    fn objections(&self, entry: &Entry, container: &Container) -> Vec<Objection> {
+        let Entry { learnt, image } = entry;
+        let mut objections = Vec::new();
+        if !learnt.incomplete.is_empty() {
+            objections.push(Objection::Incomplete(learnt.incomplete.clone()));
+        }
+        if let Some(days) = learnt.age.filter(|days| *days > self.max_age) {
+            objections.push(Objection::TooOld { days, limit: self.max_age });
+        }
+        let digest = learnt.about.image_digest.as_deref();
+        if let Some(here) = &container.image
+            && let Some((learnt, here)) = image_name::differ(image.as_ref(), digest, &here.value)
+        {
+            objections.push(Objection::OtherImage { learnt, here });
+        }
+        objections
+    }
+}

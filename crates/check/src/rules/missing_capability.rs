@@ -1,0 +1,174 @@
+//! `missing-capability`.
+
+use caps::Capability;
+use manifest::Span;
+use resolve::Ping;
+use runtime::{List, User};
+
+use super::instead;
+use crate::dialect;
+use crate::finding::Finding;
+use crate::holding::Holding;
+use crate::learnt::{Learnt, Need, Objection};
+use crate::rule::{Fixes, rule};
+use crate::severity::Severity;
+use crate::subject::Subject;
+
+rule! {
+    /// Finds containers that lack what their profile says they need: they will break.
+    ///
+    /// ## What it does
+    /// With `--profile` it asks of each capability that the profile about a container needs whether
+    /// the container holds it, or something that the kernel takes in its place, or whether the
+    /// runtime makes it needless (low ports are open on containerd 2 and Docker). If not, it says
+    /// which call will fail. It is an error, unless that is not certain: a warning where the process
+    /// is not root and was watched elsewhere, perhaps as root, or where a file in the image may
+    /// carry it; a note for what the profile calls doubtful. A profile that is incomplete or old
+    /// counts here, too: what was needed is needed. One of another image does not.
+    ///
+    /// ## Why is this bad?
+    /// The program fails with "Operation not permitted", perhaps only on the day on which it first
+    /// comes to that call.
+    ///
+    /// ## Example
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   containers:
+    ///     - name: web
+    ///       image: nginx:1.27
+    ///       securityContext:
+    ///         runAsUser: 0
+    ///         capabilities:
+    ///           drop: [ALL]
+    /// ```
+    ///
+    /// ## Use instead
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: web }
+    /// spec:
+    ///   containers:
+    ///     - name: web
+    ///       image: nginx:1.27
+    ///       securityContext:
+    ///         runAsUser: 0
+    ///         capabilities:
+    ///           drop: [ALL]
+    ///           add: [SETGID, SETUID]
+    /// ```
+    /// Or change what the program does: `dropcap profile show` tells how to do without.
+    ///
+    /// ## Fix
+    /// None by itself: to add a capability grants it, and a person decides that with
+    /// `dropcap fix --profile FILE --allow-widen`.
+    "missing-capability",
+    Fixes::Never("to add it would grant it: fix --profile --allow-widen, if you mean it"),
+    check
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(known) = subject.learnt.known() else { return };
+    if subject.is_windows()
+        || known.objections.iter().any(|one| matches!(one, Objection::OtherImage { .. }))
+    {
+        return;
+    }
+    for need in known.learnt.needs.iter().filter(|need| !is_met(subject, need)) {
+        findings.push(missing(subject, known.learnt, need));
+    }
+}
+
+/// Whether the program will not fail for want of it.
+fn is_met(subject: &Subject<'_>, need: &Need) -> bool {
+    let strongest = subject.held.strongest(need.served_by());
+    let by_file = need.seen_granted && strongest > Holding::No;
+    strongest >= Holding::Permitted || by_file || is_open(subject, need)
+}
+
+/// Whether the ports that it is for are open to everybody.
+fn is_open(subject: &Subject<'_>, need: &Need) -> bool {
+    if need.capability != Capability::NET_BIND_SERVICE {
+        return false;
+    }
+    let start = subject.resolved().low_ports.start();
+    start == 0 || need.port.is_some_and(|port| port >= start)
+}
+
+fn missing(subject: &Subject<'_>, learnt: &Learnt, need: &Need) -> Finding {
+    let capability = need.capability;
+    let name = subject.container_name();
+    let (severity, why) = severity(subject, learnt, need);
+    let message = match (&need.what, severity) {
+        (None, _) if need.doubtful => format!("{name} lacks {capability}, which it may need"),
+        (None, _) => format!("{name} lacks {capability}, which its profile needs"),
+        (Some(what), Severity::Error) => {
+            format!("{name} lacks {capability} and will break at {what}")
+        }
+        (Some(what), _) => format!("{name} lacks {capability} and may break at {what}"),
+    };
+    let (span, label) = place(subject, capability);
+    let mut finding = Finding::new(&RULE, subject, severity, span, message)
+        .label(label)
+        .about(capability)
+        .note(format!("{}.", learnt.described()));
+    if let Some(why) = why {
+        finding = finding.note(why);
+    }
+    for remedy in &need.remedies {
+        finding = finding.help(format!("without it: {remedy}"));
+    }
+    if subject.request().user == User::NonRoot {
+        for way in instead(subject, capability) {
+            finding = finding.help(way);
+        }
+        return finding.no_fix("the process is not root: an add alone would not take effect");
+    }
+    finding
+        .help("if it is to have it: dropcap fix --profile FILE --allow-widen")
+        .no_fix("to add it would grant it: a person decides that")
+}
+
+/// How bad, and why no worse.
+fn severity(
+    subject: &Subject<'_>,
+    learnt: &Learnt,
+    need: &Need,
+) -> (Severity, Option<&'static str>) {
+    if need.doubtful {
+        return (Severity::Note, Some("It is doubtful: a trace cannot tell whether it is needed."));
+    }
+    if subject.held.strongest(need.served_by()) > Holding::No {
+        let why = "It has it if a file in its image carries it, which nobody has seen.";
+        return (Severity::Warning, Some(why));
+    }
+    if subject.request().user == User::NonRoot && !learnt.in_container {
+        let why = "It is not root here; where it was watched, it may have been.";
+        return (Severity::Warning, Some(why));
+    }
+    let pings = need.what.as_ref().is_some_and(|what| what.contains("ICMP"));
+    if need.capability == Capability::NET_RAW
+        && pings
+        && subject.resolved().ping != Ping::KernelDefault
+    {
+        let why = "For ping alone it is not needed here: ICMP sockets are open to everybody.";
+        return (Severity::Warning, Some(why));
+    }
+    (Severity::Error, None)
+}
+
+/// Where it would be added.
+fn place(subject: &Subject<'_>, capability: Capability) -> (Span, String) {
+    let lists = subject.container.security.capabilities.as_ref();
+    let list = |which| dialect::list(subject.format(), which);
+    match lists.map(|lists| (&lists.add, &lists.drop)) {
+        Some((Some(add), _)) => (add.span, format!("has no {capability}")),
+        Some((None, Some(drop))) => {
+            (drop.span, format!("and no `{}` of {capability}", list(List::Add)))
+        }
+        _ => (subject.container.name_span, format!("adds no {capability}")),
+    }
+}

@@ -1,0 +1,201 @@
+//! What `fix --profile` says of each container.
+
+use std::io::{self, Write as _};
+
+use check::learnt::{Learnt, Objection};
+use check::render::text;
+use check::{PatchError, Patched, Sum, words};
+use jobs::by_profile::{Outcome, Treated};
+use manifest::Manifest;
+
+use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW};
+
+/// The width of what is printed.
+const WIDTH: usize = 80;
+
+/// What came of the containers that a profile is about.
+#[derive(Debug, Default)]
+pub(super) struct Count {
+    /// Containers that were written, or would be.
+    pub(super) written: usize,
+    /// Containers that hold what their profile needs already.
+    pub(super) same: usize,
+    /// Containers with a profile that was not written.
+    pub(super) not_written: usize,
+}
+
+impl Count {
+    /// Counts and says what came of the containers of one manifest, on standard error.
+    pub(super) fn say(
+        &mut self,
+        manifest: &Manifest,
+        treated: &[Treated<'_>],
+        writes: bool,
+        ui: &Ui,
+    ) -> io::Result<()> {
+        for Treated { id, outcome } in treated {
+            let container = &manifest.workloads[id.workload].pod.containers[id.container];
+            let at = manifest.source.locate(container.name_span);
+            let place = format!("{at}: container `{}`", text::clean(&container.name));
+            match outcome {
+                Outcome::Written { patched, .. } if patched.changed => self.written += 1,
+                Outcome::Written { .. } | Outcome::Kept { .. } => self.same += 1,
+                Outcome::Doubted { .. } | Outcome::Ambiguous(_) | Outcome::Refused { .. } => {
+                    self.not_written += 1;
+                }
+            }
+            if !ui.quiet() {
+                one(&place, outcome, writes, ui)?;
+            } else if let Outcome::Refused { error, .. } = outcome {
+                ui.error(&format!("{place}: {error}"), None);
+            }
+        }
+        Ok(())
+    }
+
+    /// For the last line: `2 by profile, 1 so already, 1 not written`; `None` without any.
+    pub(super) fn words(&self) -> Option<String> {
+        let Self { written, same, not_written } = *self;
+        let parts = [
+            (written, format!("{written} by profile")),
+            (same, format!("{same} so already")),
+            (not_written, format!("{not_written} not written")),
+        ];
+        let said: Vec<String> =
+            parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect();
+        (!said.is_empty()).then(|| said.join(", "))
+    }
+}
+
+fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<()> {
+    let mut err = ui.err();
+    match outcome {
+        Outcome::Written { learnt, by, accepted, patched } => {
+            let mut lines = remarks(learnt, patched);
+            if patched.changed {
+                let verb = if writes { "fixed" } else { "would fix" };
+                writeln!(err, "{GREEN}{verb}{GREEN:#} {place}")?;
+                indented(&mut err, &title(patched))?;
+                let (before, after) = (Sum::of(&patched.before), Sum::of(&patched.after));
+                let (name, state) = (learnt.title(), learnt.state_and_age());
+                lines.insert(0, format!("{name}, {}: {state}", by.words()));
+                let held = format!(
+                    "held {} -> {}",
+                    text::held(&patched.before),
+                    text::held(&patched.after)
+                );
+                lines.insert(1, format!("{held}; escape class: {}", escape(&before, &after)));
+                lines.extend(accepted.iter().map(|objection| format!("although {objection}")));
+            } else if !lines.is_empty() || ui.verbosity() > 0 {
+                writeln!(err, "{DIM}so already{DIM:#} {place}")?;
+                lines.insert(0, learnt.described());
+            }
+            for line in lines {
+                indented(&mut err, &line)?;
+            }
+        }
+        Outcome::Doubted { learnt, objections } => {
+            writeln!(err, "{YELLOW}not fixed{YELLOW:#} {place}")?;
+            indented(&mut err, &learnt.described())?;
+            for objection in objections {
+                indented(&mut err, &objection.to_string())?;
+                writeln!(err, "  {BOLD}next:{BOLD:#} {}", next(objection))?;
+            }
+        }
+        Outcome::Ambiguous(all) => {
+            let files: Vec<&str> = all.iter().map(|learnt| learnt.file.as_str()).collect();
+            let number = words::count(all.len(), "profile");
+            writeln!(err, "{YELLOW}not fixed{YELLOW:#} {place}: {number} are about it")?;
+            let merge = format!("dropcap profile merge {} -o FILE", files.join(" "));
+            writeln!(err, "  {BOLD}next:{BOLD:#} {}", text::clean(&merge))?;
+        }
+        Outcome::Refused { learnt, error } => {
+            writeln!(err, "{YELLOW}not fixed{YELLOW:#} {place}")?;
+            indented(&mut err, &learnt.described())?;
+            indented(&mut err, &error.to_string())?;
+            match error {
+                PatchError::Text { snippet, .. } if !snippet.is_empty() => {
+                    writeln!(err, "  {BOLD}next:{BOLD:#} put this there by hand:")?;
+                    for line in snippet.trim_end().lines() {
+                        writeln!(err, "    {line}")?;
+                    }
+                }
+                PatchError::Widens { .. } => {
+                    writeln!(err, "  {BOLD}next:{BOLD:#} if it is to have that: --allow-widen")?;
+                }
+                _ => {}
+            }
+        }
+        Outcome::Kept { why, .. } => {
+            writeln!(err, "{DIM}left as it is{DIM:#} {place}: {}", text::clean(why))?;
+        }
+    }
+    Ok(())
+}
+
+/// What was done, as an instruction.
+fn title(patched: &Patched) -> String {
+    match patched.add {
+        none if none.is_empty() => "drop `ALL`, add nothing".to_owned(),
+        add => format!("drop `ALL`, add {add}"),
+    }
+}
+
+/// What is not as simple as that.
+fn remarks(learnt: &Learnt, patched: &Patched) -> Vec<String> {
+    let mut lines = Vec::new();
+    let doubtful = learnt.needs.iter().filter(|need| need.doubtful).map(|need| need.capability);
+    let doubtful = doubtful.collect::<caps::CapSet>() & patched.add;
+    if !doubtful.is_empty() {
+        lines.push(format!("doubtful: {doubtful}; only a trial tells whether it can go"));
+    }
+    if !patched.gained.is_empty() {
+        lines.push(format!("widened: {}, which it did not have", patched.gained));
+    }
+    if !patched.withheld.is_empty() {
+        lines.push(format!(
+            "not added: {}: needed, and not held now; --allow-widen grants it",
+            patched.withheld
+        ));
+    }
+    for left_out in &patched.left_out {
+        lines.push(format!(
+            "left out: {}: needed, and an add of it would not take effect here; instead: {}",
+            left_out.capability,
+            left_out.instead.join("; or ")
+        ));
+    }
+    lines
+}
+
+/// `none`, or what it was and is.
+fn escape(before: &Sum, after: &Sum) -> String {
+    if before.escape == after.escape {
+        before.escape.to_string()
+    } else {
+        format!("{} -> {}", before.escape, after.escape)
+    }
+}
+
+/// What a person does about an objection.
+fn next(objection: &Objection) -> &'static str {
+    match objection {
+        Objection::Incomplete(_) => "watch it from its start on, or take it as it is: --incomplete",
+        Objection::TooOld { .. } => "watch it again, or say how old it may be: --profile-days",
+        Objection::OtherImage { .. } => {
+            "watch the image that runs, or take it as it is: --other-image"
+        }
+    }
+}
+
+/// In lines of the terminal's width, two spaces in.
+fn indented(err: &mut impl io::Write, line: &str) -> io::Result<()> {
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent("  ")
+        .subsequent_indent("    ")
+        .break_words(false);
+    for line in textwrap::wrap(&text::clean(line), options) {
+        writeln!(err, "{line}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! `fix --profile`: every container of a manifest that a profile is about gets drop ALL and exactly
+//! what the profile needs.
+
+use std::collections::BTreeSet;
+
+use check::learnt::{By, Known, Learnt, Match, Objection};
+use check::{Checked, Checker, Need, PatchError, Patched, Widen, set_all};
+use manifest::{ContainerId, Manifest};
+
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Whether a container gets what it needs and does not have now; else that is left out.
+    pub allow_widen: bool,
+    /// Whether behind each new word stands what it is for.
+    pub explain: bool,
+}
+
+/// A container that a profile is about, and what came of it.
+#[derive(Debug)]
+pub struct Treated<'l> {
+    /// The container.
+    pub id: ContainerId,
+    /// What came of it.
+    pub outcome: Outcome<'l>,
+}
+
+/// What came of a container.
+#[derive(Debug)]
+pub enum Outcome<'l> {
+    /// It holds what the profile needs, as far as that takes effect; [`Patched::changed`] tells whether
+    /// anything had to be written.
+    Written {
+        /// The profile.
+        learnt: &'l Learnt,
+        /// By what it was found.
+        by: By,
+        /// What speaks against it, and was taken all the same.
+        accepted: Vec<Objection>,
+        /// What was written.
+        patched: Box<Patched>,
+    },
+    /// The profile may not hold here.
+    Doubted {
+        /// The profile.
+        learnt: &'l Learnt,
+        /// Why.
+        objections: Vec<Objection>,
+    },
+    /// Several profiles are about it, and none fits better than the others.
+    Ambiguous(Vec<&'l Learnt>),
+    /// It cannot be written.
+    Refused {
+        /// The profile.
+        learnt: &'l Learnt,
+        /// Why.
+        error: PatchError,
+    },
+    /// Somebody answers for what it holds too much: a waiver, or a comment.
+    Kept {
+        /// The profile.
+        learnt: &'l Learnt,
+        /// Why, in a sentence.
+        why: String,
+    },
+}
+
+/// The manifest with what the profiles of `checker` say, and what came of each container that one is
+/// about. What `answer` sets aside stays as it is.
+pub fn write<'l>(
+    checker: &'l Checker,
+    manifest: &Manifest,
+    options: Options,
+    answer: &dyn Fn(&mut Checked),
+) -> (Manifest, Vec<Treated<'l>>) {
+    let library = &checker.options.learnt;
+    if library.is_empty() {
+        return (manifest.clone(), Vec::new());
+    }
+    let kept = kept(checker, manifest, answer);
+    let mut treated = Vec::new();
+    let mut wanted: Vec<(ContainerId, Known<'l>, Vec<Need>)> = Vec::new();
+    for (workload, object) in manifest.workloads.iter().enumerate() {
+        for (container, found) in object.pod.containers.iter().enumerate() {
+            let id = ContainerId { workload, container };
+            let known = match library.of(object, found) {
+                Match::None => continue,
+                Match::Several(all) => {
+                    treated.push(Treated { id, outcome: Outcome::Ambiguous(all) });
+                    continue;
+                }
+                Match::One(known) => known,
+            };
+            let learnt = known.learnt;
+            if !known.objections.is_empty() {
+                let outcome = Outcome::Doubted { learnt, objections: known.objections };
+                treated.push(Treated { id, outcome });
+            } else if let Some((_, why)) = kept.iter().find(|(kept, _)| *kept == id) {
+                let outcome = Outcome::Kept { learnt, why: why.clone() };
+                treated.push(Treated { id, outcome });
+            } else {
+                let bare = |need: &Need| {
+                    let comment = need.comment.clone().filter(|_| options.explain);
+                    Need { comment, ..need.clone() }
+                };
+                let needs = learnt.needs.iter().map(bare).collect();
+                wanted.push((id, known, needs));
+            }
+        }
+    }
+    let widen = if options.allow_widen { Widen::Allow } else { Widen::LeaveOut };
+    let needs: Vec<(ContainerId, &[Need])> =
+        wanted.iter().map(|(id, _, needs)| (*id, needs.as_slice())).collect();
+    let (written, each) = set_all(checker, manifest, &needs, widen);
+    for ((id, known, _), result) in wanted.into_iter().zip(each) {
+        let Known { learnt, by, accepted, .. } = known;
+        let outcome = match result {
+            Ok(patched) => Outcome::Written { learnt, by, accepted, patched: Box::new(patched) },
+            Err(error) => Outcome::Refused { learnt, error },
+        };
+        treated.push(Treated { id, outcome });
+    }
+    treated.sort_by_key(|treated| treated.id);
+    (written, treated)
+}
+
+/// The containers of which somebody answers for what they hold too much, and why.
+fn kept(
+    checker: &Checker,
+    manifest: &Manifest,
+    answer: &dyn Fn(&mut Checked),
+) -> BTreeSet<(ContainerId, String)> {
+    let mut checked = checker.check(manifest);
+    answer(&mut checked);
+    let mut kept = BTreeSet::new();
+    for finding in checked.findings.iter().filter(|finding| finding.rule.id == "over-granted") {
+        let container = finding.container.and_then(|at| checked.containers.get(at));
+        if let (Some(container), Some(why)) = (container, finding.standing.why()) {
+            kept.insert((container.id, why));
+        }
+    }
+    kept
+}
