@@ -303,6 +303,17 @@ mod tests {
     }
 
     #[test]
+    fn a_cron_jobs_pod_has_the_minute_in_its_name() {
+        let text = "apiVersion: batch/v1\nkind: CronJob\nmetadata: { name: web }\nspec:\n  jobTemplate:\n    \
+                    spec:\n      template:\n        spec:\n          containers: [{ name: web, image: a }]\n";
+        let manifest = manifest::parse("web.yaml", text);
+        assert_eq!(manifest.problems, []);
+        assert_eq!(fits(&manifest, "workload=Pod/web-29345678-x2x4c"), [Some(By::Pod)]);
+        assert_eq!(fits(&manifest, "workload=Pod/web-2934-x2x4c"), [None]);
+        assert_eq!(fits(&manifest, "workload=Pod/web-x2x4c"), [None]);
+    }
+
+    #[test]
     fn podman_calls_a_container_by_its_pod_too() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec:\n  containers:\n    - { name: \
                     main, image: nginx }\n    - { name: log, image: log }\n";
