@@ -23,11 +23,27 @@ pub const USAGE: &str = "usage: cargo xtask groundtruth [NAME…] [OPTION…]
                           counter: what is called proven must be right all the same
   --fit --explained       a failure that its trace explains counts without being repeated
   --try SET               run once with exactly this set (\"all\", \"all-CHOWN\", \"CHOWN,SETUID\") and show what it says
+  --quick                 ten programs whose runs are short
   --on plain|overlayfs    on this file system only
   --jobs N                so many at a time (default 2)
   --record FOLDER         keep the recordings there
   --programs FOLDER       other programs than those of the house
   --root TREE             in this root file system instead of Debian's";
+
+/// Programs whose runs are short: with alternatives, steps down, services, and refusals that do not
+/// matter among them.
+pub const QUICK: &[&str] = &[
+    "cp-archive",
+    "dnsmasq",
+    "install",
+    "ip-link",
+    "ping",
+    "redis",
+    "su",
+    "tar-create",
+    "tar-extract",
+    "tcpdump",
+];
 
 /// What to do with the programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +148,7 @@ impl Arguments {
                     }
                 }
                 "--try" => parsed.task = Task::Try { set: set(value()?)? },
+                "--quick" => parsed.names.extend(QUICK.iter().map(|name| (*name).to_owned())),
                 "--programs" => parsed.programs = Some(value()?.into()),
                 "--root" => parsed.root = Some(value()?.into()),
                 "--on" => parsed.on = Some(FileSystem::parse(value()?)?),
@@ -149,6 +166,13 @@ impl Arguments {
     /// Whether it is all of the house, on both file systems: what the page is about.
     pub fn is_whole(&self) -> bool {
         self.names.is_empty() && self.on.is_none() && self.programs.is_none() && self.root.is_none()
+    }
+
+    /// Whether the page about trials is to be written.
+    pub fn is_whole_fit(&self) -> bool {
+        let usual =
+            Task::Fit { check: false, traced: true, rigour: Rigour::Proven, fail_every: None };
+        self.is_whole() && self.task == usual
     }
 
     /// The file systems to run on: for trials the one that containers use, if nobody says.

@@ -12,15 +12,26 @@ use crate::fitted::{Fitted, word};
 use crate::measure::{kernel, today};
 use crate::report::markdown;
 
-/// Prints the sums; writes the page if it is whole; checks the figures if asked to.
-pub fn publish(all: &[Fitted], took: Duration, whole: bool, check: bool) -> Result {
-    let sums = sums(all, took);
-    println!("\n{sums}");
-    if whole && !check {
-        let file = crate::folder().join("../docs/fit-groundtruth.md");
-        fs::write(&file, page(all, &sums)).map_err(|e| format!("{}: {e}", file.display()))?;
-    }
+/// What the quick programs showed beside: by trials alone, and with a test that fails by a counter.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// By trials alone.
+    pub untraced: Vec<Fitted>,
+    /// With a test that fails each so many runs, at every phase of that.
+    pub lied_to: Vec<Fitted>,
+}
+
+/// Prints the sums; checks the figures if asked to.
+pub fn publish(all: &[Fitted], took: Duration, check: bool) -> Result {
+    println!("\n{}", sums(all, took));
     if check { verify(all) } else { Ok(()) }
+}
+
+/// Writes the page.
+pub fn write(all: &[Fitted], took: Duration, beside: &Beside) -> Result {
+    let file = crate::folder().join("../docs/fit-groundtruth.md");
+    let page = page(all, &sums(all, took), beside);
+    fs::write(&file, page).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// What does not hold, if anything.
@@ -49,8 +60,9 @@ fn verify(all: &[Fitted]) -> Result {
             ));
         }
     }
-    let honest = all.iter().all(|one| one.lies.is_none());
-    let (once, with) = if honest { beyond(all) } else { (0, 0) };
+    // What they cost is said of traced programs with an honest test.
+    let usual = all.iter().all(|one| one.lies.is_none() && one.answer.safer.is_some());
+    let (once, with) = if usual { beyond(all) } else { (0, 0) };
     for (what, is, most) in [("|M|, without repeats,", once, 2), ("2|M|, with repeats,", with, 3)] {
         if is > most {
             wrong.push(format!(
@@ -192,7 +204,38 @@ fn exempt(all: &[Fitted]) -> String {
     })
 }
 
-fn page(all: &[Fitted], sums: &str) -> String {
+fn by_trials_alone(all: &[Fitted]) -> String {
+    let titles = ["program", "functional minimum", "exact", "proof", "runs", "with repeats"];
+    let mut rows = vec![titles.map(str::to_owned)];
+    for one in all {
+        let (once, with) = one.runs();
+        rows.push([
+            one.name.clone(),
+            one.answer.set.to_string(),
+            if one.is_exact() { "yes" } else { "no" }.to_owned(),
+            word(one).to_owned(),
+            once.to_string(),
+            with.to_string(),
+        ]);
+    }
+    markdown(&rows)
+}
+
+fn lied_to(all: &[Fitted]) -> String {
+    let count = |holds: &dyn Fn(&Fitted) -> bool| all.iter().filter(|one| holds(one)).count();
+    let is_proven = |one: &Fitted| one.answer.proof == Proof::Proven;
+    format!(
+        "{} searches: {} proven and right, {} proven and wrong, {} called flaky (of these {} with the \
+         right set).\n",
+        all.len(),
+        count(&|one| is_proven(one) && one.is_exact()),
+        count(&|one| is_proven(one) && !one.is_exact()),
+        count(&is_flaky),
+        count(&|one| is_flaky(one) && one.is_exact()),
+    )
+}
+
+fn page(all: &[Fitted], sums: &str, beside: &Beside) -> String {
     format!(
         "# What `dropcap fit` finds, held against the truth\n\n\
          <!-- Written by `cargo xtask groundtruth --fit`; do not edit. -->\n\n\
@@ -208,6 +251,13 @@ fn page(all: &[Fitted], sums: &str) -> String {
          force's runs are for the first answer alone, all its alternatives included. QuickXplain \
          without a trace is counted over the truth: one minimal set, each failure once.\n\n\
          {sums}\n{programs}\n\
+         ## By trials alone\n\n\
+         Ten programs without a tracer (`--fit --quick --untraced`); runs are all, the first \
+         included.\n\n\
+         {untraced}\n\
+         ## With a test that fails each fifth run\n\n\
+         The same ten, traced, with a counter that fails each fifth run whatever the program did, once \
+         for each phase of it (`--fit --quick --fail-every 5`): {lied_to}\n\
          ## What was refused and does not count\n\n\
          By the true measure, in all these runs: the place, and why.\n\n\
          {exempt}",
@@ -215,6 +265,8 @@ fn page(all: &[Fitted], sums: &str) -> String {
         kernel = kernel(),
         sums = sums.trim_end().to_owned() + "\n",
         programs = programs(all).trim_end().to_owned() + "\n",
+        untraced = by_trials_alone(&beside.untraced).trim_end().to_owned() + "\n",
+        lied_to = lied_to(&beside.lied_to),
         exempt = exempt(all),
     )
 }
