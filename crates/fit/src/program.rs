@@ -53,8 +53,8 @@ impl Program {
         spec.stdin = Stdio::Null;
         spec.stdout = Stdio::File(out);
         spec.stderr = Stdio::File(err);
-        // Ctrl-C is for whoever measures; and what it starts can be ended with it.
-        spec.process_group = true;
+        // Ctrl-C is for whoever measures, and the terminal, too; what it starts can be ended with it.
+        spec.session = true;
         spec.die_with_parent = true;
         spec
     }

@@ -161,6 +161,16 @@ fn another_user_holds_the_set_as_ambient() {
 }
 
 #[test]
+fn it_leads_a_session_and_finds_no_terminal() {
+    testkit::needs!(root);
+    let leads = "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$";
+    assert_eq!(
+        said(&runs(job(leads, Vec::new(), true), false).run(all(), false).unwrap()),
+        "passed"
+    );
+}
+
+#[test]
 fn two_go_on_side_by_side_on_the_same_port_and_file() {
     testkit::needs!(root, program("busybox"));
     let serve = |text: &'static str| {

@@ -57,6 +57,7 @@ pub fn spawn_held(mut spec: Spec) -> Result<Held, LaunchError> {
             .transpose()?,
         stdio: [stdin, stdout, stderr],
         process_group: spec.process_group,
+        session: spec.session,
         die_with_parent: spec.die_with_parent,
         change: Change {
             uid: spec.uid,
@@ -116,7 +117,7 @@ impl Held {
         let Held { process, spec, candidates, from_stdout, from_stderr } = self;
         match process.release() {
             Ok(pid) => {
-                let running = Running::new(pid, spec.process_group);
+                let running = Running::new(pid, spec.process_group || spec.session);
                 Ok(Child::new(running, from_stdout, from_stderr))
             }
             Err(ChildError::Step { step: Step::Exec, candidate, source, .. }) => {

@@ -40,6 +40,9 @@ pub struct Spec {
     /// Whether it leads a process group of its own, so that it can be killed with its children.
     /// A terminal's Ctrl-C then does not reach it, and reading from the terminal stops it.
     pub process_group: bool,
+    /// Whether it leads a session of its own, and with it a process group: it has no terminal, and what
+    /// asks for a password finds none.
+    pub session: bool,
     /// Whether it is killed when the *thread* that started it ends.
     pub die_with_parent: bool,
 }
@@ -77,6 +80,7 @@ impl Spec {
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,
             process_group: false,
+            session: false,
             die_with_parent: false,
         }
     }

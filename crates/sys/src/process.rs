@@ -30,6 +30,8 @@ pub struct Command {
     pub stdio: [Option<OwnedFd>; 3],
     /// Whether it leads a process group of its own.
     pub process_group: bool,
+    /// Whether it leads a session of its own, without a terminal, and with it a process group.
+    pub session: bool,
     /// Whether it is killed when the thread that forked it ends, `PR_SET_PDEATHSIG`.
     pub die_with_parent: bool,
     /// The credentials to execute with.
@@ -214,7 +216,9 @@ fn child_main(
             connect(source, target)?;
         }
     }
-    if command.process_group {
+    if command.session {
+        rustix::process::setsid().map_err(Refused::at(Step::ProcessGroup))?;
+    } else if command.process_group {
         rustix::process::setpgid(None, None).map_err(Refused::at(Step::ProcessGroup))?;
     }
     if let Some(directory) = &command.working_directory {

@@ -64,7 +64,7 @@ impl Command {
         let mut spec = Spec::new("/bin/sh", state).args(["-c", &self.text]);
         spec.env = Some(question.asking.environment.iter().cloned().chain(more).collect());
         spec.working_directory = Some(question.asking.folder.clone());
-        spec.process_group = true;
+        spec.session = true;
         spec.die_with_parent = true;
         // A file and no pipe: what it leaves in the background cannot hold this up.
         let mut said = File::from(rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC)?);
