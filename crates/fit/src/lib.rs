@@ -6,10 +6,10 @@
 //!
 //! - [`trial`]: one run, and who makes it
 //! - [`search`]: what is run in which order
-//! - [`proof`]: when that proves anything; [`flaky`]: when it contradicts itself
+//! - [`proof`]: when that proves anything; `flaky`: when it contradicts itself
 //! - [`sight`]: what was refused in a run; `safer`: the answer without new denials
 //! - [`answer`]: what was found
-//! - [`test`]: what tells that the program works
+//! - [`mod@test`]: what tells that the program works
 //! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
 
 pub mod answer;

@@ -17,7 +17,7 @@
 //!
 //! Without 2 what is left is what was seen: M passed, and without c it failed, for the last c that was
 //! left out; for those before, with some more that was left out later. A set that failed though it
-//! holds one that passed contradicts 2 or shows a flaky test ([`crate::flaky`]): then nothing is
+//! holds one that passed contradicts 2 or shows a flaky test (`crate::flaky`): then nothing is
 //! called proven, though by the argument above it would be if the test were the cause. A test that
 //! fails by chance with probability p fails twice in a row with p², and 3 does not hold for it: the
 //! sooner it is noticed, the better.
