@@ -258,3 +258,42 @@ fn a_sandbox_that_is_full_is_told() {
     assert!(said.contains("it is full") && said.contains("--upper"), "{said}");
     assert_eq!(left, 0);
 }
+
+/// Mounts that the kernel lays no layer over: an overlay on an overlay, and a single file.
+const MOUNTS: &str = r#"set -e
+mount -t tmpfs small "$1"
+cd "$1"
+mkdir l u w m u2 w2 m2
+echo outside > file
+mount -t overlay one -o lowerdir=l,upperdir=u,workdir=w m
+mount -t overlay two -o lowerdir=m,upperdir=u2,workdir=w2 m2
+mount --bind file /etc/hostname
+cd /
+"$2" fit --sandbox --no-trace -- /bin/sh -c "touch $1/m/inside && ! touch $1/m2/inside &&
+  grep -q outside /etc/hostname && ! (: > /etc/hostname)"
+find "$1" -name inside
+cat "$1/file"
+"#;
+
+#[test]
+fn what_can_only_be_read_in_a_sandbox_is_named() {
+    testkit::needs!(root, program("unshare"));
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let folder = folder.path().to_str().unwrap();
+    let output = Command::new("unshare")
+        .args(["--mount", "/bin/sh", "-c", MOUNTS, "sh", folder])
+        .arg(testkit::dropcap())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let (printed, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{printed}\n{said}");
+    // What was made in the layer is not there, and the file is as it was.
+    assert!(printed.ends_with("drop: [\"ALL\"]\noutside\n"), "{printed}");
+    let warned: Vec<&str> = said.lines().filter(|line| line.starts_with("warning:")).collect();
+    let named = |point: &str| {
+        warned.iter().any(|line| line.contains(&format!("{point} could only be read")))
+    };
+    assert!(named("/etc/hostname") && named(&format!("{folder}/m2")), "{said}");
+    assert!(!named(&format!("{folder}/m")), "{said}");
+}

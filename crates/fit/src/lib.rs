@@ -9,7 +9,7 @@
 //! - [`proof`]: when that proves anything; `flaky`: when it contradicts itself
 //! - [`sight`]: what was refused in a run; `safer`: the answer without new denials
 //! - [`answer`]: what was found
-//! - [`test`]: what tells that the program works
+//! - [`mod@test`]: what tells that the program works
 //! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
 
 pub mod answer;

@@ -117,7 +117,9 @@ fn nothing(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         Outcome::Passed => None,
     });
     let Some(said) = said else { return Ok(()) };
-    writeln!(out, "{}", textwrap::fill(&format!("it says   {said}"), after_name("  ")))
+    let below =
+        textwrap::Options::new(WIDTH).initial_indent("  ").subsequent_indent("            ");
+    writeln!(out, "{}", textwrap::fill(&format!("it says   {said}"), below))
 }
 
 fn needed(
@@ -132,7 +134,8 @@ fn needed(
     let shown = if ui.verbosity() > 0 { uses.len() } else { LINES };
     let mut lines: Vec<String> = uses.iter().take(shown).map(|seen| seen.line()).collect();
     if lines.is_empty() {
-        lines.push("no use was seen".to_owned());
+        let untraced = profile.status.runs.is_empty();
+        lines.push(if untraced { "found by runs alone" } else { "no use was seen" }.to_owned());
     }
     if uses.len() > shown {
         lines.push(format!("and {} more (-v)", uses.len() - shown));
