@@ -49,6 +49,9 @@ enum Command {
     /// Say which missing capability made a program fail, who took it away, and the least that mends it
     #[cfg(target_os = "linux")]
     Why(commands::why::Args),
+    /// Run a program again and again with less, until nothing more can be left out: the proven minimum
+    #[cfg(target_os = "linux")]
+    Fit(Box<commands::fit::Args>),
     /// Run a command with exactly the capability sets asked for
     #[cfg(target_os = "linux")]
     Run(commands::run::Args),
@@ -90,6 +93,8 @@ fn main() -> ExitCode {
         Command::Trace(args) => commands::trace::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Why(args) => commands::why::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Fit(args) => commands::fit::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Run(args) => commands::run::run(args, &ui),
         #[cfg(target_os = "linux")]

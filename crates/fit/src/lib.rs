@@ -2,25 +2,38 @@
 //!
 //! A trace says what was used; only a run without it says what was needed. This crate holds the
 //! search ([`fit`]), which is pure over a [`Runner`]: who can run the program under a set, and tell
-//! whether its test passed and what the tracer saw.
+//! whether its test passed and what the tracer saw; and one such runner, [`Runs`].
 //!
 //! - [`trial`]: one run, and who makes it
 //! - [`search`]: what is run in which order
 //! - [`proof`]: when that proves anything; `flaky`: when it contradicts itself
 //! - [`sight`]: what was refused in a run; `safer`: the answer without new denials
 //! - [`answer`]: what was found
+//! - [`test`]: what tells that the program works
+//! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
 
 pub mod answer;
+mod attempt;
 mod candidates;
 mod flaky;
+mod output;
+mod place;
+mod program;
 pub mod proof;
+mod run;
 mod safer;
 pub mod search;
 pub mod session;
 pub mod sight;
+pub mod test;
 pub mod trial;
+mod words;
 
 pub use answer::{Alternative, Answer, Proof, Safer};
+pub use attempt::{Around, RunError};
+pub use place::Place;
+pub use program::Program;
+pub use run::{Job, Runs, Stopped, options};
 pub use search::{Options, Rigour, fit};
 pub use session::Event;
 pub use sight::{Denial, Exempt, Sight};
