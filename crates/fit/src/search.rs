@@ -181,7 +181,13 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
         if proof::has_passed(trials, set) {
             return Ok(true);
         }
-        if trials.iter().any(|trial| !trial.outcome.passed() && set.is_subset(trial.set)) {
+        // What failed and passed at the second try says nothing of what it holds.
+        let fails = |trial: &Trial| {
+            !trial.outcome.passed()
+                && set.is_subset(trial.set)
+                && !proof::has_passed(trials, trial.set)
+        };
+        if trials.iter().any(fails) {
             return Ok(false);
         }
         let index = self.session.once(set, purpose)?;

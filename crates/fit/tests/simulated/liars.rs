@@ -64,6 +64,16 @@ fn a_set_that_gives_two_answers_is_named_and_the_smallest_that_passed_is_the_ans
     assert_eq!((answer.set, answer.proof), (WEB, Proof::Flaky { set: WEB }));
 }
 
+/// What failed by chance says nothing of the sets within it, or all of them would be given up.
+#[test]
+fn a_start_that_fails_by_chance_costs_one_more_run() {
+    let mut program = Program { lies: Some((100, 0)), ..web() };
+    let answer = program.fit(CapSet::all_known(), options(Rigour::Proven));
+    assert_eq!(answer.set, WEB);
+    assert_eq!(answer.proof, Proof::Flaky { set: CapSet::all_known() });
+    assert_eq!(answer.trials.len(), 11);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
