@@ -97,7 +97,7 @@ pub enum User {
 }
 
 /// The image that a container is made from, by its `USER`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Image {
     Root,
     User,

@@ -86,7 +86,11 @@ fn container_config(case: &Case, image: Image, name: &str) -> Message {
 }
 
 fn run(folder: &Path, sandbox: &str, case: &Case, image: Image) -> Real {
-    let (cri, name) = (cri(folder), format!("{}-{image:?}", case.name));
+    let name = format!("{}-{image:?}", case.name);
+    // Several run at once.
+    let scratch = folder.join("scratch").join(&name);
+    fs::create_dir_all(&scratch).unwrap();
+    let cri = Cri { socket: folder.join("socket"), scratch };
     let create = Message::default()
         .text(1, sandbox)
         .message(2, container_config(case, image, &name))
@@ -139,13 +143,7 @@ fn containerd_does_as_predicted() {
         .call("RunPodSandbox", Message::default().message(1, sandbox_config(folder)))
         .unwrap();
     let outcome = std::panic::catch_unwind(|| {
-        let mut score = Score::default();
-        for case in &cases {
-            score.run(&runtime.name, case, &shown[&case.name], |image| {
-                run(folder, &sandbox, case, image)
-            });
-        }
-        score
+        Score::of(&runtime, &cases, &shown, |case, image| run(folder, &sandbox, case, image))
     });
     // The sandbox's process outlives its daemon unless it is told.
     for method in ["StopPodSandbox", "RemovePodSandbox"] {

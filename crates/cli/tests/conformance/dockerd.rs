@@ -84,10 +84,7 @@ fn docker_does_as_predicted() {
     let runtime = Runtime { name, own: own(), default: None };
     let cases = all(20);
     let shown = shown(&runtime, &cases, compose);
-    let mut score = Score::default();
-    for case in &cases {
-        score.run(&runtime.name, case, &shown[&case.name], |image| run(folder, case, image));
-    }
+    let score = Score::of(&runtime, &cases, &shown, |case, image| run(folder, case, image));
     let api = about["ApiVersion"].as_str().unwrap();
     score.settle(&format!("Docker Engine {engine} (API {api})"), 60);
 }

@@ -102,10 +102,7 @@ fn agrees(programs: &[&'static str]) {
         let runtime = Runtime { name, own: own(), default };
         let cases = all(if *program == "runc" { 20 } else { 0 });
         let shown = shown(&runtime, &cases, compose);
-        let mut score = Score::default();
-        for case in &cases {
-            score.run(&runtime.name, case, &shown[&case.name], |image| run(&oci, case, image));
-        }
+        let score = Score::of(&runtime, &cases, &shown, |case, image| run(&oci, case, image));
         let versions = format!("{}, {}", version_line("podman"), version_line(program));
         score.settle(&versions, 60);
     }

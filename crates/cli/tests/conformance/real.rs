@@ -1,11 +1,17 @@
 //! What really happened, and how it is compared.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use caps::{CapSet, CapState};
 
 use crate::cases::{Case, Image};
-use crate::prediction::{Prediction, Shown};
+use crate::prediction::{Prediction, Runtime, Shown};
+
+/// So many containers run at once: a start waits for the disk and for processes more than it computes.
+const AT_ONCE: usize = 4;
 
 /// What a process may at most hold here: the bounding set of this test, which the daemons inherit.
 pub fn own() -> CapSet {
@@ -67,9 +73,47 @@ impl Score {
         }
     }
 
+    /// Runs every case in each of its images, several containers at a time, and compares them in their order.
+    pub fn of(
+        runtime: &Runtime,
+        cases: &[Case],
+        shown: &BTreeMap<String, Shown>,
+        run: impl Fn(&Case, Image) -> Real + Sync,
+    ) -> Self {
+        let jobs: Vec<(&Case, Image)> = cases
+            .iter()
+            .flat_map(|case| case.user.images().iter().map(move |image| (case, *image)))
+            .collect();
+        let (next, reals) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    while let Some((case, image)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let real = run(case, *image);
+                        reals.lock().unwrap().insert((&case.name, *image), real);
+                    }
+                });
+            }
+        });
+        let mut reals = reals.into_inner().unwrap();
+        let mut score = Self::default();
+        for case in cases {
+            score.run(&runtime.name, case, &shown[&case.name], |image| {
+                reals.remove(&(&case.name, image)).expect("it was run")
+            });
+        }
+        score
+    }
+
     /// Runs a case in each image and compares. Where the image's `USER` decides, `show` says that a
     /// container is refused if it is for one of the two users: one of the two has to be.
-    pub fn run(&mut self, runtime: &str, case: &Case, shown: &Shown, run: impl Fn(Image) -> Real) {
+    pub fn run(
+        &mut self,
+        runtime: &str,
+        case: &Case,
+        shown: &Shown,
+        mut run: impl FnMut(Image) -> Real,
+    ) {
         let reals: Vec<(Image, Real)> =
             case.user.images().iter().map(|&image| (image, run(image))).collect();
         let refusals = |(image, real): &(Image, Real)| {
