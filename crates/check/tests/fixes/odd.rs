@@ -58,6 +58,26 @@ pub fn text(choices: &[u8]) -> String {
     odd.file()
 }
 
+/// Choices that look like chance and are the same in each run: xorshift.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(0x2545_f491_4f6c_dd1d ^ seed)
+    }
+
+    /// So many.
+    pub fn choices(&mut self, count: usize) -> Vec<u8> {
+        let each = (0..count).map(|_| {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0.to_le_bytes()[4]
+        });
+        each.collect()
+    }
+}
+
 struct Odd<'c> {
     choices: &'c [u8],
     out: String,
