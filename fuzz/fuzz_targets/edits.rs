@@ -3,7 +3,7 @@
 //! are those of crates/check/tests/fixes.
 #![no_main]
 
-use check::{Consent, Entrypoint};
+use check::Consent;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../crates/check/tests/fixes/holds.rs"]
@@ -33,6 +33,5 @@ fuzz_target!(|data: &[u8]| {
     }
     let choice = data.last().copied().unwrap_or_default();
     let consent = if choice & 1 == 0 { Consent::Unsafe } else { Consent::Safe };
-    let entrypoint = if choice & 4 == 0 { Entrypoint::Unknown } else { Entrypoint::Plain };
-    holds::fixed(name, &text, consent, entrypoint);
+    holds::fixed(name, &text, consent, choice & 4 != 0);
 });

@@ -77,10 +77,9 @@ fn fixed(checker: &Checker, manifest: &Manifest, one: &Finding, place: usize) ->
 
 /// Compares all findings of one text; gives how many had a fix, safe and unsafe, and how many edits
 /// were refused.
-fn compare(name: &str, text: &str) -> [usize; 3] {
+fn compare(checker: &Checker, name: &str, text: &str) -> [usize; 3] {
     let manifest = manifest::parse(name, text);
-    let options = Options::default();
-    let checker = Checker::new(options.clone());
+    let options = checker.options.clone();
     let broken = manifest.errors().next().is_some();
     let loaded = Loaded { manifests: vec![manifest], ..Loaded::default() };
     let report = Report::new(&loaded, &options, true);
@@ -95,7 +94,7 @@ fn compare(name: &str, text: &str) -> [usize; 3] {
             assert_eq!(result.get("fixes"), None);
             continue;
         };
-        let expected = fixed(&checker, file.manifest, finding, place).filter(|_| !broken);
+        let expected = fixed(checker, file.manifest, finding, place).filter(|_| !broken);
         let Some(expected) = expected else {
             assert_eq!(result.get("fixes"), None);
             assert!(result["properties"]["fix"]["notWritten"].is_string(), "{result}");
@@ -122,9 +121,10 @@ fn compare(name: &str, text: &str) -> [usize; 3] {
 fn fixes_are_what_fix_writes_for_the_finding_alone() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus");
     let given = std::env::var_os("DROPCAP_CORPUS").map(Into::into);
+    let checker = Checker::new(Options::default());
     let mut sum = [0; 3];
     for manifest in manifest::load([folder].into_iter().chain(given)).manifests {
-        let counts = compare(manifest.source.name(), manifest.source.text());
+        let counts = compare(&checker, manifest.source.name(), manifest.source.text());
         sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     println!("safe, unsafe, refused: {sum:?}");
@@ -134,9 +134,10 @@ fn fixes_are_what_fix_writes_for_the_finding_alone() {
 #[test]
 fn so_they_are_in_odd_yaml() {
     let mut random = odd::Random::new(7);
+    let checker = Checker::new(Options::default());
     let mut sum = [0; 3];
     for length in (10..400).step_by(13) {
-        let counts = compare("odd.yaml", &odd::text(&random.choices(length)));
+        let counts = compare(&checker, "odd.yaml", &odd::text(&random.choices(length)));
         sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     println!("safe, unsafe, refused: {sum:?}");

@@ -28,21 +28,31 @@ pub struct Tried {
 /// More findings than these say nothing new, and take long.
 const MANY: usize = 12;
 
-/// Makes the edits and looks at what came of them. Nothing is tried of a text with errors.
-pub fn fixed(name: &str, text: &str, consent: Consent, entrypoint: Entrypoint) -> Tried {
+thread_local! {
+    /// They remember what the runtimes said, for one text as for the next.
+    static CHECKERS: [Checker; 2] = [Entrypoint::Unknown, Entrypoint::Plain]
+        .map(|entrypoint| Checker::new(Options { entrypoint, ..Options::default() }));
+}
+
+/// Makes the edits and looks at what came of them. Nothing is tried of a text with errors. The image's
+/// entrypoint is not known, or known to carry nothing.
+pub fn fixed(name: &str, text: &str, consent: Consent, plain: bool) -> Tried {
+    CHECKERS.with(|checkers| fixed_by(&checkers[usize::from(plain)], name, text, consent))
+}
+
+fn fixed_by(checker: &Checker, name: &str, text: &str, consent: Consent) -> Tried {
+    let entrypoint = checker.options.entrypoint;
     let before = manifest::parse(name, text);
     let containers = before.containers().count();
     if before.errors().next().is_some() || containers == 0 {
         return Tried::default();
     }
-    let options = Options { entrypoint, ..Options::default() };
-    let checker = Checker::new(options);
     let repaired = checker.repair(&before, consent);
     let after = manifest::parse(name, repaired.source.text());
     assert_eq!(after.problems.len(), before.problems.len(), "{}", after.source.text());
     assert_eq!(after.containers().count(), containers);
     sets_hold(&before, &after, consent, entrypoint);
-    nothing_is_left(&checker, &after, &repaired, consent);
+    nothing_is_left(checker, &after, &repaired, consent);
     let changed = changed_lists(&before, &after);
     assert_eq!(changed.is_empty(), text == repaired.source.text(), "{text}");
     assert_eq!(changed.is_empty(), repaired.applied.is_empty(), "{text}");
@@ -56,7 +66,7 @@ pub fn fixed(name: &str, text: &str, consent: Consent, entrypoint: Entrypoint) -
         containers,
         edits: repaired.applied.len(),
         refused: repaired.refused.len(),
-        alone: each_alone(&checker, &before),
+        alone: each_alone(checker, &before),
         compared,
     }
 }

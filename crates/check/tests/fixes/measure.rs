@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use check::fix::Class;
-use check::{Checked, Checker, Consent, Options};
+use check::{Checked, Checker, Consent};
 use manifest::{ContainerId, Manifest};
 
 use crate::minimal::{self, Cost, Words};
@@ -90,8 +90,7 @@ fn parts(manifest: &Manifest) -> Vec<&str> {
 }
 
 /// What is made of one text.
-pub fn text(name: &str, before: &Manifest, consent: Consent) -> Figures {
-    let checker = Checker::new(Options::default());
+pub fn text(checker: &Checker, name: &str, before: &Manifest, consent: Consent) -> Figures {
     let fixable = fixable(&checker.check(before), consent);
     let mut figures = Figures {
         files: 1,
@@ -148,7 +147,7 @@ pub fn text(name: &str, before: &Manifest, consent: Consent) -> Figures {
 
 /// Every manifest below a folder, and a line for each that has something to edit. Those that are no
 /// text count as files and no more.
-pub fn folder(folder: &Path, consent: Consent) -> (Figures, String) {
+pub fn folder(checker: &Checker, folder: &Path, consent: Consent) -> (Figures, String) {
     let mut paths = Vec::new();
     files(folder, &mut paths);
     paths.sort();
@@ -159,7 +158,7 @@ pub fn folder(folder: &Path, consent: Consent) -> (Figures, String) {
             all.files += 1;
             continue;
         };
-        let figures = text(&name, &before, consent);
+        let figures = text(checker, &name, &before, consent);
         if figures.fixable > 0 {
             let Figures { fixable, lines, least, .. } = figures;
             let refused = figures.refusals();
