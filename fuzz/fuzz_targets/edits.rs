@@ -17,17 +17,21 @@ mod sets;
 /// More containers say nothing new, and take long.
 const MANY: usize = 8;
 
-// A text whose first byte is a NUL, which no manifest has, makes the generator's choices. The last byte,
-// in a file mostly the line feed, says which edits are made and what is known of the entrypoint.
+// A text whose first byte is a NUL, which no manifest has, makes the generator's choices; the next byte
+// says of what. The last byte, in a file mostly the line feed, says which edits are made and what is known
+// of the entrypoint.
 fuzz_target!(|data: &[u8]| {
-    let text = match data {
-        [0, choices @ ..] => odd::text(choices),
+    let (name, text) = match data {
+        [0, kind, choices @ ..] => {
+            let kind = odd::Kind::ALL[usize::from(*kind) % odd::Kind::ALL.len()];
+            (kind.name(), odd::text(kind, choices))
+        }
         data => match std::str::from_utf8(data) {
-            Ok(text) => text.to_owned(),
+            Ok(text) if text.starts_with('#') => ("compose.yaml", text.to_owned()),
+            Ok(text) => ("t", text.to_owned()),
             Err(_) => return,
         },
     };
-    let name = if text.starts_with('#') { "compose.yaml" } else { "t" };
     if manifest::parse(name, text.as_str()).containers().count() > MANY {
         return;
     }

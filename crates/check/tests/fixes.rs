@@ -25,6 +25,7 @@ mod sets;
 
 use holds::Tried;
 use measure::Figures;
+use odd::Kind;
 
 /// So many texts for each property; more by hand, with `PROPTEST_CASES`.
 fn cases() -> u32 {
@@ -39,27 +40,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn odd_yaml_is_fixed_as_it_should(
+    fn odd_files_are_fixed_as_they_should(
+        kind in prop::sample::select(Kind::ALL.to_vec()),
         choices in prop::collection::vec(any::<u8>(), 0..400),
         consent in consents(),
         plain in any::<bool>(),
     ) {
-        holds::fixed("odd.yaml", &odd::text(&choices), consent, plain);
+        holds::fixed(kind.name(), &odd::text(kind, &choices), consent, plain);
     }
 }
 
 /// The generator makes what it says: nearly all of it can be read, and most of it is edited; and that
 /// takes no line more than it must.
-#[test]
-fn odd_yaml_is_mostly_edited_and_with_the_least_lines() {
+fn mostly_edited_and_with_the_least_lines(kind: Kind, least: usize) {
     let checker = Checker::new(Options::default());
     let mut random = odd::Random::new(1);
     let (mut texts, mut read, mut compared, mut sum) = (0, 0, 0, Tried::default());
     let (mut lines, mut without) = (0, 0);
     let step = if std::env::var_os("PROPTEST_CASES").is_some() { 1 } else { 8 };
     for length in (0..800).step_by(step).map(|length| length / 2) {
-        let text = odd::text(&random.choices(length));
-        let tried = holds::fixed("odd.yaml", &text, Consent::Unsafe, false);
+        let text = odd::text(kind, &random.choices(length));
+        let tried = holds::fixed(kind.name(), &text, Consent::Unsafe, false);
         texts += 1;
         read += u32::from(tried.containers > 0);
         compared += u32::from(tried.compared);
@@ -70,12 +71,8 @@ fn odd_yaml_is_mostly_edited_and_with_the_least_lines() {
             alone: sum.alone + tried.alone,
             compared: true,
         };
-        let figures = measure::text(
-            &checker,
-            "odd.yaml",
-            &manifest::parse("odd.yaml", &*text),
-            Consent::Unsafe,
-        );
+        let before = manifest::parse(kind.name(), text.as_str());
+        let figures = measure::text(&checker, kind.name(), &before, Consent::Unsafe);
         assert_eq!(figures.other, Vec::<String>::new(), "{text}");
         lines += figures.lines;
         without += figures.no_rule;
@@ -84,7 +81,17 @@ fn odd_yaml_is_mostly_edited_and_with_the_least_lines() {
     println!("the rule says nothing of {without} documents");
     assert!(read * 10 > texts * 7, "{read} of {texts} are read");
     assert!(compared * 10 > read * 8, "{compared} of {read} are compared");
-    assert!(sum.edits > 100 && sum.alone > 100 && lines > 300, "{sum:?}");
+    assert!(sum.edits > least && sum.alone > least && lines > least, "{sum:?}");
+}
+
+#[test]
+fn odd_yaml_is_mostly_edited_and_with_the_least_lines() {
+    mostly_edited_and_with_the_least_lines(Kind::Yaml, 100);
+}
+
+#[test]
+fn odd_json_is_mostly_edited_and_with_the_least_lines() {
+    mostly_edited_and_with_the_least_lines(Kind::Json, 50);
 }
 
 fn folder() -> PathBuf {

@@ -136,8 +136,9 @@ fn so_they_are_in_odd_yaml() {
     let mut random = odd::Random::new(7);
     let checker = Checker::new(Options::default());
     let mut sum = [0; 3];
-    for length in (10..400).step_by(13) {
-        let counts = compare(&checker, "odd.yaml", &odd::text(&random.choices(length)));
+    for (length, kind) in (10..400).step_by(9).zip(odd::Kind::ALL.into_iter().cycle()) {
+        let text = odd::text(kind, &random.choices(length));
+        let counts = compare(&checker, kind.name(), &text);
         sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     println!("safe, unsafe, refused: {sum:?}");

@@ -187,6 +187,9 @@ fn others_stay(before: &str, after: &str, changed: usize) -> bool {
         each.map(|(at, document)| without(document, &at.to_string(), found)).collect()
     };
     assert_eq!(bare(old, &mut was), bare(new, &mut is), "{before}\n-----\n{after}");
+    let nothing = |value: &Value| value.as_mapping().is_some_and(|map| map.is_empty());
+    was.retain(|_, value| !nothing(value));
+    is.retain(|_, value| !nothing(value));
     let paths = was.keys().chain(is.keys()).collect::<std::collections::BTreeSet<_>>();
     let different = paths.into_iter().filter(|path| was.get(*path) != is.get(*path)).count();
     assert_eq!(different, changed, "{was:?} -> {is:?}\n{before}\n-----\n{after}");
@@ -216,7 +219,21 @@ fn without(value: Value, path: &str, found: &mut BTreeMap<String, Value>) -> Val
                 let is_nothing = |value: &Value| {
                     value.is_null() || value.as_mapping().is_some_and(|map| map.is_empty())
                 };
-                if name == "capabilities" && path.ends_with(".securityContext.capabilities") {
+                let services = ["cap_add", "cap_drop"].contains(&name.as_str())
+                    && path.split('.').nth(1) == Some("services");
+                if services {
+                    // Two keys of a service, of which an edit may change either.
+                    let place = path.trim_end_matches(&name).to_owned();
+                    let lists =
+                        found.entry(place).or_insert_with(|| Value::Mapping(Default::default()));
+                    if let Some(lists) = lists
+                        .as_mapping_mut()
+                        .filter(|_| value.as_sequence().is_some_and(|list| !list.is_empty()))
+                    {
+                        lists.insert(key, value);
+                    }
+                } else if name == "capabilities" && path.ends_with(".securityContext.capabilities")
+                {
                     // No list and an empty one are the same.
                     let mut lists = value;
                     if let Some(lists) = lists.as_mapping_mut() {

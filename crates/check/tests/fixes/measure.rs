@@ -121,7 +121,7 @@ pub fn text(checker: &Checker, name: &str, before: &Manifest, consent: Consent) 
             }
             figures.edited += 1;
             let place = (found.span.start, found.span.end);
-            let cost = minimal::container(&reading, place, &add, &drop);
+            let cost = minimal::container(&reading, place, object.pod.format, &add, &drop);
             let of = &mut least[object.document];
             *of = of.take().and_then(|sum| cost.map(|cost| sum.and(cost)));
         }
