@@ -28,21 +28,31 @@ pub struct Tried {
 /// More findings than these say nothing new, and take long.
 const MANY: usize = 12;
 
-/// Makes the edits and looks at what came of them. Nothing is tried of a text with errors.
-pub fn fixed(name: &str, text: &str, consent: Consent, entrypoint: Entrypoint) -> Tried {
+thread_local! {
+    /// They remember what the runtimes said, for one text as for the next.
+    static CHECKERS: [Checker; 2] = [Entrypoint::Unknown, Entrypoint::Plain]
+        .map(|entrypoint| Checker::new(Options { entrypoint, ..Options::default() }));
+}
+
+/// Makes the edits and looks at what came of them. Nothing is tried of a text with errors. The image's
+/// entrypoint is not known, or known to carry nothing.
+pub fn fixed(name: &str, text: &str, consent: Consent, plain: bool) -> Tried {
+    CHECKERS.with(|checkers| fixed_by(&checkers[usize::from(plain)], name, text, consent))
+}
+
+fn fixed_by(checker: &Checker, name: &str, text: &str, consent: Consent) -> Tried {
+    let entrypoint = checker.options.entrypoint;
     let before = manifest::parse(name, text);
     let containers = before.containers().count();
     if before.errors().next().is_some() || containers == 0 {
         return Tried::default();
     }
-    let options = Options { entrypoint, ..Options::default() };
-    let checker = Checker::new(options);
     let repaired = checker.repair(&before, consent);
     let after = manifest::parse(name, repaired.source.text());
     assert_eq!(after.problems.len(), before.problems.len(), "{}", after.source.text());
     assert_eq!(after.containers().count(), containers);
     sets_hold(&before, &after, consent, entrypoint);
-    nothing_is_left(&checker, &after, &repaired, consent);
+    nothing_is_left(checker, &after, &repaired, consent);
     let changed = changed_lists(&before, &after);
     assert_eq!(changed.is_empty(), text == repaired.source.text(), "{text}");
     assert_eq!(changed.is_empty(), repaired.applied.is_empty(), "{text}");
@@ -56,7 +66,7 @@ pub fn fixed(name: &str, text: &str, consent: Consent, entrypoint: Entrypoint) -
         containers,
         edits: repaired.applied.len(),
         refused: repaired.refused.len(),
-        alone: each_alone(&checker, &before),
+        alone: each_alone(checker, &before),
         compared,
     }
 }
@@ -95,7 +105,7 @@ fn sets_hold(before: &Manifest, after: &Manifest, consent: Consent, entrypoint: 
         if windows {
             assert_eq!(old, new);
         } else {
-            sets::holds(&old, &new, consent, entrypoint);
+            sets::holds(pod.format, (&old, &new), consent, entrypoint);
         }
     }
 }
@@ -175,6 +185,9 @@ fn others_stay(before: &str, after: &str, changed: usize) -> bool {
         each.map(|(at, document)| without(document, &at.to_string(), found)).collect()
     };
     assert_eq!(bare(old, &mut was), bare(new, &mut is), "{before}\n-----\n{after}");
+    let nothing = |value: &Value| value.as_mapping().is_some_and(|map| map.is_empty());
+    was.retain(|_, value| !nothing(value));
+    is.retain(|_, value| !nothing(value));
     let paths = was.keys().chain(is.keys()).collect::<std::collections::BTreeSet<_>>();
     let different = paths.into_iter().filter(|path| was.get(*path) != is.get(*path)).count();
     assert_eq!(different, changed, "{was:?} -> {is:?}\n{before}\n-----\n{after}");
@@ -219,7 +232,21 @@ fn without(value: Value, path: &str, found: &mut BTreeMap<String, Value>) -> Val
                 let is_nothing = |value: &Value| {
                     value.is_null() || value.as_mapping().is_some_and(|map| map.is_empty())
                 };
-                if name == "capabilities" && path.ends_with(".securityContext.capabilities") {
+                let services = ["cap_add", "cap_drop"].contains(&name.as_str())
+                    && path.split('.').nth(1) == Some("services");
+                if services {
+                    // Two keys of a service, of which an edit may change either.
+                    let place = path.trim_end_matches(&name).to_owned();
+                    let lists =
+                        found.entry(place).or_insert_with(|| Value::Mapping(Default::default()));
+                    if let Some(lists) = lists
+                        .as_mapping_mut()
+                        .filter(|_| value.as_sequence().is_some_and(|list| !list.is_empty()))
+                    {
+                        lists.insert(key, value);
+                    }
+                } else if name == "capabilities" && path.ends_with(".securityContext.capabilities")
+                {
                     // No list and an empty one are the same.
                     let mut lists = value;
                     if let Some(lists) = lists.as_mapping_mut() {
@@ -315,7 +342,9 @@ impl<'m> Place<'m> {
         let line_end = |at: usize| text[at..].find('\n').map_or(text.len(), |n| at + n + 1);
         // What it reads through an alias may stand at the top under a key of its own.
         let top = text[..span.start].rmatch_indices('\n').map(|(at, _)| &text[at + 1..]);
-        let top = top.chain([text]).find(|line| line.starts_with(|c: char| c.is_alphanumeric()));
+        let top = top
+            .chain([text.trim_start_matches('\u{feff}')])
+            .find(|line| line.starts_with(|c: char| c.is_alphanumeric()));
         if top.is_some_and(|line| line.starts_with("x-")) {
             return true;
         }

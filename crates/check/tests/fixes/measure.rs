@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use check::fix::Class;
-use check::{Checked, Checker, Consent, Options};
-use manifest::{ContainerId, Format, Manifest};
+use check::{Checked, Checker, Consent};
+use manifest::{ContainerId, Manifest};
 
 use crate::minimal::{self, Cost, Words};
 use crate::{lines, reading::Reading};
@@ -89,14 +89,13 @@ fn parts(manifest: &Manifest) -> Vec<&str> {
     starts.iter().zip(ends).map(|(start, end)| &text[*start..end]).collect()
 }
 
-/// Whether a document may have aliases or merge keys; a star somewhere else is taken for one, too.
+/// Whether a document may have aliases, merge keys or `extends`; a star somewhere else is taken for one, too.
 fn shares(document: &str) -> bool {
-    ["<<:", ": *", "- *", "[*", ", *"].iter().any(|sign| document.contains(sign))
+    ["<<:", "extends:", ": *", "- *", "[*", ", *"].iter().any(|sign| document.contains(sign))
 }
 
 /// What is made of one text.
-pub fn text(name: &str, before: &Manifest, consent: Consent) -> Figures {
-    let checker = Checker::new(Options::default());
+pub fn text(checker: &Checker, name: &str, before: &Manifest, consent: Consent) -> Figures {
     let fixable = fixable(&checker.check(before), consent);
     let mut figures = Figures {
         files: 1,
@@ -128,9 +127,10 @@ pub fn text(name: &str, before: &Manifest, consent: Consent) -> Figures {
             }
             figures.edited += 1;
             let place = (found.span.start, found.span.end);
-            // The rule is about Kubernetes, and about containers that share nothing.
-            let has_rule = object.pod.format == Format::Kubernetes && !shares(old[object.document]);
-            let cost = has_rule.then(|| minimal::container(&reading, place, &add, &drop)).flatten();
+            // The rule is about containers that share nothing.
+            let cost = (!shares(old[object.document]))
+                .then(|| minimal::container(&reading, place, object.pod.format, &add, &drop))
+                .flatten();
             let of = &mut least[object.document];
             *of = of.take().and_then(|sum| cost.map(|cost| sum.and(cost)));
         }
@@ -156,7 +156,7 @@ pub fn text(name: &str, before: &Manifest, consent: Consent) -> Figures {
 
 /// Every manifest below a folder, and a line for each that has something to edit. Those that are no
 /// text count as files and no more.
-pub fn folder(folder: &Path, consent: Consent) -> (Figures, String) {
+pub fn folder(checker: &Checker, folder: &Path, consent: Consent) -> (Figures, String) {
     let mut paths = Vec::new();
     files(folder, &mut paths);
     paths.sort();
@@ -167,7 +167,7 @@ pub fn folder(folder: &Path, consent: Consent) -> (Figures, String) {
             all.files += 1;
             continue;
         };
-        let figures = text(&name, &before, consent);
+        let figures = text(checker, &name, &before, consent);
         if figures.fixable > 0 {
             let Figures { fixable, lines, least, .. } = figures;
             let refused = figures.refusals();
