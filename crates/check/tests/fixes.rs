@@ -1,6 +1,8 @@
 //! `dropcap fix`, whatever the YAML: what is intended is what is read again, everything else stays
 //! byte for byte, no set is wider on any runtime, and there is nothing left to do.
 
+#![expect(clippy::print_stdout, reason = "what was measured is for people to read")]
+
 extern crate dropcap_check as check;
 
 use std::path::{Path, PathBuf};
