@@ -49,7 +49,7 @@ impl<'m> Alone<'m> {
         checked: &Checked,
         finding: &Finding,
     ) -> Option<Result<Vec<Replacement>, String>> {
-        let fix = finding.remedy.fix().filter(|fix| !fix.by_hand && finding.standing.is_open())?;
+        let fix = finding.remedy.fix().filter(|_| finding.standing.is_open())?;
         let id = checked.containers.get(finding.container?)?.id;
         Some(self.of(id, fix))
     }

@@ -51,7 +51,7 @@ pub struct Checker {
     pub options: Options,
     /// The runtimes that edits are tried on.
     pub panel: Panel,
-    /// For Compose files, where they run elsewhere.
+    /// For Compose files, which other engines read.
     compose: Option<Box<Checker>>,
 }
 
@@ -59,11 +59,13 @@ impl Checker {
     /// Ready to check.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let compose = (options.compose_runtime != options.runtime).then(|| {
-            let runtime = options.compose_runtime.clone();
-            Box::new(Self::new(Options { runtime, ..options.clone() }))
-        });
-        Self { panel: Panel::with(&options.runtime), options, compose }
+        let runtime = options.compose_runtime.clone();
+        let compose = Self {
+            panel: Panel::for_compose(&runtime),
+            options: Options { runtime, ..options.clone() },
+            compose: None,
+        };
+        Self { panel: Panel::with(&options.runtime), options, compose: Some(Box::new(compose)) }
     }
 
     /// The one for what is written in this format.

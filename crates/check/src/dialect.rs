@@ -17,19 +17,13 @@ pub const fn list(format: Format, list: List) -> &'static str {
     }
 }
 
-/// Whether `dropcap fix` edits such a file.
-#[must_use]
-pub const fn is_edited(format: Format) -> bool {
-    matches!(format, Format::Kubernetes)
-}
-
-/// Why nothing but the lists is ever edited, or nothing at all.
+/// Why nothing but the lists is ever edited.
 #[must_use]
 pub const fn no_other_field(format: Format) -> &'static str {
-    if is_edited(format) {
-        "dropcap edits `capabilities` and no other field"
-    } else {
-        "dropcap edits Kubernetes manifests only"
+    match format {
+        Format::Kubernetes => "dropcap edits `capabilities` and no other field",
+        Format::Compose => "dropcap edits `cap_add` and `cap_drop` and no other field",
+        Format::Oci => "dropcap edits the lists of `process.capabilities` and no other field",
     }
 }
 

@@ -94,16 +94,14 @@ impl Change {
                 after.add.retain(|there| !words.contains(there));
                 drop_all(&mut after);
             }
-            Change::Respell { list, from, to } => respell(words_of(&mut after, *list), from, to),
+            Change::Respell { list, from, to } => {
+                for words in lists_of(&mut after, *list) {
+                    respell(words, from, to);
+                }
+            }
             Change::Remove { list, word } => {
-                words_of(&mut after, *list).retain(|there| there != word);
-                // An OCI configuration names it in several lists, and it goes from all of them.
-                if let Some(SpecSets { effective, permitted, inheritable, ambient }) =
-                    after.spec.as_mut()
-                {
-                    for words in [effective, permitted, inheritable, ambient] {
-                        words.retain(|there| there != word);
-                    }
+                for words in lists_of(&mut after, *list) {
+                    words.retain(|there| there != word);
                 }
             }
             Change::Exactly { add } => {
@@ -118,7 +116,7 @@ impl Change {
     #[must_use]
     pub fn title(&self, format: Format) -> String {
         let name = |list| dialect::list(format, list);
-        if !dialect::is_edited(format) {
+        if format != Format::Kubernetes {
             let (add, drop) = (name(List::Add), name(List::Drop));
             match self {
                 Change::DropAll => return format!("put `ALL` into `{drop}`"),
@@ -173,11 +171,16 @@ const fn key(list: List) -> manifest::List {
     }
 }
 
-fn words_of(request: &mut Request, list: List) -> &mut Vec<String> {
-    match list {
+/// The list, and the other four where an OCI configuration has what is added in several.
+fn lists_of(request: &mut Request, list: List) -> Vec<&mut Vec<String>> {
+    let mut lists = vec![match list {
         List::Add => &mut request.add,
         List::Drop => &mut request.drop,
+    }];
+    if let Some(SpecSets { effective, permitted, inheritable, ambient }) = request.spec.as_mut() {
+        lists.extend([effective, permitted, inheritable, ambient]);
     }
+    lists
 }
 
 /// Whether an edit needs a person's consent.
@@ -217,8 +220,6 @@ pub struct Fix {
     pub safe_if_plain: bool,
     /// What the container holds afterwards.
     pub after: Held,
-    /// Whether a person has to make it: dropcap edits no file of this kind.
-    pub by_hand: bool,
 }
 
 /// What is to be done about a finding.
@@ -291,7 +292,6 @@ pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
         lost,
         safe_if_plain,
         after: held.unwrap_or_default(),
-        by_hand: !dialect::is_edited(subject.format()),
     }))
 }
 

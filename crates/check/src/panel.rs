@@ -95,6 +95,16 @@ impl Panel {
         Self::new(runtimes)
     }
 
+    /// Those of the [`panel`] that read Compose files, which no engine of Kubernetes does: Docker
+    /// (compose `pkg/compose/create.go`), Podman (podman-compose `container_to_args`) and nerdctl
+    /// (`pkg/composer/serviceparser`); and `runtime`, if that is not in it.
+    #[must_use]
+    pub fn for_compose(runtime: &Runtime) -> Self {
+        let mut all = Self::with(runtime);
+        all.runtimes.retain(|one| one == runtime || !one.engine.is_cri());
+        all
+    }
+
     /// Who is asked.
     #[must_use]
     pub fn runtimes(&self) -> &[Runtime] {
@@ -238,6 +248,14 @@ mod tests {
     fn the_panel_has_every_member() {
         assert_eq!(panel().len(), 5 + 12);
         assert_eq!(engines().len(), 5);
+        let docker = Runtime::new(Engine::Docker);
+        let compose = Panel::for_compose(&docker);
+        let engines: std::collections::BTreeSet<_> =
+            compose.runtimes().iter().map(|runtime| runtime.engine.title()).collect();
+        assert_eq!(Vec::from_iter(engines), ["Docker", "Podman", "nerdctl"]);
+        assert_eq!(compose.runtimes().len(), 2 + 3 + 3);
+        let named = Runtime::new(Engine::Containerd);
+        assert!(Panel::for_compose(&named).runtimes().contains(&named));
     }
 
     #[test]

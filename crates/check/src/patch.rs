@@ -1,8 +1,8 @@
 //! A learnt or proven set written into a container: drop ALL, and exactly that added back.
 
 use caps::{CapSet, Capability};
-use manifest::{ContainerId, Edit, Manifest, Refused, Source};
-use runtime::{List, Refusal, Runtime, User};
+use manifest::{ContainerId, Edit, Format, Manifest, Source};
+use runtime::{Engine, List, Refusal, Runtime, User};
 
 use crate::assess::Assessment;
 use crate::checked::Checker;
@@ -86,15 +86,20 @@ pub enum PatchError {
     #[error("it would not start any more: {0}")]
     Breaks(Refusal),
     /// The text does not allow it.
-    #[error("{}", .0.reason)]
-    Text(Refused),
+    #[error("{why}")]
+    Text {
+        /// Why.
+        why: String,
+        /// What to put there by hand; empty where that cannot be said in a few lines.
+        snippet: String,
+    },
 }
 
 /// Writes `needs` into a container: `drop: [ALL]` and `add` of exactly what takes effect.
 ///
-/// What the container gets is resolved again. Widening is judged on the runtimes that speak CRI and
-/// on the one in the options: a set that a person wants in a cluster is not refused for what another
-/// engine would make of the manifest.
+/// What the container gets is resolved again. Widening is judged on the runtimes that speak CRI, of a
+/// Compose file on Docker, and on the one in the options: a set that a person wants in a cluster is
+/// not refused for what another engine would make of the manifest.
 ///
 /// # Errors
 /// [`PatchError`]; the manifest is then as it was.
@@ -116,17 +121,20 @@ pub fn set_capabilities(
     if subject.is_privileged() {
         return Err(PatchError::Privileged);
     }
+    if subject.format() == Format::Oci {
+        let why = manifest::Refusal::Format { format: Format::Oci }.to_string();
+        return Err(PatchError::Text { why, snippet: String::new() });
+    }
     let (add, left_out) = sort_out(&subject, needs);
     let change = Change::Exactly { add };
     let after = change.apply(subject.request());
-    let runtimes: Vec<Runtime> = checker
-        .panel
-        .runtimes()
-        .iter()
-        .filter(|runtime| runtime.engine.is_cri() || **runtime == options.runtime)
-        .cloned()
-        .collect();
-    let panel = Panel::new(runtimes);
+    let meant = |runtime: &&Runtime| match subject.format() {
+        Format::Compose => runtime.engine == Engine::Docker,
+        Format::Kubernetes | Format::Oci => runtime.engine.is_cri(),
+    };
+    let all = subject.panel.runtimes().iter();
+    let runtimes = all.filter(|one| meant(one) || **one == subject.options.runtime);
+    let panel = Panel::new(runtimes.cloned().collect());
     let assessment = Assessment::new(&panel, subject.request(), &after, subject.entrypoint);
     let gained = assessment.gained();
     if !gained.is_empty() && !patch.allow_widen {
@@ -140,7 +148,8 @@ pub fn set_capabilities(
         change.edits().into_iter().map(|change| Edit { container: id, change }).collect();
     let mut edited = manifest::apply(manifest, &edits);
     if let Some(refused) = edited.refused.pop() {
-        return Err(PatchError::Text(refused));
+        let why = refused.message(manifest);
+        return Err(PatchError::Text { why, snippet: refused.snippet });
     }
     let written = manifest::parse_source(edited.source.clone());
     let held = written

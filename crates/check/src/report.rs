@@ -79,8 +79,6 @@ pub struct Totals {
     pub ignored: usize,
     /// Findings that do not count because the baseline has them.
     pub baseline: usize,
-    /// Edits that a person has to make: dropcap edits no file of that kind.
-    pub by_hand: usize,
     /// Edits offered that are safe.
     pub safe: usize,
     /// Edits offered that are not.
@@ -180,8 +178,7 @@ impl Totals {
         // What is in a baseline is to be mended all the same.
         let undone = matches!(finding.standing, Standing::Open | Standing::Baseline);
         let fix = finding.remedy.fix().filter(|_| undone);
-        self.by_hand += usize::from(fix.is_some_and(|fix| fix.by_hand));
-        match fix.filter(|fix| !fix.by_hand).map(|fix| fix.class) {
+        match fix.map(|fix| fix.class) {
             Some(Class::Safe) => self.safe += 1,
             Some(Class::Unsafe) => self.not_safe += 1,
             None => {}

@@ -172,22 +172,27 @@ fn standard_input_comes_out_edited() {
         (format!("\u{feff}{DEPLOYMENT}"), format!("\u{feff}{}", safe())),
         (safe(), safe()),
     ] {
-        let mut child = place
-            .command(&["-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("dropcap starts");
-        child.stdin.take().expect("piped").write_all(given.as_bytes()).expect("written");
-        let output = child.wait_with_output().expect("it ends");
+        let output = piped(&place, &["-"], &given);
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         assert_eq!(text(&output.stdout), expected);
     }
 }
 
+/// Runs with this on standard input.
+fn piped(place: &Place, words: &[&str], given: &str) -> Output {
+    let mut child = place
+        .command(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dropcap starts");
+    child.stdin.take().expect("piped").write_all(given.as_bytes()).expect("written");
+    child.wait_with_output().expect("it ends")
+}
+
 #[test]
-fn what_is_shared_is_refused_with_a_snippet() {
+fn what_several_share_is_changed_once_or_the_other_is_named() {
     let shared = "\
 apiVersion: v1
 kind: Pod
@@ -205,9 +210,117 @@ spec:
 ";
     let place = Place::new(shared);
     let output = place.run(&["web.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(place.now(), shared.replace("[all]", "[ALL]"));
+    // One that somebody answers for stays as it is, and so does what it shares.
+    let ignored = shared.replace(
+        "    - name: two\n",
+        "    # dropcap: ignore[capability-spelling] the old linter wants it so\n    - name: two\n",
+    );
+    let place = Place::new(&ignored);
+    let output = place.run(&["web.yaml"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert_eq!(place.now(), shared);
+    assert_eq!(place.now(), ignored);
     insta::assert_snapshot!("fix_shared", said(&output));
+}
+
+const COMPOSE: &str = "\
+# The shop.
+x-app: &app
+  restart: unless-stopped
+  cap_drop: [all]
+services:
+  web:
+    <<: *app
+    image: shop/web
+    user: \"0\"
+    cap_add:
+      - CAP_NET_ADMIN  # the tunnel
+    ports:
+      - \"443:8443\"
+  jobs:
+    <<: *app
+    image: shop/jobs
+    user: \"0\"
+  db:
+    image: postgres:17
+    security_opt:
+      - no-new-privileges:true
+    volumes:
+      - data:/var/lib/postgresql/data
+volumes:
+  data:
+";
+
+#[test]
+fn compose_is_edited_in_its_own_words() {
+    let place = Place::new("");
+    let file = place.0.path().join("compose.yaml");
+    fs::write(&file, COMPOSE).expect("written");
+    let now = || fs::read_to_string(&file).expect("it is there");
+    insta::assert_snapshot!("fix_compose", said(&place.run(&["compose.yaml"])));
+    let safe = COMPOSE.replace("[all]", "[ALL]");
+    assert_eq!(now(), safe);
+    insta::assert_snapshot!(
+        "fix_compose_diff",
+        said(&place.run(&["--diff", "--unsafe-fixes", "compose.yaml"]))
+    );
+    assert_eq!(place.run(&["--unsafe-fixes", "compose.yaml"]).status.code(), Some(0));
+    let dropped = "      - no-new-privileges:true\n    cap_drop:\n      - ALL\n";
+    assert_eq!(
+        now(),
+        safe.replace("    cap_add:\n      - CAP_NET_ADMIN  # the tunnel\n", "")
+            .replace("      - no-new-privileges:true\n", dropped)
+    );
+}
+
+#[test]
+fn json_from_standard_input_stays_json() {
+    let place = Place::new("");
+    let pod = r#"{"apiVersion":"v1","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"containers":[{"name":"web","image":"a","securityContext":{"capabilities":{"drop":["all"]}}},{"name":"log","image":"b"}]}}],"kind":"List"}"#;
+    let output = piped(&place, &["-"], pod);
+    assert_eq!(text(&output.stdout), pod.replace("[\"all\"]", "[\"ALL\"]"));
+    insta::assert_snapshot!("fix_json", text(&output.stderr));
+    let output = piped(&place, &["--unsafe-fixes", "--quiet", "-"], pod);
+    let expected = pod.replace("[\"all\"]", "[\"ALL\"]").replace(
+        "\"image\":\"b\"",
+        "\"image\":\"b\",\"securityContext\":{\"capabilities\":{\"drop\":[\"ALL\"]}}",
+    );
+    assert_eq!(text(&output.stdout), expected);
+    // Compose, and what it is called there.
+    let output = piped(&place, &["-"], COMPOSE);
+    assert!(text(&output.stderr).contains(
+        "save what came in as FILE, then: dropcap trace ctr/$(docker compose ps -q db) --for 60s --patch FILE -c db"
+    ), "{}", said(&output));
+}
+
+#[test]
+fn a_bundles_lists_are_edited_where_they_stand() {
+    let bundle = r#"{
+  "ociVersion": "1.2.0",
+  "process": {
+    "user": {"uid": 0},
+    "args": ["sh"],
+    "cwd": "/",
+    "noNewPrivileges": true,
+    "capabilities": {
+      "bounding": ["CAP_SYS_ADMIN", "CAP_KILL"],
+      "effective": ["CAP_KILL", "CAP_SYS_ADMIN"],
+      "permitted": ["CAP_SYS_ADMIN", "CAP_KILL"],
+      "inheritable": ["CAP_SYS_ADMIN"]
+    }
+  }
+}
+"#;
+    let place = Place::new(bundle);
+    insta::assert_snapshot!("fix_oci", said(&place.run(&["web.yaml"])));
+    assert_eq!(place.now(), bundle);
+    assert_eq!(place.run(&["--unsafe-fixes", "web.yaml"]).status.code(), Some(0));
+    let after = bundle
+        .replace("[\"CAP_SYS_ADMIN\", \"CAP_KILL\"]", "[\"CAP_KILL\"]")
+        .replace("[\"CAP_KILL\", \"CAP_SYS_ADMIN\"]", "[\"CAP_KILL\"]")
+        .replace("[\"CAP_SYS_ADMIN\"]", "[]");
+    assert_eq!(place.now(), after);
 }
 
 #[test]

@@ -110,19 +110,6 @@ fn an_oci_configuration_is_taken_as_it_is_written() {
 }
 
 #[test]
-fn only_kubernetes_manifests_are_edited() {
-    let files = [("compose.yaml", "services:\n  web: {image: nginx, user: \"0\"}\n")];
-    let fixed = run(&files, &["fix", "--diff", "--unsafe-fixes", "compose.yaml"], "");
-    let said = err(&fixed);
-    assert!(
-        said.contains("only Kubernetes manifests are edited; change cap_add and cap_drop"),
-        "{said}"
-    );
-    assert!(said.contains("cap_drop: [ALL]"), "{said}");
-    assert_eq!((out(&fixed).as_str(), fixed.status.code()), ("", Some(2)));
-}
-
-#[test]
 fn kinds_of_ones_own_are_read_from_a_file() {
     let kinds =
         "[[kinds]]\nkind = \"WebApp\"\ngroup = \"example.com\"\npods = [\"spec.workers[].pod\"]\n";

@@ -5,6 +5,7 @@
 
 mod command_line;
 
+use crate::kinds::Kinds;
 use crate::pod;
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
@@ -74,6 +75,21 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
         let readable = reader.problems[before..].iter().all(|p| p.kind.is_readable());
         workloads.extend(workload.filter(|_| readable));
     }
+}
+
+/// The mappings that a service's fields are put together from: its own, then those of what it
+/// extends, the nearest first. `None` where that cannot be followed.
+pub(crate) fn layers(
+    tree: &Tree<'_>,
+    kinds: &Kinds,
+    document: usize,
+    (name, service): (&str, NodeId),
+) -> Option<Vec<NodeId>> {
+    let root = (*tree.documents.get(document)?.root.as_ref().ok()?)?;
+    let mut reader = Reader::new(tree, kinds, document);
+    reader.own_first = true;
+    let services = reader.map(root, "services", &At::ROOT)?;
+    Some(Service::new(&mut reader, services, name, service)?.maps)
 }
 
 /// A service and, behind it, what it `extends`.

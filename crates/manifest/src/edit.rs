@@ -1,25 +1,39 @@
 //! Edits of a container's `capabilities` as text: only the bytes that must change do.
 //!
-//! The outcome is read again and compared with what was wanted; an edit that would say anything
-//! else, anywhere in the file, is refused, and so is one whose place is shared by an alias or
-//! inherited through a merge key: it would change, or cut off, more than the one container.
+//! Each container has a goal (`goal`); a plan says what is to be done where in the text (`plan`,
+//! with what the format calls its lists: `kubernetes`, `compose`, `oci`). A place that several
+//! containers read, through aliases, merge keys or Compose's `extends`, is changed if all of them
+//! want the same (`share`) and nothing else reads it (`references`). Steps become patches (`write`)
+//! in the file's own style (`layout`). The outcome is read again and compared with what was wanted
+//! (`verify`); an edit that would say anything else, anywhere in the file, is refused.
 
+mod compose;
+mod form;
 mod goal;
+mod kubernetes;
 mod layout;
 mod list;
+mod lookup;
+mod oci;
 mod patch;
 mod plan;
+mod references;
+mod refusal;
 mod render;
+mod settle;
+mod share;
 mod verify;
+mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::manifest::Manifest;
 use crate::source::Source;
-use crate::tree;
-use crate::workload::{Container, Format, Span, Workload};
+use crate::workload::{Container, Span, Workload};
 
 use goal::Goal;
+
+pub use refusal::{Refusal, Refused, SharedWith, Sharing};
 
 /// A container of a manifest, by its place in [`Manifest::workloads`] and [`Pod::containers`].
 ///
@@ -40,17 +54,6 @@ pub enum List {
     Add,
     /// `drop`.
     Drop,
-}
-
-impl List {
-    /// The key in the manifest.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Drop => "drop",
-        }
-    }
 }
 
 /// An item to be written.
@@ -133,66 +136,6 @@ impl From<patch::Patch> for Replacement {
     }
 }
 
-/// A container that could not be edited.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The container.
-    pub container: ContainerId,
-    /// Why.
-    pub reason: Refusal,
-    /// What the container should hold, as YAML to put there by hand; empty where there is no YAML for
-    /// it.
-    pub snippet: String,
-}
-
-/// Why a container could not be edited.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The manifest has no such container.
-    #[error("there is no such container")]
-    NoSuchContainer,
-    /// The place is an alias: what it stands for is written elsewhere and used there too.
-    #[error("`{what}` is an alias (`*…`); write it out here, or change the anchor it refers to")]
-    Alias {
-        /// The field.
-        what: &'static str,
-        /// The alias.
-        at: Span,
-    },
-    /// The place lies in a value with an anchor that an alias refers to.
-    #[error(
-        "`{what}` lies in an anchored value (`&…`) that is used elsewhere too; the change would reach there"
-    )]
-    Anchor {
-        /// The field.
-        what: &'static str,
-        /// The anchored value.
-        at: Span,
-    },
-    /// The field comes through `<<`; one of its own would hide all that is inherited.
-    #[error(
-        "`{what}` comes through a merge key (`<<`); one of its own would hide the inherited one"
-    )]
-    Merge {
-        /// The field.
-        what: &'static str,
-        /// Where it is written.
-        at: Span,
-    },
-    /// It is no Kubernetes manifest.
-    #[error(
-        "only Kubernetes manifests are edited; change {} by hand",
-        if *format == Format::Oci { "process.capabilities" } else { "cap_add and cap_drop" }
-    )]
-    Format {
-        /// What it is.
-        format: Format,
-    },
-    /// The text is written so that no edit gave what was wanted.
-    #[error("it is written in a way that is not edited automatically; nothing was changed")]
-    Unsupported,
-}
-
 /// Applies edits to a manifest's text. Several edits of one container work one after another;
 /// each container is edited whole or not at all. Doing the same again changes nothing.
 #[must_use]
@@ -205,8 +148,9 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     };
     let mut goals: BTreeMap<ContainerId, Goal> = BTreeMap::new();
     for Edit { container: id, change } in edits {
-        if let Some((_, container)) = find(&manifest.workloads, *id) {
-            goals.entry(*id).or_insert_with(|| Goal::of(container)).change(change);
+        if let Some((workload, container)) = find(&manifest.workloads, *id) {
+            let format = workload.pod.format;
+            goals.entry(*id).or_insert_with(|| Goal::of(format, container)).change(change);
         } else {
             edited.refused.push(Refused {
                 container: *id,
@@ -221,67 +165,11 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     }
 
     let mut current = manifest.clone();
-    let goals: Vec<_> = goals.iter().collect();
-    settle(manifest.source.text(), &mut current, &goals, &mut edited);
+    settle::settle(manifest.source.text(), &mut current, goals, &mut edited);
     edited.source = current.source;
     edited.changed.sort_unstable();
     edited.refused.sort_by_key(|refused| refused.container);
     edited
-}
-
-/// Edits these containers at once; if the outcome is wrong, one half and then the other, so that
-/// the one that cannot be edited is found without reading the text again for each. `original` is the
-/// text before the first of all.
-fn settle(
-    original: &str,
-    manifest: &mut Manifest,
-    goals: &[(&ContainerId, &Goal)],
-    edited: &mut Edited,
-) {
-    let tree = tree::build(manifest.source.text());
-    let (mut possible, mut patches, mut habits) = (Vec::new(), Vec::new(), HashMap::new());
-    for &(id, goal) in goals {
-        match plan::plan(&tree, &manifest.workloads, &mut habits, *id, goal) {
-            Ok(planned) => {
-                possible.push((id, goal));
-                patches.extend(planned);
-            }
-            Err(reason) => edited.refuse(*id, reason, goal),
-        }
-    }
-    patch::sort(&mut patches);
-    let text = patch::apply(tree.text, &patches);
-    let text = text.filter(|text| verify::holds(&tree, manifest, text, &possible));
-    drop(tree);
-    match (text, possible.as_slice()) {
-        (_, []) => {}
-        (Some(text), _) => {
-            // Behind another edit their places are those of a text in between.
-            edited.replacements = match edited.changed.is_empty() {
-                true => patches.into_iter().map(Replacement::from).collect(),
-                false => vec![patch::difference(original, &text).into()],
-            };
-            edited.changed.extend(possible.iter().map(|(id, _)| **id));
-            *manifest = crate::parse_source(manifest.source.with_text(text));
-        }
-        (None, [(id, goal)]) => edited.refuse(**id, Refusal::Unsupported, goal),
-        (None, both) => {
-            let (first, second) = both.split_at(both.len() / 2);
-            settle(original, manifest, first, edited);
-            settle(original, manifest, second, edited);
-        }
-    }
-}
-
-impl Edited {
-    fn refuse(&mut self, container: ContainerId, reason: Refusal, goal: &Goal) {
-        let snippet = match reason {
-            Refusal::Format { format: Format::Oci } => String::new(),
-            Refusal::Format { .. } => render::compose_snippet(goal),
-            _ => render::snippet(goal),
-        };
-        self.refused.push(Refused { container, reason, snippet });
-    }
 }
 
 fn find(workloads: &[Workload], id: ContainerId) -> Option<(&Workload, &Container)> {

@@ -23,7 +23,8 @@ mod write;
 
 pub use comment::{Comment, comments};
 pub use edit::{
-    Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, Replacement, apply,
+    Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, Replacement, SharedWith,
+    Sharing, apply,
 };
 pub use kinds::{ContainerPlace, Kind, Kinds, KindsError, PodPlace, Step, Way, WayError};
 pub use manifest::{Content, Document, Manifest, parse, parse_source, read};

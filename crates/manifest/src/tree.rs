@@ -149,6 +149,15 @@ impl<'t> Tree<'t> {
         }
     }
 
+    /// All aliases of all documents in the order of the text, each with the node it stands for.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
+        self.nodes.iter().enumerate().filter_map(|(index, node)| match node.kind {
+            // As many as there are, which `build` keeps below `MAX_VALUES`.
+            NodeKind::Alias(target) => Some((NodeId(u32::try_from(index).ok()?), target)),
+            _ => None,
+        })
+    }
+
     /// The entries of a mapping as written; empty for anything else.
     pub(crate) fn entries(&self, id: NodeId) -> &[(NodeId, NodeId)] {
         match &self.node(id).kind {

@@ -1,5 +1,14 @@
 //! Edits of text: what changes, what does not, and what is refused.
 
+#[path = "edits/anchors.rs"]
+mod anchors;
+#[path = "edits/compose.rs"]
+mod compose;
+#[path = "edits/json.rs"]
+mod json;
+#[path = "edits/oci.rs"]
+mod oci;
+
 use dropcap_manifest::{
     Change, ContainerId, Edit, Edited, Item, List, Manifest, Refusal, apply, parse,
 };
@@ -295,38 +304,6 @@ fn items_go_and_change_one_by_one() {
         let before = lists(before).replace("add: \n", "add:\n");
         assert_eq!(edited(&before, &change), after.replace("add: \n", "add:\n"));
     }
-}
-
-#[test]
-fn what_is_shared_is_refused_with_a_snippet() {
-    let text = include_str!("fixtures/shared.yaml");
-    let result = edit(text, &[drop_all()]);
-    let kinds: Vec<_> = result
-        .refused
-        .iter()
-        .map(|refused| (refused.container.container, std::mem::discriminant(&refused.reason)))
-        .collect();
-    let (what, at) = ("", dropcap_manifest::Span { start: 0, end: 0 });
-    let anchor = std::mem::discriminant(&Refusal::Anchor { what, at });
-    let alias = std::mem::discriminant(&Refusal::Alias { what, at });
-    let merge = std::mem::discriminant(&Refusal::Merge { what, at });
-    assert_eq!(kinds, [(0, anchor), (1, alias), (2, merge), (3, alias)]);
-    let changed: Vec<_> = result.changed.iter().map(|id| id.container).collect();
-    assert_eq!(changed, [4, 5, 6]);
-    assert_eq!(
-        result.refused[0].snippet,
-        "securityContext:\n  capabilities:\n    drop: [KILL, ALL]\n"
-    );
-    golden("include/shared.yaml", result.source.text());
-    // A merge key without a securityContext hides nothing.
-    let text = "apiVersion: v1\nkind: Pod\nx: &x {image: i}\nspec:\n  containers:\n  - <<: *x\n    name: c\n";
-    assert!(edited(text, &[drop_all()]).ends_with("drop:\n        - ALL\n"));
-    // One that stands behind hides what is put before it.
-    let text = "apiVersion: v1\nkind: Pod\nx: &x {securityContext: {runAsUser: 1}}\nspec:\n  containers:\n  - name: c\n    securityContext: {runAsUser: 2}\n    <<: *x\n";
-    let manifest = parse("t", text);
-    let result = apply(&manifest, &all(&manifest, &[drop_all()]));
-    assert_eq!(result.source.text(), text);
-    assert_eq!(result.refused.len(), 1);
 }
 
 #[test]

@@ -229,7 +229,7 @@ pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
         line.push_str(&format!("; {answered}"));
     }
     let mut lines = vec![line];
-    if totals.safe + totals.not_safe + totals.by_hand > 0 {
+    if totals.safe + totals.not_safe > 0 {
         let (before, after) = (&totals.before, &totals.after);
         lines.push(format!("held on {runtime}: {} -> {} after all edits", sum(before), sum(after)));
         if !before.escape.is_empty() {
@@ -242,10 +242,6 @@ pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
         if totals.not_safe > 0 {
             let edits = words::count(totals.not_safe, "unsafe edit");
             ways.push(format!("{edits} with --unsafe-fixes, at your own risk"));
-        }
-        if totals.by_hand > 0 {
-            let edits = words::count(totals.by_hand, "edit");
-            ways.push(format!("{edits} by hand: dropcap edits Kubernetes manifests only"));
         }
         lines.push(ways.join("; "));
     }

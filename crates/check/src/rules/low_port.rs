@@ -4,7 +4,6 @@ use caps::Capability;
 use resolve::LowPorts;
 use runtime::{Engine, User};
 
-use crate::dialect;
 use crate::finding::Finding;
 use crate::holding::Holding;
 use crate::rule::{Fixes, rule};
@@ -98,11 +97,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             Finding::new(&RULE, subject, Severity::Note, port.container_port.span, message)
                 .label(format!("needs a capability below {start}"))
                 .sure(Confidence::Medium)
-                .no_fix(if dialect::is_edited(subject.format()) {
-                    "to add a capability would grant it, and dropcap edits no other field"
-                } else {
-                    dialect::no_other_field(subject.format())
-                });
+                .no_fix("to add a capability would grant it, and dropcap edits no other field");
         if let LowPorts::SetByPod { span, .. } = open {
             finding = finding.related(span, format!("opens ports from {start} on"));
         }

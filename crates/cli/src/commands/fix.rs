@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use check::fix::{Class, Fix};
 use check::render::text;
 use check::{Applied, CheckedContainer, Checker, Consent, Finding, Options, Repaired, words};
-use manifest::{Loaded, Manifest};
+use manifest::{Format, Loaded, Manifest};
 
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
@@ -43,7 +43,9 @@ Examples:
   helm template chart | dropcap fix - | kubectl apply -f -
 
 A safe edit takes nothing away that could take effect, on any runtime. No edit ever grants anything,
-and only `capabilities` is edited; every other byte stays as it is.
+and only the lists of capabilities are edited, of Kubernetes objects, Compose files (cap_add and
+cap_drop) and OCI configurations, YAML and JSON; every other byte stays as it is. What several
+containers share by anchors, merge keys or `extends` is changed if all of them are to have it.
 
 Exit status: 0 done, 1 with --check something would change, 2 something could not be read or edited.";
 
@@ -115,8 +117,8 @@ fn file(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Resul
         let container = &manifest.workloads[refused.container.workload].pod.containers
             [refused.container.container];
         let at = manifest.source.locate(container.name_span);
-        let message =
-            format!("{at}: container `{}`: {}", text::clean(&container.name), refused.reason);
+        let reason = refused.message(manifest);
+        let message = format!("{at}: {}: {reason}", called(&container.name, container.index));
         let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
         ui.error(&message, (!refused.snippet.is_empty()).then_some(help.as_str()));
     }
@@ -129,6 +131,14 @@ fn echo(manifest: &Manifest, args: &Args, ui: &Ui) -> Result<(), Failure> {
         write!(ui.out(), "{}", manifest.source.text())?;
     }
     Ok(())
+}
+
+/// A container as a person calls it: one of an OCI bundle has no name.
+fn called(name: &str, index: usize) -> String {
+    match name {
+        "" => format!("container {index}"),
+        name => format!("container `{}`", text::clean(name)),
+    }
 }
 
 fn indented(snippet: &str) -> String {
@@ -168,8 +178,8 @@ fn did(manifest: &Manifest, applied: &Applied, writes: bool, ui: &Ui) -> Result<
     };
     writeln!(
         ui.err(),
-        "{GREEN}{verb}{GREEN:#} {at}: container `{}`: {}{cost} {DIM}[{}]{DIM:#}",
-        text::clean(&container.name),
+        "{GREEN}{verb}{GREEN:#} {at}: {}: {}{cost} {DIM}[{}]{DIM:#}",
+        called(&container.name, container.index),
         text::clean(&applied.title),
         applied.rule
     )?;
@@ -188,8 +198,12 @@ struct Done {
 #[derive(Debug)]
 struct HeldBack {
     at: String,
+    /// As a command takes it.
     file: String,
     container: String,
+    /// Its place among the containers of its list.
+    index: usize,
+    format: Format,
     fix: Fix,
 }
 
@@ -226,9 +240,9 @@ impl Done {
             let costs = held.fix.costs.join("; ");
             writeln!(
                 err,
-                "{YELLOW}held back{YELLOW:#} {}: container `{}`: {}: {costs}",
+                "{YELLOW}held back{YELLOW:#} {}: {}: {}: {costs}",
                 held.at,
-                text::clean(&held.container),
+                called(&held.container, held.index),
                 text::clean(&held.fix.title)
             )?;
             // One next step for a container, not one for each edit.
@@ -263,11 +277,13 @@ fn held_back(
     container: &CheckedContainer,
 ) -> Option<HeldBack> {
     let open = Some(finding).filter(|finding| finding.standing.is_open())?;
-    let fix = open.remedy.fix().filter(|fix| fix.class == Class::Unsafe && !fix.by_hand)?;
+    let fix = open.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
     Some(HeldBack {
         at: repaired.source.locate(finding.primary.span),
-        file: repaired.source.name().to_owned(),
+        file: repaired.source.path().map_or("-".to_owned(), |path| path.display().to_string()),
         container: container.name.clone(),
+        index: container.index,
+        format: repaired.manifest.workloads[container.id.workload].pod.format,
         fix: fix.clone(),
     })
 }
@@ -286,8 +302,23 @@ impl HeldBack {
         if fix.lost.is_empty() {
             return format!("look at the change: dropcap fix --diff --unsafe-fixes {file}");
         }
-        format!(
-            "see what it needs: dropcap trace ctr/{container} --for 60s --patch {file} -c {container}"
-        )
+        let target = match self.format {
+            Format::Kubernetes => format!("ctr/{container}"),
+            // The engine calls it PROJECT-SERVICE-1, or as `container_name` says.
+            Format::Compose if file == "-" => format!("ctr/$(docker compose ps -q {container})"),
+            Format::Compose => format!("ctr/$(docker compose -f {file} ps -q {container})"),
+            // Nothing is put into its lists, so that there is nothing to patch.
+            Format::Oci => {
+                return "see what it needs: dropcap trace ctr/ID --for 60s (`dropcap ps` has the ID)"
+                    .to_owned();
+            }
+        };
+        if file == "-" {
+            return format!(
+                "see what it needs; save what came in as FILE, then: dropcap trace {target} \
+                 --for 60s --patch FILE -c {container}"
+            );
+        }
+        format!("see what it needs: dropcap trace {target} --for 60s --patch {file} -c {container}")
     }
 }

@@ -1,7 +1,8 @@
 //! What a container's lists are to be, told as what happens to each item.
 
+use super::form::Form;
 use super::{Change, Item, List};
-use crate::workload::Container;
+use crate::workload::{CapList, Container, Format, Spanned};
 
 /// One place of a list that is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,15 @@ pub(super) enum Slot {
     Rewrite(usize, String),
     /// A new item.
     New(Item),
+}
+
+/// What becomes of an item that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fate {
+    Stays,
+    /// It becomes another word.
+    Becomes(String),
+    Goes,
 }
 
 /// One list: as it is, and as it is to be.
@@ -42,6 +52,26 @@ impl ListGoal {
     /// The words that are to be there; `None` for no list.
     pub(super) fn words(&self) -> Option<Vec<&str>> {
         Some(self.slots.as_ref()?.iter().map(|slot| self.word(slot)).collect())
+    }
+
+    /// What becomes of each item that is there, and what is put behind them.
+    pub(super) fn fates(&self) -> (Vec<Fate>, Vec<Item>) {
+        let count = self.now.as_ref().map_or(0, Vec::len);
+        let (mut fates, mut new) = (vec![Fate::Goes; count], Vec::new());
+        for slot in self.slots.iter().flatten() {
+            let (index, fate) = match slot {
+                Slot::Keep(index) => (*index, Fate::Stays),
+                Slot::Rewrite(index, word) => (*index, Fate::Becomes(word.clone())),
+                Slot::New(item) => {
+                    new.push(item.clone());
+                    continue;
+                }
+            };
+            if let Some(place) = fates.get_mut(index) {
+                *place = fate;
+            }
+        }
+        (fates, new)
     }
 
     /// The items as new ones, for a list that is written anew.
@@ -111,42 +141,56 @@ impl ListGoal {
     }
 }
 
-/// Both lists of one container.
+/// All lists of one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Goal {
-    pub(super) add: ListGoal,
-    pub(super) drop: ListGoal,
+    pub(super) format: Format,
+    /// In the order of [`Form::lists`].
+    pub(super) lists: Vec<ListGoal>,
+    /// Whether something is asked for that the format has no words for.
+    pub(super) foreign: bool,
 }
 
 impl Goal {
     /// As it is.
-    pub(super) fn of(container: &Container) -> Self {
-        let capabilities = container.security.capabilities.as_ref();
-        let words = |list: Option<&crate::workload::CapList>| {
-            list.map(|list| list.items.iter().map(|item| item.value.clone()).collect())
-        };
-        Self {
-            add: ListGoal::new(words(capabilities.and_then(|c| c.add.as_ref()))),
-            drop: ListGoal::new(words(capabilities.and_then(|c| c.drop.as_ref()))),
+    pub(super) fn of(format: Format, container: &Container) -> Self {
+        fn words(items: &[Spanned<String>]) -> Vec<String> {
+            items.iter().map(|item| item.value.clone()).collect()
         }
+        let capabilities = container.security.capabilities.as_ref();
+        let add = capabilities.and_then(|c| c.add.as_ref());
+        let drop = capabilities.and_then(|c| c.drop.as_ref());
+        let of = |list: Option<&CapList>| list.map(|list| words(&list.items));
+        let lists = match (format, &container.sets) {
+            (Format::Oci, Some(sets)) => {
+                let all = [&sets.effective, &sets.inheritable, &sets.permitted, &sets.ambient];
+                let others = all.into_iter().map(|list| Some(words(list)));
+                // Whether such a list is missing or empty is the same and not kept.
+                std::iter::once(Some(of(add).unwrap_or_default())).chain(others).collect()
+            }
+            _ => vec![of(drop), of(add)],
+        };
+        Self { format, lists: lists.into_iter().map(ListGoal::new).collect(), foreign: false }
     }
 
-    pub(super) fn list(&self, list: List) -> &ListGoal {
-        match list {
-            List::Add => &self.add,
-            List::Drop => &self.drop,
-        }
+    /// What its format calls them.
+    pub(super) fn form(&self) -> &'static Form {
+        Form::of(self.format)
     }
 
     fn list_mut(&mut self, list: List) -> &mut ListGoal {
-        match list {
-            List::Add => &mut self.add,
-            List::Drop => &mut self.drop,
-        }
+        let index = match list {
+            List::Drop => 0,
+            List::Add => 1,
+        };
+        &mut self.lists[index]
     }
 
     /// With one more change.
     pub(super) fn change(&mut self, change: &Change) {
+        if self.format == Format::Oci {
+            return self.change_sets(change);
+        }
         match change {
             Change::Include(list, item) => {
                 let goal = self.list_mut(*list);
@@ -158,15 +202,42 @@ impl Goal {
             Change::Remove(list, word) => self.list_mut(*list).retain(|there| there != word),
             Change::Replace(list, from, to) => self.list_mut(*list).replace(from, to),
             Change::RemoveList(list) => {
-                let other = if *list == List::Add { &self.drop } else { &self.add };
-                let alone = other.slots.is_none();
+                let other = if *list == List::Add { List::Drop } else { List::Add };
+                // `capabilities` with nothing in it would be null; a service has other keys.
+                let alone =
+                    self.format == Format::Kubernetes && self.list_mut(other).slots.is_none();
                 let goal = self.list_mut(*list);
                 goal.slots = goal.slots.take().and_then(|_| alone.then(Vec::new));
             }
         }
     }
 
+    /// In the sets of an OCI configuration words can go or be spelt another way, in all of them.
+    fn change_sets(&mut self, change: &Change) {
+        match change {
+            Change::Remove(List::Add, word) => {
+                self.lists.iter_mut().for_each(|list| list.retain(|there| there != word));
+            }
+            Change::Replace(List::Add, from, to) => {
+                self.lists.iter_mut().for_each(|list| list.replace(from, to));
+            }
+            // An empty list is as good as none.
+            Change::RemoveList(_) => {}
+            _ => self.foreign = true,
+        }
+    }
+
     pub(super) fn changes_something(&self) -> bool {
-        self.add.changes_something() || self.drop.changes_something()
+        self.foreign || self.lists.iter().any(ListGoal::changes_something)
+    }
+
+    /// Whether the other one has the words that are wanted here. No list and an empty one are the same
+    /// to every runtime.
+    pub(super) fn is_reached_by(&self, read: &Self) -> bool {
+        let pairs = self.lists.iter().zip(&read.lists);
+        self.lists.len() == read.lists.len()
+            && pairs
+                .into_iter()
+                .all(|(a, b)| a.words().unwrap_or_default() == b.words().unwrap_or_default())
     }
 }

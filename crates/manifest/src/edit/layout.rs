@@ -2,6 +2,7 @@
 
 use granit_parser::ScalarStyle;
 
+use super::form::Form;
 use super::patch::{column, eol, skip_blank};
 use crate::tree::{NodeId, NodeKind, Tree};
 
@@ -28,14 +29,20 @@ pub(super) struct Layout {
     pub(super) tall_lists: bool,
     /// How items are quoted.
     pub(super) quote: Quote,
+    /// Between a key and its value in brackets.
+    pub(super) colon: &'static str,
+    /// Between two values in brackets on one line.
+    pub(super) comma: &'static str,
+    /// Inside the braces of a mapping on one line.
+    pub(super) pad: &'static str,
 }
 
 /// The layout of the last of `chain`, which is the way to it from the document's root. The nearest
 /// habit counts: the container's own, that of the way to it, then `document`'s first.
-pub(super) fn layout(tree: &Tree<'_>, chain: &[NodeId], document: &Seen) -> Layout {
+pub(super) fn layout(tree: &Tree<'_>, chain: &[NodeId], form: &Form, document: &Seen) -> Layout {
     let mut found = Seen::default();
     if let Some(&container) = chain.last() {
-        found.look(tree, container, None);
+        found.look(tree, container, form, None);
     }
     for pair in chain.windows(2).rev() {
         let entries = tree.entries(pair[0]).iter();
@@ -53,7 +60,43 @@ pub(super) fn layout(tree: &Tree<'_>, chain: &[NodeId], document: &Seen) -> Layo
         block_lists: sample.is_none_or(|sample| sample.block),
         tall_lists: sample.is_none_or(|sample| sample.block || sample.tall),
         quote: sample.map_or(Quote::Plain, |sample| sample.quote),
+        colon: ": ",
+        comma: ", ",
+        pad: "",
     }
+}
+
+impl Layout {
+    /// Inside this mapping in braces. In JSON all text is in double quotes.
+    pub(super) fn inside(self, tree: &Tree<'_>, map: NodeId) -> Self {
+        let (text, entries) = (tree.text, tree.entries(map));
+        let (Some(&(first, value)), true) = (entries.first(), tree.node(map).flow) else {
+            return self;
+        };
+        let quoted = quoted_keys(tree, map);
+        let behind_key = &text[tree.span(first).end..];
+        let tight =
+            quoted && !behind_key[1.min(behind_key.len())..].starts_with(char::is_whitespace);
+        let no_space = |(value, next): (NodeId, NodeId)| {
+            text.get(tree.span(value).end..tree.span(next).start) == Some(",")
+        };
+        let second = entries.get(1).map(|second| (value, second.0));
+        let open = &text[tree.span(map).start + 1..tree.span(first).start];
+        Self {
+            quote: if quoted { Quote::Double } else { self.quote },
+            colon: if tight { ":" } else { ": " },
+            comma: if second.map_or(tight, no_space) { "," } else { ", " },
+            pad: if !open.is_empty() && open.trim_matches(' ').is_empty() { " " } else { "" },
+            ..self
+        }
+    }
+}
+
+/// Whether a mapping's keys are in double quotes, as in JSON.
+pub(super) fn quoted_keys(tree: &Tree<'_>, map: NodeId) -> bool {
+    tree.entries(map).first().is_some_and(|&(key, _)| {
+        matches!(tree.node(key).kind, NodeKind::Scalar { style: ScalarStyle::DoubleQuoted, .. })
+    })
 }
 
 /// A list of words that shows how lists are written.
@@ -78,10 +121,10 @@ const WIDEST: usize = 8;
 
 impl Seen {
     /// The habits of a document.
-    pub(super) fn of(tree: &Tree<'_>, document: usize) -> Self {
+    pub(super) fn of(tree: &Tree<'_>, document: usize, form: &Form) -> Self {
         let mut seen = Self::default();
         if let Some(Ok(Some(root))) = tree.documents.get(document).map(|document| &document.root) {
-            seen.look(tree, *root, None);
+            seen.look(tree, *root, form, None);
         }
         seen
     }
@@ -90,7 +133,7 @@ impl Seen {
         self.step.is_some() && self.dash.is_some() && self.capabilities.is_some()
     }
 
-    fn look(&mut self, tree: &Tree<'_>, node: NodeId, key: Option<NodeId>) {
+    fn look(&mut self, tree: &Tree<'_>, node: NodeId, form: &Form, key: Option<NodeId>) {
         if self.is_full() {
             return;
         }
@@ -101,18 +144,18 @@ impl Seen {
                     if !tree.node(node).flow {
                         self.measure(tree, key, value);
                     }
-                    self.look(tree, value, Some(key));
+                    self.look(tree, value, form, Some(key));
                 }
             }
             NodeKind::Seq(items) => {
                 let sample = sample(tree, node, items);
-                if matches!(name, Some("add" | "drop")) {
+                if name.is_some_and(|name| form.like.contains(&name)) {
                     self.capabilities = self.capabilities.or(sample);
-                } else if matches!(name, Some("command" | "args")) {
+                } else if name.is_some_and(|name| form.words.contains(&name)) {
                     self.words = self.words.or(sample);
                 }
                 for &item in items {
-                    self.look(tree, item, None);
+                    self.look(tree, item, form, None);
                 }
             }
             _ => {}

@@ -1,14 +1,22 @@
 //! Patches of a list that has items.
 
 use super::Item;
-use super::goal::{ListGoal, Slot};
+use super::goal::Fate;
 use super::layout::{Layout, Quote};
 use super::patch::{Patch, column, line_end, line_start, skip_blank};
-use super::plan::Refused;
 use super::render;
 use crate::tree::{NodeId, NodeKind, Tree};
 
 use granit_parser::ScalarStyle;
+
+/// Why a list is not edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    /// This item has an anchor that an alias refers to.
+    Anchor(NodeId),
+    /// It is written in a way that is not edited.
+    Unsupported,
+}
 
 /// A list with items: what happens to each of them, and what is new.
 struct ListEdit<'a, 't> {
@@ -23,52 +31,48 @@ struct ListEdit<'a, 't> {
     new: Vec<&'a Item>,
 }
 
-/// Patches that turn the list into what `goal` says. `colon` is the place behind its key's colon.
+/// Patches after which each item has become what its fate says, with `new` behind them. `colon` is
+/// the place behind its key's colon.
 pub(super) fn patches(
     tree: &Tree<'_>,
     list: NodeId,
     colon: usize,
     layout: &Layout,
-    goal: &ListGoal,
-) -> Result<Vec<Patch>, Refused> {
+    (fates, new): (&[Fate], &[Item]),
+) -> Result<Vec<Patch>, Unwritten> {
     let items = tree.items(list);
-    let slots = goal.slots.as_deref().unwrap_or_default();
-    let mut stays = vec![false; items.len()];
-    let (mut new, mut patches) = (Vec::new(), Vec::new());
-    for slot in slots {
-        match slot {
-            Slot::Keep(index) | Slot::Rewrite(index, _) => {
-                *stays.get_mut(*index).ok_or(Refused::Unsupported)? = true;
-                if let Slot::Rewrite(_, word) = slot {
-                    patches.push(rewrite(tree, items[*index], word)?);
-                }
-            }
-            Slot::New(item) => new.push(item),
+    if items.len() != fates.len() {
+        return Err(Unwritten::Unsupported);
+    }
+    let mut patches = Vec::new();
+    for (&item, fate) in items.iter().zip(fates) {
+        match fate {
+            Fate::Stays => {}
+            Fate::Becomes(word) => patches.push(rewrite(tree, item, word)?),
+            Fate::Goes => unshared(tree, item)?,
         }
     }
-    for (item, _) in items.iter().zip(&stays).filter(|(_, stays)| !**stays) {
-        unshared(tree, *item)?;
-    }
+    let stays = fates.iter().map(|fate| *fate != Fate::Goes).collect();
     let quote = items.iter().rev().find_map(|&item| quote_of(tree, item)).unwrap_or(layout.quote);
     let layout = Layout { quote, ..*layout };
-    let edit = ListEdit { tree, list, colon, layout, items, stays, new };
+    let edit = ListEdit { tree, list, colon, layout, items, stays, new: new.iter().collect() };
     patches.extend(if tree.node(list).flow { edit.flow() } else { edit.block()? });
     Ok(patches)
 }
 
-fn unshared(tree: &Tree<'_>, item: NodeId) -> Result<(), Refused> {
+fn unshared(tree: &Tree<'_>, item: NodeId) -> Result<(), Unwritten> {
     if tree.node(item).shared {
-        return Err(Refused::Anchor(item));
+        return Err(Unwritten::Anchor(item));
     }
     Ok(())
 }
 
 /// One item becomes another word, in the same quotes.
-fn rewrite(tree: &Tree<'_>, item: NodeId, word: &str) -> Result<Patch, Refused> {
+fn rewrite(tree: &Tree<'_>, item: NodeId, word: &str) -> Result<Patch, Unwritten> {
     unshared(tree, item)?;
     let quote = match &tree.node(item).kind {
         NodeKind::Alias(_) => Quote::Plain,
-        _ => quote_of(tree, item).ok_or(Refused::Unsupported)?,
+        _ => quote_of(tree, item).ok_or(Unwritten::Unsupported)?,
     };
     Ok(Patch::replace(tree.span(item).range(), render::word(word, quote)))
 }
@@ -89,15 +93,18 @@ impl ListEdit<'_, '_> {
     }
 
     /// A block list: whole lines go and come.
-    fn block(&self) -> Result<Vec<Patch>, Refused> {
+    fn block(&self) -> Result<Vec<Patch>, Unwritten> {
         let text = self.tree.text;
-        let (mut patches, mut from, mut dash_column) = (Vec::new(), self.colon, 0);
+        // An anchor or a tag stands between the colon and the first dash.
+        let node = self.tree.node(self.list);
+        let first = if node.decorated { node.span.start } else { self.colon };
+        let (mut patches, mut from, mut dash_column) = (Vec::new(), first, 0);
         let mut end = from;
         for (&item, &stays) in self.items.iter().zip(&self.stays) {
             let dash = skip_blank(text, from);
             let start = line_start(text, dash);
             if !text[dash..].starts_with('-') || !text[start..dash].trim().is_empty() {
-                return Err(Refused::Unsupported);
+                return Err(Unwritten::Unsupported);
             }
             dash_column = column(text, dash);
             from = self.tree.span(item).end.max(dash + 1);
@@ -107,7 +114,7 @@ impl ListEdit<'_, '_> {
             }
         }
         if self.nothing_stays() && self.new.is_empty() {
-            patches.push(Patch::insert(self.colon, " []"));
+            patches.push(Patch::insert(behind_properties(text, self.colon), " []"));
             return Ok(patches);
         }
         let lines: String = self
@@ -159,7 +166,7 @@ impl ListEdit<'_, '_> {
             .trim_start()
             .trim_end_matches(':')
             .chars()
-            .all(char::is_alphanumeric);
+            .all(|c| c.is_alphanumeric() || c == '_');
         if key_is_block {
             patches.extend(line_comment(text, list.end, &self.new));
         }
@@ -185,14 +192,26 @@ impl ListEdit<'_, '_> {
             if between.trim() == "," {
                 return between.to_owned();
             }
-        } else if let [only] = self.items {
-            let start = self.tree.span(*only).start;
+        } else if let [_] = self.items {
+            let start = self.start(0);
             let indent = &text[list.start + 1..start];
             if indent.contains('\n') && indent.trim().is_empty() {
                 return format!(",{}{}", self.layout.eol, &text[line_start(text, start)..start]);
             }
         }
-        ", ".to_owned()
+        self.layout.comma.to_owned()
+    }
+}
+
+/// Behind the anchor and the tag that stand at `at`, if any do.
+pub(super) fn behind_properties(text: &str, mut at: usize) -> usize {
+    loop {
+        let rest = text[at..].trim_start_matches([' ', '\t']);
+        if !rest.starts_with(['&', '!']) {
+            return at;
+        }
+        let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        at = text.len() - rest.len() + length;
     }
 }
 

@@ -1,402 +1,370 @@
-//! Where a container's lists are written, or would be, and the patches that get them there.
+//! Where a container's lists are written, or would be, and what is to be done there.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use super::goal::Goal;
-use super::layout::{Layout, Quote, Seen, layout};
-use super::list::{self, insert_lines, line_comment};
-use super::patch::{Patch, column, line_end, line_start, skip_blank};
-use super::render::{self, Flow, Lines, New};
-use super::{ContainerId, List, Refusal};
-use crate::tree::{Entry, NodeId, NodeKind, Tree};
-use crate::workload::{Format, Span, Workload};
+use super::form::Form;
+use super::goal::{Fate, Goal};
+use super::lookup::{look, merged_aliases, way_to_map};
+use super::refusal::{Refusal, Sharing};
+use super::render::New;
+use super::{ContainerId, Item};
+use crate::compose;
+use crate::manifest::Manifest;
+use crate::tree::{Entry, Mark, NodeId, NodeKind, Tree};
+use crate::workload::Format;
 
-use granit_parser::ScalarStyle;
+/// A place in the text that decides what a container has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// A key of a mapping, whether it is there or not.
+    Key(NodeId, &'static str),
+    /// A value that is there: a list, or nothing, such as null or `{}`.
+    Value(NodeId),
+}
 
-/// Why there is no plan, before the field's name is known.
+/// What is to be done at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The key is put there, with this value.
+    Put(New),
+    /// The key goes.
+    Remove,
+    /// Nothing becomes this.
+    Fill(New),
+    /// Items go, change and come.
+    Items(Vec<Fate>, Vec<Item>),
+}
+
+/// A place that a container reads, and which of its lists is read there, if it is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
-    Anchor(NodeId),
-    Unsupported,
+pub(super) struct Reading {
+    pub(super) place: Place,
+    pub(super) list: Option<usize>,
 }
 
-/// Patches that bring the container to its goal. `habits` holds the documents' seen so far.
-pub(super) fn plan(
-    tree: &Tree<'_>,
-    workloads: &[Workload],
-    habits: &mut HashMap<usize, Seen>,
-    id: ContainerId,
-    goal: &Goal,
-) -> Result<Vec<Patch>, Refusal> {
-    let (workload, container) = super::find(workloads, id).ok_or(Refusal::NoSuchContainer)?;
-    let format = workload.pod.format;
-    if format != Format::Kubernetes {
-        return Err(Refusal::Format { format });
-    }
-    let chain = chain(tree, workload.document, container.span).ok_or(Refusal::Unsupported)?;
-    if let Some(&node) = chain.iter().find(|&&node| tree.node(node).shared) {
-        return Err(Refusal::Anchor { what: "container", at: tree.span(node) });
-    }
-    let container = *chain.last().ok_or(Refusal::Unsupported)?;
-    let document = workload.document;
-    let habits = habits.entry(document).or_insert_with(|| Seen::of(tree, document));
-    let planner = Planner { tree, layout: layout(tree, &chain, habits) };
-    planner.container(container, goal)
+/// How one container comes to what it is to have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plan {
+    /// What is to be done, each place once.
+    pub(super) steps: Vec<(Place, Step)>,
+    /// What decides what it has when that is done.
+    pub(super) reads: Vec<Reading>,
+    /// Where a key that it puts into its own mapping would be inherited from.
+    pub(super) inherits: Vec<Place>,
+    /// Aliases that it is read through.
+    pub(super) aliases: HashSet<NodeId>,
+    /// Values that it is read from where they are written.
+    pub(super) direct: HashSet<NodeId>,
+    /// How it shares what it reads, and the key at which it begins to.
+    pub(super) shares: Option<(&'static str, Sharing)>,
 }
 
-/// The way from the document's root to the mapping with this span, as written.
-pub(super) fn chain(tree: &Tree<'_>, document: usize, span: Span) -> Option<Vec<NodeId>> {
-    let mut node = (*tree.documents.get(document)?.root.as_ref().ok()?)?;
-    let mut chain = vec![node];
-    let around = |id: NodeId| {
-        let outer = tree.span(id);
-        outer.start <= span.start && span.end <= outer.end
-    };
-    loop {
-        node = match &tree.node(node).kind {
-            NodeKind::Map(_) if tree.span(node) == span => return Some(chain),
-            NodeKind::Map(entries) => entries.iter().map(|e| e.1).find(|&value| around(value))?,
-            NodeKind::Seq(items) => items.iter().copied().find(|&item| around(item))?,
-            _ => return None,
-        };
-        chain.push(node);
-    }
+/// Makes plans on one text.
+pub(super) struct Planner<'a, 't> {
+    pub(super) tree: &'a Tree<'t>,
+    pub(super) manifest: &'a Manifest,
 }
 
-/// What a key of a mapping has.
-enum Place {
-    Missing,
-    /// Nothing: null, `{}` or `[]`.
-    Empty(Entry),
-    Here(Entry),
-}
-
-struct Planner<'a, 't> {
-    tree: &'a Tree<'t>,
-    layout: Layout,
-}
+/// A level of the way to the lists that was found: the mapping it was looked for in, the key, and
+/// what was found.
+type Level = (NodeId, &'static str, Entry);
 
 impl Planner<'_, '_> {
-    fn container(&self, container: NodeId, goal: &Goal) -> Result<Vec<Patch>, Refusal> {
-        let lists = New::lists(goal);
-        let capabilities = || vec![("capabilities", New::Map(lists.clone()))];
-        let security = match self.place(container, "securityContext", false)? {
-            Place::Missing => {
-                let entry = ("securityContext", New::Map(capabilities()));
-                return self.append(container, vec![entry]);
-            }
-            Place::Empty(entry) => {
-                return self.fill(container, entry, &New::Map(capabilities()));
-            }
-            Place::Here(entry) => entry.value,
-        };
-        let capabilities = match self.place(security, "capabilities", false)? {
-            Place::Missing => return self.append(security, capabilities()),
-            Place::Empty(entry) => return self.fill(security, entry, &New::Map(lists)),
-            Place::Here(entry) => entry.value,
-        };
-        let (mut patches, mut missing, mut gone) = (Vec::new(), Vec::new(), None);
-        for list in [List::Drop, List::Add] {
-            let goal = goal.list(list);
-            if !goal.changes_something() {
-                continue;
-            }
-            let new = || New::List(goal.items());
-            match (self.place(capabilities, list.key(), true)?, &goal.slots) {
-                (Place::Missing, Some(_)) => missing.push((list.key(), new())),
-                (Place::Missing, None) => {}
-                (Place::Empty(entry) | Place::Here(entry), None) => gone = Some(entry),
-                (Place::Empty(entry), Some(_)) => {
-                    patches.extend(self.fill(capabilities, entry, &new())?);
-                }
-                (Place::Here(entry), Some(_)) => {
-                    let colon = self.colon(entry.key)?;
-                    let changed = list::patches(self.tree, entry.value, colon, &self.layout, goal);
-                    patches.extend(changed.map_err(|refused| match refused {
-                        Refused::Anchor(item) => {
-                            Refusal::Anchor { what: list.key(), at: self.tree.span(item) }
-                        }
-                        Refused::Unsupported => Refusal::Unsupported,
-                    })?);
-                }
-            }
-        }
-        let only = self.tree.entries(capabilities).len() == 1;
-        if let Some(entry) = gone.filter(|_| only && self.tree.node(capabilities).flow) {
-            // In brackets, the new entries stand where the old one did.
-            let range = self.tree.span(entry.key).start..self.end_of_entry(entry)?;
-            return Ok(vec![Patch::replace(range, self.flow_entries(capabilities, &missing).1)]);
-        }
-        if let Some(entry) = gone {
-            patches.extend(self.remove(capabilities, entry)?);
-        }
-        if !missing.is_empty() {
-            patches.extend(self.append(capabilities, missing)?);
-        }
-        Ok(patches)
+    /// The plan that changes what there is where it is written; where that fails, the plan has what
+    /// was read until then.
+    pub(super) fn in_place(&self, id: ContainerId, goal: &Goal) -> (Plan, Result<(), Refusal>) {
+        let mut plan = Plan::default();
+        let done = self.write(id, goal, None, &mut plan);
+        (plan, done)
     }
 
-    fn place(&self, map: NodeId, key: &'static str, list: bool) -> Result<Place, Refusal> {
-        let Some(entry) = self.tree.get(map, key) else { return Ok(Place::Missing) };
-        let node = self.tree.node(entry.value);
-        let at = node.span;
-        if entry.merged {
-            return Err(Refusal::Merge { what: key, at });
-        }
-        if node.shared {
-            return Err(Refusal::Anchor { what: key, at });
-        }
-        match &node.kind {
-            NodeKind::Alias(_) => Err(Refusal::Alias { what: key, at }),
-            NodeKind::Map(entries) if !list => Ok(match entries.is_empty() {
-                true => Place::Empty(entry),
-                false => Place::Here(entry),
-            }),
-            NodeKind::Seq(items) if list => Ok(match items.is_empty() {
-                true => Place::Empty(entry),
-                false => Place::Here(entry),
-            }),
-            NodeKind::Scalar { .. } if self.tree.is_null(entry.value) => Ok(Place::Empty(entry)),
-            _ => Err(Refusal::Unsupported),
-        }
-    }
-
-    /// Behind the colon of a key.
-    fn colon(&self, key: NodeId) -> Result<usize, Refusal> {
-        let at = skip_blank(self.tree.text, self.tree.span(key).end);
-        if self.tree.text[at..].starts_with(':') { Ok(at + 1) } else { Err(Refusal::Unsupported) }
-    }
-
-    /// Gives an empty entry a value.
-    fn fill(&self, map: NodeId, entry: Entry, new: &New) -> Result<Vec<Patch>, Refusal> {
-        let text = self.tree.text;
-        let value = self.tree.node(entry.value);
-        if value.decorated {
-            return Err(Refusal::Unsupported);
-        }
-        let colon = self.colon(entry.key)?;
-        let written = value.span.start < value.span.end;
-        if self.tree.node(map).flow {
-            let new = self.flow_value(map, new);
-            return Ok(vec![match written {
-                true => Patch::replace(value.span.range(), new),
-                false => Patch::insert(colon, format!(" {new}")),
-            }]);
-        }
-        let end = if written { value.span.end } else { colon };
-        let is_brackets = matches!(value.kind, NodeKind::Seq(_));
-        if !is_brackets && new.is_block(&self.layout) {
-            let between = &text[colon..if written { value.span.start } else { colon }];
-            if !between.trim().is_empty() {
-                return Err(Refusal::Unsupported);
-            }
-            let column = column(text, self.tree.span(entry.key).start);
-            let lines = render::block_value(new, column, &self.layout);
-            let mut patches =
-                vec![insert_lines(text, line_end(text, end), lines, true, &self.layout)];
-            if written {
-                patches.push(Patch::delete(colon..end));
-            }
-            return Ok(patches);
-        }
-        let flow = render::flow(new, &self.layout, Flow::default());
-        let mut patches = vec![match written {
-            true => Patch::replace(value.span.range(), flow),
-            false => Patch::insert(colon, format!(" {flow}")),
-        }];
-        if let New::List(items) = new {
-            patches.extend(line_comment(text, end, &items.iter().collect::<Vec<_>>()));
-        }
-        Ok(patches)
-    }
-
-    /// Puts entries behind the last one of a mapping.
-    fn append(
-        &self,
-        map: NodeId,
-        entries: Vec<(&'static str, New)>,
-    ) -> Result<Vec<Patch>, Refusal> {
-        let entries_now = self.tree.entries(map);
-        let (Some(&(first, _)), Some(&(last_key, last_value))) =
-            (entries_now.first(), entries_now.last())
-        else {
-            return Err(Refusal::Unsupported);
-        };
-        let text = self.tree.text;
-        if self.tree.node(map).flow {
-            let (separator, entries) = self.flow_entries(map, &entries);
-            if let Some(lines) = self.lines(map) {
-                // In front of the last entry, so that its line needs no comma.
-                let at = self.above(map, last_key);
-                let eol = self.layout.eol;
-                return Ok(vec![Patch::insert(at, format!("{}{entries},{eol}", lines.indent))]);
-            }
-            let end = self.tree.span(last_value).end.max(self.tree.span(last_key).end);
-            return Ok(vec![Patch::insert(end, separator + &entries)]);
-        }
-        let column = column(text, self.tree.span(first).start);
-        let lines = render::block(&entries, column, &self.layout);
-        let at = self.end_of_block(last_key, last_value);
-        if !text[..at].ends_with('\n') {
-            // In front of an entry with a line of its own, so that the last line stays as it is: a line
-            // feed behind it could also become part of a block scalar.
-            let start = line_start(text, self.tree.span(last_key).start);
-            if text[start..self.tree.span(last_key).start].trim().is_empty() {
-                return Ok(vec![Patch::insert(self.above(map, last_key), lines)]);
-            }
-            if self.ends_in_block_scalar(last_value) {
-                return Err(Refusal::Unsupported);
-            }
-        }
-        Ok(vec![insert_lines(text, at, lines, true, &self.layout)])
-    }
-
-    /// The start of the line of a mapping's last key, or of the comments above that belong to it.
-    fn above(&self, map: NodeId, key: NodeId) -> usize {
-        let text = self.tree.text;
-        let before = self.tree.entries(map).iter().rev().nth(1);
-        let floor = before.map_or(self.tree.span(map).start, |&(key, value)| {
-            self.tree.span(key).end.max(self.tree.span(value).end)
+    /// Plans that write keys of its own for what comes through merge keys, the least first.
+    pub(super) fn with_own_keys(&self, id: ContainerId, goal: &Goal) -> Vec<Plan> {
+        let depth = goal.form().way.len();
+        let plans = (0..=depth).rev().filter_map(|depth| {
+            let mut plan = Plan::default();
+            self.write(id, goal, Some(depth), &mut plan).ok()?;
+            Some(plan)
         });
-        let mut at = line_start(text, self.tree.span(key).start);
-        while at > 0 {
-            let above = line_start(text, at - 1);
-            if above <= floor || !text[above..at].trim_start().starts_with('#') {
-                break;
-            }
-            at = above;
-        }
-        at
+        plans.collect()
     }
 
-    /// The last node that is written in a value.
-    fn last_written(&self, mut node: NodeId) -> NodeId {
-        loop {
-            let inner = self.tree.node(node);
-            let next = match &inner.kind {
-                _ if inner.flow => None,
-                NodeKind::Map(entries) => entries.last().map(|entry| entry.1),
-                NodeKind::Seq(items) => items.last().copied(),
-                _ => None,
+    /// With `own`, what is merged at this depth gets a key of its own; it is an error if nothing is
+    /// merged there, or if that would lose anything.
+    fn write(
+        &self,
+        id: ContainerId,
+        goal: &Goal,
+        own: Option<usize>,
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
+        if goal.foreign {
+            return Err(Refusal::Format { format: goal.format });
+        }
+        let form = goal.form();
+        let layers = self.layers(id).ok_or(Refusal::Unsupported)?;
+        let mut map = *layers.first().ok_or(Refusal::Unsupported)?;
+        for (depth, key) in form.way.iter().enumerate() {
+            let Some(level) = self.level(form, (map, key), None, plan) else {
+                if goal.changes_something() {
+                    self.put(form, (map, key), form.below(depth, goal), plan);
+                }
+                return own.map_or(Ok(()), |_| Err(Refusal::Unsupported));
             };
-            let Some(next) = next else { return node };
-            node = next;
-        }
-    }
-
-    fn ends_in_block_scalar(&self, value: NodeId) -> bool {
-        matches!(
-            self.tree.node(self.last_written(value)).kind,
-            NodeKind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. }
-        )
-    }
-
-    /// Behind the last line of an entry.
-    fn end_of_block(&self, key: NodeId, value: NodeId) -> usize {
-        let text = self.tree.text;
-        let last = self.last_written(value);
-        let end = self.tree.span(key).end.max(self.tree.span(last).end);
-        if !self.ends_in_block_scalar(value) {
-            return line_end(text, end);
-        }
-        // Blank lines behind a block scalar are part of it if it keeps them (`|+`).
-        let keeps = self.tree.text(last).is_some_and(|t| t.ends_with("\n\n") || t == "\n");
-        if !keeps {
-            return line_end(text, text[..end].trim_end().len());
-        }
-        // The parser may have read the indentation of the next line already.
-        let start = line_start(text, end);
-        if text[start..end].trim().is_empty() { start } else { line_end(text, end) }
-    }
-
-    /// Takes an entry out of a mapping that has others.
-    fn remove(&self, map: NodeId, entry: Entry) -> Result<Vec<Patch>, Refusal> {
-        let entries = self.tree.entries(map);
-        let position = entries.iter().position(|&(key, _)| key == entry.key);
-        let position = position.ok_or(Refusal::Unsupported)?;
-        let (key, value) = (self.tree.span(entry.key), self.tree.span(entry.value));
-        if self.contains_shared(entry.value) {
-            return Err(Refusal::Anchor { what: "capabilities", at: value });
-        }
-        let text = self.tree.text;
-        let end = self.end_of_entry(entry)?;
-        if !self.tree.node(map).flow {
-            let start = line_start(text, key.start);
-            if !text[start..key.start].trim().is_empty() {
-                return Err(Refusal::Unsupported);
+            if own == Some(depth) {
+                return self.put_own(goal, level, depth, plan);
             }
-            return Ok(vec![Patch::delete(start..line_end(text, end))]);
+            let value = self.tree.resolve(level.2.value);
+            match &self.tree.node(value).kind {
+                NodeKind::Map(entries) if !entries.is_empty() => map = value,
+                NodeKind::Map(_) | NodeKind::Scalar { .. } if self.is_nothing(value) => {
+                    if goal.changes_something() {
+                        let step = Step::Fill(form.below(depth, goal));
+                        plan.steps.push((Place::Value(value), step));
+                    }
+                    return own.map_or(Ok(()), |_| Err(Refusal::Unsupported));
+                }
+                _ => return Err(Refusal::Unsupported),
+            }
         }
-        let next = entries.get(position + 1).map(|entry| self.tree.span(entry.0).start);
-        let before = position.checked_sub(1).and_then(|index| entries.get(index));
-        let before =
-            before.map(|&(key, value)| self.tree.span(value).end.max(self.tree.span(key).end));
-        let range = match (before, next) {
-            (Some(before), _) => before..end,
-            (None, Some(next)) => key.start..next,
-            (None, None) => return Err(Refusal::Unsupported),
-        };
-        Ok(vec![Patch::delete(range)])
+        let maps = if form.way.is_empty() { layers } else { vec![map] };
+        let mut own_lists = 0;
+        for index in 0..form.lists.len() {
+            let own = own == Some(form.way.len());
+            own_lists += usize::from(self.list(goal, index, &maps, own, plan)?);
+        }
+        if own.is_some() && own_lists == 0 { Err(Refusal::Unsupported) } else { Ok(()) }
     }
 
-    fn end_of_entry(&self, entry: Entry) -> Result<usize, Refusal> {
-        Ok(self.tree.span(entry.value).end.max(self.colon(entry.key)?))
+    /// The mappings that a container's lists are put together from, its own first.
+    fn layers(&self, id: ContainerId) -> Option<Vec<NodeId>> {
+        let (workload, container) = super::find(&self.manifest.workloads, id)?;
+        let way = way_to_map(self.tree, workload.document, container.span)?;
+        let node = *way.last()?;
+        if workload.pod.format != Format::Compose {
+            return Some(vec![node]);
+        }
+        let kinds = self.manifest.source.kinds();
+        compose::layers(self.tree, kinds, workload.document, (&workload.name, node))
     }
 
-    fn contains_shared(&self, node: NodeId) -> bool {
-        self.tree.node(node).shared
-            || self.tree.items(node).iter().any(|&item| self.contains_shared(item))
+    /// Looks a key up and keeps what was read.
+    fn level(
+        &self,
+        form: &Form,
+        (map, key): (NodeId, &'static str),
+        list: Option<usize>,
+        plan: &mut Plan,
+    ) -> Option<Level> {
+        let mut aliases = HashSet::new();
+        merged_aliases(self.tree, map, &mut HashSet::new(), &mut aliases);
+        plan.aliases.extend(aliases);
+        let lookup = look(self.tree, form.own_first, map, key);
+        let places = lookup.passed.iter().map(|&map| Place::Key(map, key));
+        plan.reads.extend(places.map(|place| Reading { place, list }));
+        let entry = lookup.found?;
+        let value = self.tree.resolve(entry.value);
+        plan.reads.push(Reading { place: Place::Value(value), list });
+        let is_alias = value != entry.value;
+        if is_alias {
+            plan.aliases.insert(entry.value);
+        } else {
+            plan.direct.insert(value);
+        }
+        if (entry.merged || is_alias) && plan.shares.is_none() {
+            let how = if entry.merged { Sharing::Merge } else { Sharing::Alias };
+            plan.shares = Some((key, how));
+        }
+        Some((map, key, entry))
     }
 
-    /// A new value in a flow mapping.
-    fn flow_value(&self, map: NodeId, new: &New) -> String {
-        let (layout, place) = self.flow_place(map);
-        render::flow(new, &layout, place)
+    /// A new key of this mapping: what was passed behind it on the way counts no more.
+    fn put(&self, form: &Form, (map, key): (NodeId, &'static str), new: New, plan: &mut Plan) {
+        let place = Place::Key(map, key);
+        let passed = look(self.tree, form.own_first, map, key).passed.len();
+        if let Some(first) = plan.reads.iter().position(|reading| reading.place == place) {
+            let behind = first + 1..(first + passed).min(plan.reads.len());
+            plan.inherits.extend(plan.reads.drain(behind).map(|reading| reading.place));
+        }
+        plan.steps.push((place, Step::Put(new)));
     }
 
-    /// What stands between two entries of a flow mapping, and new entries with that between them.
-    fn flow_entries(&self, map: NodeId, entries: &[(&'static str, New)]) -> (String, String) {
-        let (layout, place) = self.flow_place(map);
-        let separator = match place.lines {
-            Some(lines) => format!(",{}{}", layout.eol, lines.indent),
-            None => ", ".to_owned(),
-        };
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(key, value)| render::flow_entry(key, value, &layout, place))
-            .collect();
-        let text = entries.join(&separator);
-        (separator, text)
+    /// Puts a key in front of the merged one of the same name, if nothing else of that is lost.
+    fn put_own(
+        &self,
+        goal: &Goal,
+        (map, key, entry): Level,
+        depth: usize,
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
+        let form = goal.form();
+        let value = self.tree.resolve(entry.value);
+        if !entry.merged || !self.has_nothing_else(form, value, depth + 1) {
+            return Err(Refusal::Unsupported);
+        }
+        plan.reads.retain(|reading| reading.place != Place::Value(value));
+        self.put(form, (map, key), form.below(depth, goal), plan);
+        Ok(())
     }
 
-    /// The layout inside a flow mapping. In JSON all text is in double quotes.
-    fn flow_place(&self, map: NodeId) -> (Layout, Flow<'_>) {
-        let quoted_keys = self.quoted_keys(map);
-        let quote = if quoted_keys { Quote::Double } else { self.layout.quote };
-        (Layout { quote, ..self.layout }, Flow { lines: self.lines(map), quoted_keys })
-    }
-
-    fn quoted_keys(&self, map: NodeId) -> bool {
-        self.tree.entries(map).first().is_some_and(|&(key, _)| {
-            matches!(
-                self.tree.node(key).kind,
-                NodeKind::Scalar { style: ScalarStyle::DoubleQuoted, .. }
-            )
+    /// Whether a mapping has nothing but the way to the lists from this depth on.
+    fn has_nothing_else(&self, form: &Form, map: NodeId, depth: usize) -> bool {
+        self.tree.entries(map).iter().all(|&(name, value)| {
+            let value = self.tree.resolve(value);
+            if self.tree.is_merge_key(name) {
+                return super::lookup::merged_maps(self.tree, value)
+                    .into_iter()
+                    .all(|map| self.has_nothing_else(form, map, depth));
+            }
+            let name = self.tree.text(name);
+            match form.way.get(depth) {
+                Some(key) => name == Some(key) && self.has_nothing_else(form, value, depth + 1),
+                None => name.is_some_and(|name| form.lists.contains(&name)),
+            }
         })
     }
 
-    /// The lines of a flow mapping with one entry a line.
-    fn lines(&self, map: NodeId) -> Option<Lines<'_>> {
-        let text = self.tree.text;
-        let span = self.tree.span(map);
-        let key = self.tree.span(self.tree.entries(map).last()?.0).start;
-        let indent = &text[line_start(text, key)..key];
-        let close = &text[line_start(text, span.end - 1)..span.end - 1];
-        let blank = |text: &str| text.chars().all(|c| c == ' ' || c == '\t');
-        if line_start(text, key) < span.start || !blank(indent) || !blank(close) {
-            return None;
+    fn is_nothing(&self, value: NodeId) -> bool {
+        match &self.tree.node(value).kind {
+            NodeKind::Map(entries) => entries.is_empty(),
+            NodeKind::Seq(items) => items.is_empty(),
+            _ => self.tree.is_null(value),
         }
-        let step = indent.strip_prefix(close).filter(|step| !step.is_empty()).unwrap_or("  ");
-        Some(Lines { indent, step })
+    }
+
+    /// One list, put together from those of `maps`. With `own`, one that is merged is written out;
+    /// says whether it was.
+    fn list(
+        &self,
+        goal: &Goal,
+        index: usize,
+        maps: &[NodeId],
+        own: bool,
+        plan: &mut Plan,
+    ) -> Result<bool, Refusal> {
+        let (form, wanted) = (goal.form(), &goal.lists[index]);
+        let key = form.lists[index];
+        let changes = wanted.changes_something();
+        let own_map = *maps.first().ok_or(Refusal::Unsupported)?;
+        let mut lists = Vec::new();
+        let mut own_entry = None;
+        for (layer, &map) in maps.iter().enumerate() {
+            let found = self.level(form, (map, key), Some(index), plan);
+            let Some((.., entry)) = found else { continue };
+            if layer == 0 {
+                own_entry = Some(entry);
+            } else if changes {
+                plan.shares.get_or_insert((key, Sharing::Extends));
+            }
+            let mark = self.tree.mark(entry.value).filter(|_| form.layered);
+            if mark == Some(Mark::Reset) {
+                if layer == 0 && changes {
+                    return Err(Refusal::Marked { what: key });
+                }
+                break;
+            }
+            let value = self.tree.resolve(entry.value);
+            match &self.tree.node(value).kind {
+                _ if self.is_nothing(value) => {}
+                NodeKind::Seq(_) => lists.push((layer, value)),
+                _ => return Err(Refusal::Unsupported),
+            }
+            if mark == Some(Mark::Override) {
+                break;
+            }
+        }
+        if !changes {
+            return Ok(false);
+        }
+        let Some(mut fates) = self.fates(goal, index, &lists) else {
+            return Err(Refusal::Unsupported);
+        };
+        let (_, new) = wanted.fates();
+        let own_list = lists.iter().position(|(layer, _)| *layer == 0);
+        let own_fates = own_list.map(|at| fates.remove(at));
+        let below = lists.iter().filter(|(layer, _)| *layer != 0).zip(fates);
+        for ((_, list), fates) in below {
+            if fates.iter().any(|fate| *fate != Fate::Stays) {
+                plan.steps.push((Place::Value(*list), Step::Items(fates, Vec::new())));
+            }
+        }
+        let Some(entry) = own_entry else {
+            // `[]` is written where somebody wants to see it.
+            if !new.is_empty() || (wanted.slots.is_some() && lists.is_empty()) {
+                self.put(form, (own_map, key), New::List(new), plan);
+            }
+            return Ok(false);
+        };
+        let value = self.tree.resolve(entry.value);
+        if own && entry.merged {
+            // The lists below are read all the same.
+            let items = self.tree.items(value).iter().zip(own_fates.iter().flatten());
+            let kept = items.filter_map(|(&item, fate)| match fate {
+                Fate::Stays => self.tree.text(item).map(Item::new),
+                Fate::Becomes(word) => Some(Item::new(word)),
+                Fate::Goes => None,
+            });
+            let items = kept.chain(new).collect();
+            plan.reads.retain(|reading| reading.place != Place::Value(value));
+            self.put(form, (own_map, key), New::List(items), plan);
+            return Ok(true);
+        }
+        let is_own = !entry.merged && value == entry.value;
+        let goes = wanted.slots.is_none() && is_own && !self.has_anchor(value);
+        if goes && (!form.layered || self.tree.entries(own_map).len() > 1) {
+            plan.steps.push((Place::Key(own_map, key), Step::Remove));
+            return Ok(false);
+        }
+        match own_fates {
+            Some(fates) if fates.iter().any(|fate| *fate != Fate::Stays) || !new.is_empty() => {
+                plan.steps.push((Place::Value(value), Step::Items(fates, new)));
+            }
+            None if !new.is_empty() || (self.tree.is_null(value) && wanted.slots.is_some()) => {
+                plan.steps.push((Place::Value(value), Step::Fill(New::List(new))));
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// What becomes of each item of each of these lists, which make up one list of the container.
+    fn fates(
+        &self,
+        goal: &Goal,
+        index: usize,
+        lists: &[(usize, NodeId)],
+    ) -> Option<Vec<Vec<Fate>>> {
+        let wanted = &goal.lists[index];
+        let (fates, _) = wanted.fates();
+        let now = wanted.now.as_deref().unwrap_or_default();
+        let word = |item: NodeId| self.tree.text(item);
+        if let [(_, list)] = lists {
+            let words: Vec<_> = self.tree.items(*list).iter().map(|&item| word(item)).collect();
+            if words.iter().copied().eq(now.iter().map(|word| Some(word.as_str()))) {
+                return Some(vec![fates]);
+            }
+        }
+        // A word that stands in several of them is one of the container's.
+        let fate_of = |item: NodeId| {
+            let word = word(item)?;
+            let at = now.iter().position(|there| there == word)?;
+            fates.get(at).cloned()
+        };
+        lists
+            .iter()
+            .map(|(_, list)| self.tree.items(*list).iter().map(|&item| fate_of(item)).collect())
+            .collect()
+    }
+
+    fn has_anchor(&self, node: NodeId) -> bool {
+        self.tree.node(node).shared
+            || self.tree.items(node).iter().any(|&item| self.has_anchor(item))
+    }
+}
+
+impl Plan {
+    /// The step at this place.
+    pub(super) fn step(&self, place: Place) -> Option<&Step> {
+        self.steps.iter().find(|(there, _)| *there == place).map(|(_, step)| step)
     }
 }

@@ -3,7 +3,7 @@
 use std::iter::repeat_n;
 
 use super::Item;
-use super::goal::{Goal, ListGoal};
+use super::goal::Goal;
 use super::layout::{Layout, Quote};
 use crate::scalar::{self, Value};
 
@@ -15,13 +15,6 @@ pub(super) enum New {
 }
 
 impl New {
-    /// The lists of `capabilities`: `drop` first, as the sets are made.
-    pub(super) fn lists(goal: &Goal) -> Vec<(&'static str, New)> {
-        let list =
-            |key, list: &ListGoal| list.slots.is_some().then(|| (key, Self::List(list.items())));
-        list("drop", &goal.drop).into_iter().chain(list("add", &goal.add)).collect()
-    }
-
     /// Whether it is written in lines of its own below its key.
     pub(super) fn is_block(&self, layout: &Layout) -> bool {
         match self {
@@ -106,7 +99,8 @@ pub(super) fn flow(value: &New, layout: &Layout, place: Flow<'_>) -> String {
             let place = Flow { lines, ..place };
             let entries: Vec<_> =
                 entries.iter().map(|(key, value)| flow_entry(key, value, layout, place)).collect();
-            format!("{{{open}{}{close}}}", entries.join(&separator))
+            let pad = if place.lines.is_none() { layout.pad } else { "" };
+            format!("{{{open}{pad}{}{pad}{close}}}", entries.join(&separator))
         }
         New::List(items) if items.is_empty() => "[]".to_owned(),
         New::List(items) => {
@@ -121,7 +115,7 @@ pub(super) fn flow(value: &New, layout: &Layout, place: Flow<'_>) -> String {
 /// `key: value` in flow style.
 pub(super) fn flow_entry(key: &str, value: &New, layout: &Layout, place: Flow<'_>) -> String {
     let quote = if place.quoted_keys { "\"" } else { "" };
-    format!("{quote}{key}{quote}: {}", flow(value, layout, place))
+    format!("{quote}{key}{quote}{}{}", layout.colon, flow(value, layout, place))
 }
 
 /// What stands behind the opening bracket, between entries, and before the closing bracket.
@@ -132,7 +126,7 @@ fn brackets(layout: &Layout, lines: Option<Lines<'_>>) -> (String, String, Strin
             let inner = format!("{eol}{indent}{step}");
             (inner.clone(), format!(",{inner}"), format!("{eol}{indent}"))
         }
-        None => (String::new(), ", ".to_owned(), String::new()),
+        None => (String::new(), layout.comma.to_owned(), String::new()),
     }
 }
 
@@ -169,18 +163,22 @@ pub(super) fn one_line(comment: &str) -> String {
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// What the container should hold, to be put there by hand.
-pub(super) fn snippet(goal: &Goal) -> String {
-    let capabilities = New::Map(vec![("capabilities", New::Map(New::lists(goal)))]);
-    block(&[("securityContext", capabilities)], 0, &SNIPPET)
-}
-
-/// The same as a Compose service has it.
-pub(super) fn compose_snippet(goal: &Goal) -> String {
-    let named =
-        |(key, list)| (if key == super::List::Drop.key() { "cap_drop" } else { "cap_add" }, list);
-    let lists: Vec<_> = New::lists(goal).into_iter().map(named).collect();
-    block(&lists, 0, &SNIPPET)
+/// What the container should hold, to be put there by hand, in the words of its format; as JSON where
+/// the file is JSON.
+pub(super) fn snippet(goal: &Goal, json: bool) -> String {
+    let form = goal.form();
+    let entries = match form.way.first() {
+        Some(key) => vec![(*key, form.below(0, goal))],
+        None => form.all_lists(goal),
+    };
+    if !json {
+        return block(&entries, 0, &SNIPPET);
+    }
+    let layout = Layout { quote: Quote::Double, ..SNIPPET };
+    let place = Flow { lines: Some(Lines { indent: "", step: "  " }), quoted_keys: true };
+    let entries: Vec<_> =
+        entries.iter().map(|(key, value)| flow_entry(key, value, &layout, place)).collect();
+    entries.join(",\n") + "\n"
 }
 
 const SNIPPET: Layout = Layout {
@@ -190,4 +188,7 @@ const SNIPPET: Layout = Layout {
     block_lists: false,
     tall_lists: false,
     quote: Quote::Plain,
+    colon: ": ",
+    comma: ", ",
+    pad: "",
 };

@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::goal::Goal;
-use super::plan::chain;
-use super::{ContainerId, List, find};
+use super::ContainerId;
+use super::goal::{Fate, Goal};
+use super::plan::{Place, Step};
+use super::render::New;
 use crate::manifest::{Manifest, Read, read_text};
-use crate::tree::{self, NodeId, NodeKind, Tree};
+use crate::tree::{self, NodeId, NodeKind, Tag, Tree};
+use crate::workload::{Format, Workload};
 
-/// Compares the old tree, with the goals in mind, with what the new text says.
-pub(super) fn holds(
+/// Compares the old tree, with the steps in mind, with what the new text says.
+pub(super) fn holds<'a>(
     old: &Tree<'_>,
     manifest: &Manifest,
     text: &str,
-    goals: &[(&ContainerId, &Goal)],
+    goals: &HashMap<ContainerId, &Goal>,
+    steps: impl Iterator<Item = &'a (Place, Step)>,
 ) -> bool {
     let new = tree::build(text);
     let Read { documents, workloads, problems } = read_text(&manifest.source, text);
@@ -24,23 +27,20 @@ pub(super) fn holds(
         });
     if !same_problems
         || documents.len() != manifest.documents.len()
-        || workloads.len() != manifest.workloads.len()
+        || !says(&manifest.workloads, &workloads, goals)
     {
         return false;
     }
-    let mut containers = HashMap::new();
-    for &(&id, goal) in goals {
-        let Some((workload, container)) = find(&manifest.workloads, id) else { return false };
-        let Some(chain) = chain(old, workload.document, container.span) else { return false };
-        containers.extend(chain.last().map(|&node| (node, goal)));
-        // What Kubernetes reads is what was wanted.
-        let Some((_, container)) = find(&workloads, id) else { return false };
-        let read = Goal::of(container);
-        if read.add.words() != goal.add.words() || read.drop.words() != goal.drop.words() {
-            return false;
+    let (mut keys, mut values) = (HashMap::<_, Vec<_>>::new(), HashMap::new());
+    for (place, step) in steps {
+        match *place {
+            Place::Key(map, key) => keys.entry(map).or_default().push((key, step)),
+            Place::Value(value) => {
+                values.insert(value, step);
+            }
         }
     }
-    let mut compare = Compare { old, new: &new, containers, anchors: HashMap::new() };
+    let mut compare = Compare { old, new: &new, keys, values, anchors: HashMap::new() };
     old.documents.len() == new.documents.len()
         && old.documents.iter().zip(&new.documents).all(|(a, b)| match (&a.root, &b.root) {
             (Ok(Some(a)), Ok(Some(b))) => compare.node(*a, *b),
@@ -50,10 +50,34 @@ pub(super) fn holds(
         })
 }
 
+/// Whether every container has what was wanted, and those of which nothing was wanted what they had.
+fn says(old: &[Workload], new: &[Workload], goals: &HashMap<ContainerId, &Goal>) -> bool {
+    let same = |(workload, (old, new)): (usize, (&Workload, &Workload))| {
+        let format = old.pod.format;
+        let mut pairs = old.pod.containers.iter().zip(&new.pod.containers).enumerate();
+        old.pod.containers.len() == new.pod.containers.len()
+            && format == new.pod.format
+            && pairs.all(|(container, (old, new))| {
+                let read = Goal::of(format, new);
+                match goals.get(&ContainerId { workload, container }) {
+                    Some(goal) => goal.is_reached_by(&read),
+                    // A list may become empty and not go, or the other way round, in what was
+                    // wanted for another container; every runtime takes both for the same.
+                    None if format == Format::Oci => Goal::of(format, old) == read,
+                    None => Goal::of(format, old).is_reached_by(&read),
+                }
+            })
+    };
+    old.len() == new.len() && old.iter().zip(new).enumerate().all(same)
+}
+
 struct Compare<'a, 't> {
     old: &'a Tree<'t>,
     new: &'a Tree<'t>,
-    containers: HashMap<NodeId, &'a Goal>,
+    /// What is done to the keys of a mapping.
+    keys: HashMap<NodeId, Vec<(&'static str, &'a Step)>>,
+    /// What becomes of a value.
+    values: HashMap<NodeId, &'a Step>,
     /// The new node of each old one that an alias refers to.
     anchors: HashMap<NodeId, NodeId>,
 }
@@ -61,15 +85,27 @@ struct Compare<'a, 't> {
 type Pair = (NodeId, NodeId);
 
 impl Compare<'_, '_> {
-    /// Whether two nodes say the same, but for the lists that were to change. As deep as the parser
-    /// lets documents be.
+    /// Whether two nodes say the same, but for what was to be done. As deep as the parser lets
+    /// documents be.
     fn node(&mut self, a: NodeId, b: NodeId) -> bool {
         let (old, new) = (self.old.node(a), self.new.node(b));
-        if old.shared != new.shared || old.decorated != new.decorated {
+        if old.shared != new.shared
+            || old.decorated != new.decorated
+            || self.old.mark(a) != self.new.mark(b)
+        {
             return false;
         }
         if old.shared {
             self.anchors.insert(a, b);
+        }
+        match self.values.get(&a).copied() {
+            Some(Step::Fill(value)) => return self.is_new(value, b),
+            Some(Step::Items(fates, items)) => {
+                let words: Vec<&str> = items.iter().map(|item| item.word.as_str()).collect();
+                return self.items((a, b), fates, &words);
+            }
+            Some(Step::Put(_) | Step::Remove) => return false,
+            None => {}
         }
         match (&old.kind, &new.kind) {
             (NodeKind::Alias(a), NodeKind::Alias(b)) => self.anchors.get(a) == Some(b),
@@ -80,12 +116,10 @@ impl Compare<'_, '_> {
             (NodeKind::Seq(a), NodeKind::Seq(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| self.node(a, b))
             }
-            (NodeKind::Map(entries), NodeKind::Map(entries_b)) => {
-                match self.containers.get(&a).copied() {
-                    Some(goal) => self.container(a, b, goal),
-                    None => self.entries(entries, entries_b),
-                }
-            }
+            (NodeKind::Map(entries), NodeKind::Map(entries_b)) => match self.keys.remove(&a) {
+                Some(steps) => self.map((a, entries), (b, entries_b), &steps),
+                None => self.entries(entries, entries_b),
+            },
             _ => false,
         }
     }
@@ -95,61 +129,79 @@ impl Compare<'_, '_> {
             && a.iter().zip(b).all(|(a, b)| self.node(a.0, b.0) && self.node(a.1, b.1))
     }
 
-    /// The same container but for its goal: every other field of it, of its `securityContext` and
-    /// of its `capabilities` as before.
-    fn container(&mut self, a: NodeId, b: NodeId, goal: &Goal) -> bool {
-        let Some((a, b)) = self.below(a, b, "securityContext") else { return false };
-        let Some((a, b)) = self.below_map(a, b, "capabilities") else { return false };
-        let others = |tree: &Tree<'_>, map: Option<NodeId>| -> Vec<Pair> {
-            let entries = map.map(|map| tree.entries(map)).unwrap_or_default().iter().copied();
-            entries.filter(|e| !matches!(tree.text(e.0), Some("add" | "drop"))).collect()
-        };
-        let (others_a, others_b) = (others(self.old, a), others(self.new, b));
-        let untouched = [List::Add, List::Drop].into_iter().all(|list| {
-            goal.list(list).changes_something() || {
-                let value = |tree: &Tree<'_>, map: Option<NodeId>| {
-                    map.and_then(|map| tree.get(map, list.key())).map(|entry| entry.value)
-                };
-                match (value(self.old, a), value(self.new, b)) {
-                    (Some(a), Some(b)) => self.node(a, b),
-                    (a, b) => a == b,
-                }
-            }
-        });
-        untouched && self.entries(&others_a, &others_b)
-    }
-
-    /// Compares all entries but `key`, and gives its values: `None` where it is not there.
-    fn below(
+    /// A mapping in which keys came or went: all others are as they were, in their order.
+    fn map(
         &mut self,
-        a: NodeId,
-        b: NodeId,
-        key: &str,
-    ) -> Option<(Option<NodeId>, Option<NodeId>)> {
-        let split = |tree: &Tree<'_>, map: NodeId| {
-            let (mine, others): (Vec<Pair>, Vec<Pair>) =
-                tree.entries(map).iter().partition(|entry| tree.text(entry.0) == Some(key));
-            (mine.first().map(|entry| entry.1), others)
-        };
-        let ((a, others_a), (b, others_b)) = (split(self.old, a), split(self.new, b));
-        self.entries(&others_a, &others_b).then_some((a, b))
-    }
-
-    /// The same where the mapping may be missing or empty.
-    fn below_map(
-        &mut self,
-        a: Option<NodeId>,
-        b: Option<NodeId>,
-        key: &str,
-    ) -> Option<(Option<NodeId>, Option<NodeId>)> {
-        let is_map = |tree: &Tree<'_>, node: NodeId| !tree.entries(node).is_empty();
-        match (a.filter(|&a| is_map(self.old, a)), b.filter(|&b| is_map(self.new, b))) {
-            (Some(a), Some(b)) => self.below(a, b, key),
-            (None, Some(b)) => {
-                let only = self.new.entries(b).iter().all(|e| self.new.text(e.0) == Some(key));
-                only.then(|| (None, self.new.get(b, key).map(|entry| entry.value)))
+        (a, entries_a): (NodeId, &[Pair]),
+        (b, entries_b): (NodeId, &[Pair]),
+        steps: &[(&'static str, &Step)],
+    ) -> bool {
+        let (old, new) = (self.old, self.new);
+        for (key, step) in steps {
+            let values = |tree: &Tree<'_>, entries: &[Pair]| -> Vec<NodeId> {
+                let here = |entry: &&Pair| tree.text(entry.0) == Some(*key);
+                entries.iter().filter(here).map(|entry| entry.1).collect()
+            };
+            let (was, is) = (values(old, entries_a), values(new, entries_b));
+            let done = match (step, was.as_slice(), is.as_slice()) {
+                (Step::Put(value), [], [is]) => self.is_new(value, *is),
+                (Step::Remove, [_], []) => true,
+                _ => false,
+            };
+            if !done {
+                return false;
             }
-            _ => None,
         }
+        let others = |tree: &Tree<'_>, map: NodeId| -> Vec<Pair> {
+            let is_ours = |entry: &&Pair| {
+                let key = tree.text(entry.0);
+                !steps.iter().any(|(ours, _)| key == Some(ours))
+            };
+            tree.entries(map).iter().filter(is_ours).copied().collect()
+        };
+        let (others_a, others_b) = (others(old, a), others(new, b));
+        self.entries(&others_a, &others_b)
+    }
+
+    /// Items that stayed are as they were, the others say what they were to.
+    fn items(&mut self, (a, b): Pair, fates: &[Fate], words: &[&str]) -> bool {
+        let (old, new) = (self.old, self.new);
+        let (was, is) = (old.items(a), new.items(b));
+        let left = was.iter().zip(fates).filter(|(_, fate)| **fate != Fate::Goes);
+        let left: Vec<_> = left.collect();
+        let is_list = matches!(new.node(b).kind, NodeKind::Seq(_));
+        if !is_list || was.len() != fates.len() || is.len() != left.len() + words.len() {
+            return false;
+        }
+        let (kept, came) = is.split_at(left.len());
+        left.iter().zip(kept).all(|((was, fate), &is)| match fate {
+            Fate::Becomes(word) => self.is_word(word, is),
+            Fate::Stays | Fate::Goes => self.node(**was, is),
+        }) && words.iter().zip(came).all(|(word, &is)| self.is_word(word, is))
+    }
+
+    /// Whether this is the value that was to be written.
+    fn is_new(&self, value: &New, node: NodeId) -> bool {
+        match value {
+            New::Map(entries) => {
+                let is = self.new.entries(node);
+                is.len() == entries.len()
+                    && entries.iter().zip(is).all(|((key, value), &(name, node))| {
+                        self.is_word(key, name) && self.is_new(value, node)
+                    })
+            }
+            New::List(items) => {
+                let is = self.new.items(node);
+                is.len() == items.len()
+                    && matches!(self.new.node(node).kind, NodeKind::Seq(_))
+                    && items.iter().zip(is).all(|(item, &is)| self.is_word(&item.word, is))
+            }
+        }
+    }
+
+    fn is_word(&self, word: &str, node: NodeId) -> bool {
+        matches!(&self.new.node(node).kind, NodeKind::Scalar { text, tag, .. }
+            if text == word && *tag != Tag::Plain)
+            && self.new.value(node).is_some_and(|value| value == crate::scalar::Value::Text(word))
     }
 }

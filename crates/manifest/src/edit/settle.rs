@@ -1,0 +1,326 @@
+//! From goals to a text that says what they want: plans, what is agreed on, patches, proof.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::form::Form;
+use super::goal::Goal;
+use super::layout::{Layout, Seen, layout, quoted_keys};
+use super::lookup::{way_to, way_to_map};
+use super::plan::{Place, Plan, Planner, Step};
+use super::references::References;
+use super::refusal::{Refusal, Refused, SharedWith, Sharing};
+use super::share::{Agreement, Wish, agree};
+use super::write::Writer;
+use super::{ContainerId, Edited, Replacement, patch, render, verify};
+use crate::manifest::Manifest;
+use crate::tree::{self, NodeId, Tree};
+use crate::workload::Format;
+
+type Goals = BTreeMap<ContainerId, Goal>;
+
+/// Containers that are edited together or not at all, with what is to be done for them.
+struct Cluster {
+    members: Vec<ContainerId>,
+    steps: Vec<(Place, Step)>,
+}
+
+/// Edits these containers at once; if the outcome is wrong, one half and then the other, so that
+/// the one that cannot be edited is found without reading the text again for each. `original` is the
+/// text before the first of all.
+pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edited: &mut Edited) {
+    let text = manifest.source.text().to_owned();
+    let tree = tree::build(&text);
+    let mut settling = Settling::new(&tree, manifest);
+    let (clusters, mut patches) = settling.agree(&goals, edited);
+    patch::sort(&mut patches);
+    let written = patch::apply(&text, &patches).filter(|text| {
+        let members = clusters.iter().flat_map(|cluster| &cluster.members);
+        let wanted = members.filter_map(|id| Some((*id, goals.get(id)?))).collect();
+        let steps = clusters.iter().flat_map(|cluster| &cluster.steps);
+        verify::holds(&tree, manifest, text, &wanted, steps)
+    });
+    let some_of = |clusters: &[Cluster]| -> Goals {
+        let members = clusters.iter().flat_map(|cluster| &cluster.members);
+        members.filter_map(|id| Some((*id, goals.get(id)?.clone()))).collect()
+    };
+    match (written, clusters.as_slice()) {
+        (_, []) => {}
+        (Some(text), _) => {
+            // Behind another edit their places are those of a text in between.
+            edited.replacements = match edited.changed.is_empty() {
+                true => patches.into_iter().map(Replacement::from).collect(),
+                false => vec![patch::difference(original, &text).into()],
+            };
+            edited.changed.extend(clusters.iter().flat_map(|cluster| &cluster.members));
+            *manifest = crate::parse_source(manifest.source.with_text(text));
+        }
+        (None, [one]) => {
+            for id in &one.members {
+                settling.refuse(edited, *id, Refusal::Unsupported, &goals);
+            }
+        }
+        (None, several) => {
+            let (first, second) = several.split_at(several.len() / 2);
+            let (first, second) = (some_of(first), some_of(second));
+            drop(settling);
+            settle(original, manifest, first, edited);
+            settle(original, manifest, second, edited);
+        }
+    }
+}
+
+struct Settling<'a, 't> {
+    tree: &'a Tree<'t>,
+    manifest: &'a Manifest,
+    references: References<'a, 't>,
+    /// The documents' habits seen so far.
+    habits: HashMap<(usize, Format), Seen>,
+}
+
+impl<'a, 't> Settling<'a, 't> {
+    fn new(tree: &'a Tree<'t>, manifest: &'a Manifest) -> Self {
+        Self { tree, manifest, references: References::new(tree), habits: HashMap::new() }
+    }
+
+    /// Plans until all agree, and what each cluster comes to. Those that cannot be edited are refused.
+    fn agree(&mut self, goals: &Goals, edited: &mut Edited) -> (Vec<Cluster>, Vec<patch::Patch>) {
+        let planner = Planner { tree: self.tree, manifest: self.manifest };
+        let mut wishes: BTreeMap<ContainerId, Wish<'_>> = BTreeMap::new();
+        let mut left: HashMap<ContainerId, Vec<Plan>> = HashMap::new();
+        let mut refused = HashSet::new();
+        let mut unchanged: Goals = BTreeMap::new();
+        for (&id, goal) in goals {
+            match planner.in_place(id, goal) {
+                (plan, Ok(())) => {
+                    wishes.insert(id, Wish { goal, plan });
+                }
+                (_, Err(reason)) => {
+                    self.refuse(edited, id, reason, goals);
+                    refused.insert(id);
+                }
+            }
+        }
+        let is_shared = self.is_shared();
+        if is_shared {
+            unchanged = self.unchanged();
+        }
+        let mut readers: BTreeMap<ContainerId, Wish<'_>> = BTreeMap::new();
+        for (&id, goal) in &unchanged {
+            let (plan, _) = planner.in_place(id, goal);
+            self.references.read(self.container(id), &plan);
+            if !wishes.contains_key(&id) {
+                readers.insert(id, Wish { goal, plan });
+            }
+        }
+        loop {
+            let mut failed: BTreeMap<ContainerId, Refusal> = BTreeMap::new();
+            let agreement = match agree(&wishes, &readers) {
+                Ok(agreement) => agreement,
+                Err(conflicts) => {
+                    let reasons =
+                        conflicts.into_iter().map(|(id, user)| (id, shared(&wishes, id, user)));
+                    failed.extend(reasons);
+                    Agreement::default()
+                }
+            };
+            if failed.is_empty() && !self.references.is_empty() {
+                failed = self.read_elsewhere(&agreement, &wishes);
+            }
+            let mut patches = Vec::new();
+            if failed.is_empty() {
+                (patches, failed) = self.patches(&agreement, &wishes);
+            }
+            if failed.is_empty() {
+                return (clusters(&wishes, agreement), patches);
+            }
+            for (id, reason) in failed {
+                let Some(goal) = goals.get(&id) else { continue };
+                let others = matches!(reason, Refusal::Shared { .. }).then(|| {
+                    let plans = left.entry(id).or_insert_with(|| {
+                        let mut plans = planner.with_own_keys(id, goal);
+                        plans.reverse();
+                        plans
+                    });
+                    plans.pop()
+                });
+                if let Some(plan) = others.flatten() {
+                    wishes.insert(id, Wish { goal, plan });
+                    continue;
+                }
+                wishes.remove(&id);
+                self.refuse(edited, id, reason, goals);
+                if let Some(goal) = unchanged.get(&id) {
+                    readers.insert(id, Wish { goal, plan: planner.in_place(id, goal).0 });
+                }
+            }
+        }
+    }
+
+    /// Whether anything in the text may be read by several containers.
+    fn is_shared(&self) -> bool {
+        let compose = |workload: &crate::Workload| workload.pod.format == Format::Compose;
+        !self.references.is_empty() || self.manifest.workloads.iter().any(compose)
+    }
+
+    /// All containers as they are.
+    fn unchanged(&self) -> Goals {
+        let workloads = self.manifest.workloads.iter().enumerate();
+        let containers = workloads.flat_map(|(workload, object)| {
+            object.pod.containers.iter().enumerate().map(move |(container, found)| {
+                let id = ContainerId { workload, container };
+                (id, Goal::of(object.pod.format, found))
+            })
+        });
+        containers.collect()
+    }
+
+    fn container(&self, id: ContainerId) -> Option<NodeId> {
+        let (workload, container) = super::find(&self.manifest.workloads, id)?;
+        way_to_map(self.tree, workload.document, container.span)?.pop()
+    }
+
+    fn document(&self, id: ContainerId) -> Option<usize> {
+        super::find(&self.manifest.workloads, id).map(|(workload, _)| workload.document)
+    }
+
+    /// Those who want a step at a place that something else than containers reads.
+    fn read_elsewhere(
+        &self,
+        agreement: &Agreement,
+        wishes: &BTreeMap<ContainerId, Wish<'_>>,
+    ) -> BTreeMap<ContainerId, Refusal> {
+        let mut failed = BTreeMap::new();
+        for (place, (_, wanting)) in &agreement.steps {
+            let Some(document) = wanting.first().and_then(|id| self.document(*id)) else {
+                continue;
+            };
+            if let Some(span) = self.references.elsewhere(document, *place) {
+                let user = SharedWith::Elsewhere(span);
+                failed.extend(wanting.iter().map(|&id| (id, shared(wishes, id, user))));
+            }
+        }
+        failed
+    }
+
+    /// All steps as patches, and those whose steps cannot be written.
+    fn patches(
+        &mut self,
+        agreement: &Agreement,
+        wishes: &BTreeMap<ContainerId, Wish<'_>>,
+    ) -> (Vec<patch::Patch>, BTreeMap<ContainerId, Refusal>) {
+        /// The way to a mapping, the steps in it, and who wants them.
+        type Group = (Vec<NodeId>, Vec<(Place, Step)>, Vec<ContainerId>);
+        let mut groups: BTreeMap<NodeId, Group> = BTreeMap::new();
+        let (mut patches, mut failed) = (Vec::new(), BTreeMap::new());
+        for (&place, (step, wanting)) in &agreement.steps {
+            let document = wanting.first().and_then(|id| self.document(*id));
+            let way = document.and_then(|document| match place {
+                Place::Key(map, _) => way_to(self.tree, document, map),
+                Place::Value(value) => {
+                    let mut way = way_to(self.tree, document, value)?;
+                    way.pop();
+                    Some(way)
+                }
+            });
+            let Some((map, way)) = way.and_then(|way| Some((*way.last()?, way))) else {
+                failed.extend(wanting.iter().map(|&id| (id, Refusal::Unsupported)));
+                continue;
+            };
+            let (_, steps, all) = groups.entry(map).or_insert((way, Vec::new(), Vec::new()));
+            steps.push((place, step.clone()));
+            all.extend(wanting);
+        }
+        for (map, (way, steps, wanting)) in groups {
+            let Some(wish) = wanting.first().and_then(|id| wishes.get(id)) else { continue };
+            let form = wish.goal.form();
+            let layout = self.layout(&way, &wanting, wish.goal.format);
+            match (Writer { tree: self.tree, form, layout }).patches(map, &steps) {
+                Ok(new) => patches.extend(new),
+                Err(reason) => {
+                    failed.extend(wanting.into_iter().map(|id| (id, reason.clone())));
+                }
+            }
+        }
+        (patches, failed)
+    }
+
+    /// How it is written around a mapping: the nearest container on the way there counts, else the
+    /// mapping itself.
+    fn layout(&mut self, way: &[NodeId], wanting: &[ContainerId], format: Format) -> Layout {
+        let containers: HashSet<NodeId> =
+            wanting.iter().take(1).filter_map(|id| self.container(*id)).collect();
+        let end = way.iter().position(|node| containers.contains(node));
+        let way = &way[..end.map_or(way.len(), |end| end + 1)];
+        let document = wanting.first().and_then(|id| self.document(*id)).unwrap_or_default();
+        let (tree, form) = (self.tree, Form::of(format));
+        let habits = self.habits.entry((document, format));
+        layout(tree, way, form, habits.or_insert_with(|| Seen::of(tree, document, form)))
+    }
+
+    fn refuse(&self, edited: &mut Edited, id: ContainerId, reason: Refusal, goals: &Goals) {
+        let Some(goal) = goals.get(&id) else { return };
+        let snippet = match reason {
+            Refusal::Format { .. } => String::new(),
+            _ => {
+                let json = self.container(id).is_some_and(|node| quoted_keys(self.tree, node));
+                render::snippet(goal, json)
+            }
+        };
+        edited.refused.push(Refused { container: id, reason, snippet });
+    }
+}
+
+/// Why a container is refused what it shares with `user`.
+fn shared(wishes: &BTreeMap<ContainerId, Wish<'_>>, id: ContainerId, user: SharedWith) -> Refusal {
+    let wish = wishes.get(&id);
+    let form = wish.map(|wish| wish.goal.form());
+    let first = form.and_then(|form| form.way.first().or(form.lists.first()));
+    let (what, how) = wish
+        .and_then(|wish| wish.plan.shares)
+        .unwrap_or((first.copied().unwrap_or_default(), Sharing::Anchor));
+    Refusal::Shared { what, how, user }
+}
+
+/// The containers that take part in the same steps, together.
+fn clusters(wishes: &BTreeMap<ContainerId, Wish<'_>>, agreement: Agreement) -> Vec<Cluster> {
+    let ids: Vec<ContainerId> = wishes.keys().copied().collect();
+    let number: HashMap<ContainerId, usize> =
+        ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let mut joined: Vec<usize> = (0..ids.len()).collect();
+    let mut join = |a: &ContainerId, b: &ContainerId| {
+        let (Some(&a), Some(&b)) = (number.get(a), number.get(b)) else { return };
+        let (a, b) = (root(&mut joined, a), root(&mut joined, b));
+        joined[a.max(b)] = a.min(b);
+    };
+    for (_, wanting) in agreement.steps.values() {
+        for pair in wanting.windows(2) {
+            join(&pair[0], &pair[1]);
+        }
+    }
+    for (served, by) in &agreement.served {
+        join(served, by);
+    }
+    let mut clusters: BTreeMap<usize, Cluster> = BTreeMap::new();
+    for (at, &id) in ids.iter().enumerate() {
+        let empty = || Cluster { members: Vec::new(), steps: Vec::new() };
+        let cluster = clusters.entry(root(&mut joined, at)).or_insert_with(empty);
+        cluster.members.push(id);
+    }
+    for (place, (step, wanting)) in agreement.steps {
+        let at = wanting.first().and_then(|id| number.get(id));
+        let cluster = at.and_then(|&at| clusters.get_mut(&root(&mut joined, at)));
+        if let Some(cluster) = cluster {
+            cluster.steps.push((place, step));
+        }
+    }
+    clusters.into_values().collect()
+}
+
+/// The first member that stands for all that are joined with this one.
+fn root(joined: &mut [usize], mut at: usize) -> usize {
+    while joined[at] != at {
+        joined[at] = joined[joined[at]];
+        at = joined[at];
+    }
+    at
+}

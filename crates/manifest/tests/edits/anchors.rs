@@ -1,0 +1,187 @@
+//! What several containers share by anchors, aliases and merge keys.
+
+use dropcap_manifest::{Change, ContainerId, Edit, List, apply, parse};
+
+use crate::{all, drop_all, edit, edited, golden};
+
+fn pod(containers: &str) -> String {
+    format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n{containers}")
+}
+
+/// Edits of the container at this index only.
+fn only(text: &str, index: usize, changes: &[Change]) -> (String, Vec<String>) {
+    let manifest = parse("t", text);
+    let container = ContainerId { workload: 0, container: index };
+    let edits: Vec<_> = changes.iter().cloned().map(|change| Edit { container, change }).collect();
+    let result = apply(&manifest, &edits);
+    let refused = result.refused.iter().map(|refused| refused.message(&manifest)).collect();
+    (result.source.text().to_owned(), refused)
+}
+
+#[test]
+fn one_edit_serves_all_that_read_it() {
+    let text = include_str!("../fixtures/shared.yaml");
+    let result = edit(text, &[drop_all()]);
+    assert_eq!(result.refused, []);
+    let changed: Vec<_> = result.changed.iter().map(|id| id.container).collect();
+    assert_eq!(changed, [0, 1, 2, 3, 4, 5, 6]);
+    golden("include/shared.yaml", result.source.text());
+}
+
+#[test]
+fn an_anchor_is_edited_if_all_of_its_users_want_that() {
+    let before = pod(
+        "  - name: one\n    securityContext: &hard\n      runAsUser: 1\n      capabilities:\n        drop: [all]\n  - name: two\n    securityContext: *hard\n",
+    );
+    let respell = [Change::Replace(List::Drop, "all".into(), "ALL".into())];
+    assert_eq!(edited(&before, &respell), before.replace("[all]", "[ALL]"));
+    let shared = |how: &str, name: &str, at: &str| {
+        format!(
+            "`securityContext` is written in one place for several ({how}), and container `{name}` \
+             (t:{at}) reads it too and is not to change like this"
+        )
+    };
+    assert_eq!(
+        only(&before, 0, &respell),
+        (before.clone(), vec![shared("an anchor `&…` that is used elsewhere too", "two", "10:11")])
+    );
+    assert_eq!(
+        only(&before, 1, &respell),
+        (before.clone(), vec![shared("an alias `*…`", "one", "5:11")])
+    );
+    // A mapping, a list, and nothing at all.
+    let aliased = pod(
+        "  - name: one\n    securityContext: &hard {runAsUser: 1}\n  - name: two\n    securityContext: *hard\n",
+    );
+    assert_eq!(
+        edited(&aliased, &[drop_all()]),
+        aliased.replace("{runAsUser: 1}", "{runAsUser: 1, capabilities: {drop: [ALL]}}")
+    );
+    let aliased = pod(
+        "  - name: one\n    securityContext: {capabilities: {drop: &d [A]}}\n  - name: two\n    securityContext: {capabilities: {drop: *d}}\n",
+    );
+    assert_eq!(edited(&aliased, &[drop_all()]), aliased.replace("[A]", "[A, ALL]"));
+    let aliased = pod(
+        "  - name: one\n    securityContext: &none {}\n  - name: two\n    securityContext: *none\n",
+    );
+    assert_eq!(
+        edited(&aliased, &[drop_all()]),
+        aliased.replace("&none {}", "&none\n      capabilities:\n        drop:\n        - ALL")
+    );
+}
+
+#[test]
+fn a_whole_container_may_be_an_alias() {
+    let before = pod("  - &c\n    name: one\n  - *c\n");
+    assert_eq!(
+        edited(&before, &[drop_all()]),
+        pod(
+            "  - &c\n    name: one\n    securityContext:\n      capabilities:\n        drop:\n        - ALL\n  - *c\n"
+        )
+    );
+    let (text, refused) = only(&before, 1, &[drop_all()]);
+    assert_eq!((text, refused.len()), (before.clone(), 1));
+    assert!(refused[0].contains("container `one`"), "{refused:?}");
+    // The same list of containers in two pods.
+    let twice = "\
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Pod, spec: &spec {containers: [{name: a}]}}
+- {apiVersion: v1, kind: Pod, spec: *spec}
+";
+    let hard = "{name: a, securityContext: {capabilities: {drop: [ALL]}}}";
+    assert_eq!(edited(twice, &[drop_all()]), twice.replace("{name: a}", hard));
+    let (text, refused) = only(twice, 0, &[drop_all()]);
+    assert_eq!((text.as_str(), refused.len()), (twice, 1));
+}
+
+#[test]
+fn merge_keys_are_followed_or_overridden() {
+    let before = pod(
+        "  - &base\n    name: base\n    securityContext:\n      capabilities:\n        add: [SYS_TIME]\n  - <<: *base\n    name: two\n",
+    );
+    let remove = [Change::Remove(List::Add, "SYS_TIME".into())];
+    assert_eq!(edited(&before, &remove), before.replace("[SYS_TIME]", "[]"));
+    // The one that merges can have its own: nothing else of the securityContext is lost.
+    let own =
+        "    securityContext:\n      capabilities:\n        drop: [ALL]\n        add: [SYS_TIME]\n";
+    assert_eq!(only(&before, 1, &[drop_all()]), (format!("{before}{own}"), vec![]));
+    // The other cannot without it.
+    let (text, refused) = only(&before, 0, &remove);
+    assert_eq!((&text, refused.len()), (&before, 1));
+    assert!(refused[0].contains("container `two` (t:11:11)"), "{refused:?}");
+    // Its own would lose the user.
+    let before = before.replace("      capabilities:", "      runAsUser: 1\n      capabilities:");
+    let (text, refused) = only(&before, 1, &remove);
+    assert_eq!((&text, refused.len()), (&before, 1));
+    assert!(refused[0].contains("(a merge key `<<`), and container `base`"), "{refused:?}");
+    // What is put into what they all merge is put there once.
+    let before = pod("  - &base\n    name: base\n    image: a\n  - <<: *base\n    name: two\n");
+    let once = before.replace(
+        "image: a\n",
+        "image: a\n    securityContext:\n      capabilities:\n        drop:\n        - ALL\n",
+    );
+    assert_eq!(edited(&before, &[drop_all()]), once);
+    // Deeper merges, from a key that nothing else is read from.
+    let before = "\
+apiVersion: v1
+kind: Pod
+x: &x {image: i}
+y: &caps {drop: [A]}
+spec:
+  containers:
+  - <<: *x
+    name: c
+    securityContext: {capabilities: {<<: *caps}}
+  - name: d
+    securityContext: {capabilities: {<<: *caps, add: [B]}}
+";
+    assert_eq!(edited(before, &[drop_all()]), before.replace("[A]", "[A, ALL]"));
+    assert_eq!(
+        only(before, 1, &[drop_all()]),
+        (before.replace("add: [B]", "add: [B], drop: [A, ALL]"), vec![])
+    );
+}
+
+#[test]
+fn what_is_no_container_is_not_changed() {
+    let before = "\
+apiVersion: v1
+kind: Pod
+spec:
+  securityContext: &user {runAsUser: 1}
+  containers:
+  - name: c
+    securityContext: *user
+";
+    let result = edit(before, &[drop_all()]);
+    assert_eq!(result.source.text(), before);
+    let manifest = parse("t", before);
+    assert_eq!(
+        result.refused[0].message(&manifest),
+        "`securityContext` is written in one place for several (an alias `*…`), and something that \
+         is no container (t:4:26) reads it too and is not to change like this"
+    );
+    assert_eq!(result.refused[0].snippet, "securityContext:\n  capabilities:\n    drop: [ALL]\n");
+    let before = pod("  - name: c\n    env: [{name: A, value: &v x}]\n    args: [*v]\n");
+    assert_eq!(
+        edited(&before, &[drop_all()]).replacen(
+            "    securityContext:\n      capabilities:\n        drop:\n        - ALL\n",
+            "",
+            1
+        ),
+        before
+    );
+}
+
+#[test]
+fn what_is_merged_behind_a_key_counts() {
+    let text = "apiVersion: v1\nkind: Pod\nx: &x {securityContext: {runAsUser: 1}}\nspec:\n  containers:\n  - name: c\n    securityContext: {runAsUser: 2}\n    <<: *x\n";
+    // The reader warns of such a file; what counts is the merged one, and that is what is edited.
+    let manifest = parse("t", text);
+    let result = apply(&manifest, &all(&manifest, &[drop_all()]));
+    let merged = "{runAsUser: 1, capabilities: {drop: [ALL]}}";
+    assert_eq!(result.source.text(), text.replace("{runAsUser: 1}", merged));
+    assert_eq!(result.refused, []);
+}

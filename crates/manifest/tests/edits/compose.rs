@@ -1,0 +1,233 @@
+//! Compose: `cap_drop` and `cap_add` in the file's own style.
+
+use dropcap_manifest::{Change, Item, List, Refusal, SharedWith, Sharing, apply, parse};
+
+use crate::{all, drop_all, edit, edited, exact};
+
+/// A file with one service of these lines.
+fn service(lines: &str) -> String {
+    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    format!("services:\n  web:\n{lines}")
+}
+
+#[test]
+fn new_keys_stand_where_a_colleague_would_put_them() {
+    for (before, after) in [
+        // At the end of the service.
+        (
+            "image: nginx\nports:\n  - \"80:80\"\nrestart: always",
+            "image: nginx\nports:\n  - \"80:80\"\nrestart: always\ncap_drop:\n  - ALL",
+        ),
+        // Beside other security keys, the likest first.
+        (
+            "image: nginx\nsecurity_opt:\n  - no-new-privileges:true\nuser: \"0\"\nrestart: always",
+            "image: nginx\nsecurity_opt:\n  - no-new-privileges:true\ncap_drop:\n  - ALL\nuser: \"0\"\nrestart: always",
+        ),
+        ("user: root # why\nimage: nginx", "user: root # why\ncap_drop:\n- ALL\nimage: nginx"),
+        (
+            "privileged: false\nuser: root\nimage: nginx",
+            "privileged: false\ncap_drop:\n- ALL\nuser: root\nimage: nginx",
+        ),
+        (
+            "cap_add:\n  - NET_ADMIN # vpn\n  # and\n  - NET_RAW\n\nimage: nginx",
+            "cap_add:\n  - NET_ADMIN # vpn\n  # and\n  - NET_RAW\ncap_drop:\n  - ALL\n\nimage: nginx",
+        ),
+        // In brackets.
+        ("image: nginx\ncap_add: [KILL]", "image: nginx\ncap_add: [KILL]\ncap_drop: [ALL]"),
+        (
+            "image: nginx\ncap_add: [ 'KILL' ]",
+            "image: nginx\ncap_add: [ 'KILL' ]\ncap_drop: ['ALL']",
+        ),
+    ] {
+        assert_eq!(edited(&service(before), &[drop_all()]), service(after), "{before}");
+    }
+}
+
+#[test]
+fn lists_that_are_there_keep_their_style() {
+    for (before, after) in [
+        ("image: a\ncap_drop: [NET_RAW]", "image: a\ncap_drop: [NET_RAW, ALL]"),
+        ("image: a\ncap_drop: [\"NET_RAW\"]", "image: a\ncap_drop: [\"NET_RAW\", \"ALL\"]"),
+        ("image: a\ncap_drop: []", "image: a\ncap_drop: [ALL]"),
+        ("image: a\ncap_drop:\nuser: root", "image: a\ncap_drop:\n- ALL\nuser: root"),
+        (
+            "image: a\ncap_drop:\n- NET_RAW # r\nuser: root",
+            "image: a\ncap_drop:\n- NET_RAW # r\n- ALL\nuser: root",
+        ),
+        (
+            "image: a\ncap_drop:\n    - \"NET_RAW\"\nuser: root",
+            "image: a\ncap_drop:\n    - \"NET_RAW\"\n    - \"ALL\"\nuser: root",
+        ),
+        ("image: a\ncap_drop: !override [KILL]", "image: a\ncap_drop: !override [KILL, ALL]"),
+        ("image: a\ncap_drop: !override []", "image: a\ncap_drop: !override [ALL]"),
+        (
+            "image: a\ncap_drop: !override # o\n  - KILL",
+            "image: a\ncap_drop: !override # o\n  - KILL\n  - ALL",
+        ),
+    ] {
+        assert_eq!(edited(&service(before), &[drop_all()]), service(after), "{before}");
+    }
+}
+
+#[test]
+fn words_go_and_change() {
+    let remove = |word: &str| vec![Change::Remove(List::Add, word.into())];
+    let respell = |from: &str, to: &str| vec![Change::Replace(List::Drop, from.into(), to.into())];
+    for (before, changes, after) in [
+        ("cap_add: [A, B]\nimage: a", remove("A"), "cap_add: [B]\nimage: a"),
+        ("cap_add:\n  - A\n  - B # b\nimage: a", remove("B"), "cap_add:\n  - A\nimage: a"),
+        ("cap_add:\n  - A # only\nimage: a", remove("A"), "cap_add: []\nimage: a"),
+        (
+            "cap_add:\n  - A # only\nimage: a",
+            [remove("A"), vec![Change::RemoveList(List::Add)]].concat(),
+            "image: a",
+        ),
+        ("cap_drop: [all] # x\nimage: a", respell("all", "ALL"), "cap_drop: [ALL] # x\nimage: a"),
+        ("cap_drop: ['all']\nimage: a", respell("all", "ALL"), "cap_drop: ['ALL']\nimage: a"),
+    ] {
+        assert_eq!(edited(&service(before), &changes), service(after), "{before}");
+    }
+    assert_eq!(
+        edited(&service("image: a\ncap_add: [KILL, SYS_TIME]"), &exact()),
+        service("image: a\ncap_add: [NET_BIND_SERVICE, CHOWN]  # bind 0.0.0.0:80\ncap_drop: [ALL]")
+            .replace("# bind", "# NET_BIND_SERVICE: bind")
+    );
+}
+
+#[test]
+fn services_in_brackets_and_other_line_endings() {
+    assert_eq!(
+        edited("services: {web: {image: a, user: root, tty: true}}\n", &[drop_all()]),
+        "services: {web: {image: a, user: root, cap_drop: [ALL], tty: true}}\n"
+    );
+    assert_eq!(
+        edited("services:\n  web: { image: a }\n", &[drop_all()]),
+        "services:\n  web: { image: a, cap_drop: [ALL] }\n"
+    );
+    let plain = service("image: a\nuser: root\nrestart: always");
+    let windows = plain.replace('\n', "\r\n");
+    let expected = edited(&plain, &[drop_all()]).replace('\n', "\r\n");
+    assert_eq!(edited(&windows, &[drop_all()]), expected);
+}
+
+/// A template that all services merge has the list, and all of them want the same.
+#[test]
+fn a_template_is_edited_if_all_of_its_users_want_that() {
+    let before = "\
+x-defaults: &defaults
+  restart: always
+  cap_drop: [all] # everything
+services:
+  web:
+    <<: *defaults
+    image: a
+  db:
+    <<: [*defaults]
+    image: b
+";
+    let respell = [Change::Replace(List::Drop, "all".into(), "ALL".into())];
+    assert_eq!(edited(before, &respell), before.replace("[all]", "[ALL]"));
+    // One of two: it gets its own key, which goes before the merged one.
+    let manifest = parse("t", before);
+    let edits = &all(&manifest, &respell)[..1];
+    let result = apply(&manifest, edits);
+    assert_eq!(result.refused, []);
+    assert_eq!(
+        result.source.text(),
+        before.replace("    image: a\n", "    image: a\n    cap_drop: [ALL]\n")
+    );
+    // Nothing there: each service gets its own.
+    let bare = before.replace("  cap_drop: [all] # everything\n", "");
+    let both = bare.replace("image: a\n", "image: a\n    cap_drop:\n    - ALL\n");
+    let both = both.replace("image: b\n", "image: b\n    cap_drop:\n    - ALL\n");
+    assert_eq!(edited(&bare, &[drop_all()]), both);
+}
+
+#[test]
+fn what_is_extended_is_edited_where_it_is_written() {
+    let before = "\
+services:
+  base:
+    image: a
+    cap_add:
+      - SYS_ADMIN
+      - KILL
+  web:
+    extends: base
+    cap_add: [SYS_ADMIN]
+  own:
+    extends: {service: base}
+";
+    let remove = [Change::Remove(List::Add, "SYS_ADMIN".into())];
+    assert_eq!(
+        edited(before, &remove),
+        before.replace("      - SYS_ADMIN\n", "").replace("[SYS_ADMIN]", "[]")
+    );
+    // What is new is put where all have it from.
+    assert_eq!(
+        edited(before, &[drop_all()]),
+        before.replace("      - KILL\n", "      - KILL\n    cap_drop:\n      - ALL\n")
+    );
+    // `own` keeps it, and so does what it extends.
+    let manifest = parse("t", before);
+    let edits = &all(&manifest, &remove)[..2];
+    let result = apply(&manifest, edits);
+    assert_eq!(result.source.text(), before);
+    let reasons: Vec<_> = result.refused.iter().map(|r| r.message(&manifest)).collect();
+    assert_eq!(
+        reasons,
+        [
+            "`cap_drop` is written in one place for several (an anchor `&…` that is used elsewhere \
+             too), and container `own` (t:10:3) reads it too and is not to change like this",
+            "`cap_add` is written in one place for several (`extends`), and container `own` \
+             (t:10:3) reads it too and is not to change like this",
+        ]
+    );
+    assert_eq!(result.refused[1].snippet, "cap_add: [KILL]\n");
+    let Refusal::Shared { how, user, .. } = &result.refused[1].reason else { panic!() };
+    assert_eq!(*how, Sharing::Extends);
+    assert!(matches!(user, SharedWith::Container(id) if id.workload == 2));
+    // One that extends may have more without the others.
+    let edits: Vec<_> = all(&manifest, &[drop_all()]).into_iter().skip(2).collect();
+    assert_eq!(
+        apply(&manifest, &edits).source.text(),
+        before.replace("{service: base}\n", "{service: base}\n    cap_drop:\n      - ALL\n")
+    );
+}
+
+#[test]
+fn a_key_that_counts_for_nothing_is_not_filled() {
+    let result = edit(&service("image: a\ncap_drop: !reset []"), &[drop_all()]);
+    assert_eq!(result.refused.len(), 1);
+    assert_eq!(result.refused[0].reason, Refusal::Marked { what: "cap_drop" });
+    assert_eq!(result.refused[0].snippet, "cap_drop: [ALL]\n");
+}
+
+#[test]
+fn a_list_that_something_else_reads_too_is_left_alone() {
+    let before = "\
+services:
+  web: {image: a, cap_drop: &list [NET_RAW]}
+networks:
+  n: {labels: *list}
+";
+    let manifest = parse("t", before);
+    let result = apply(&manifest, &all(&manifest, &[drop_all()]));
+    assert_eq!(result.source.text(), before);
+    assert_eq!(
+        result.refused[0].message(&manifest),
+        "`cap_drop` is written in one place for several (an anchor `&…` that is used elsewhere \
+         too), and something that is no container (t:4:15) reads it too and is not to change like \
+         this"
+    );
+    // Under a key of its own it is nobody's.
+    let before = "\
+x-lists: {hard: &list [NET_RAW]}
+services:
+  web: {image: a, cap_drop: *list}
+";
+    assert_eq!(
+        edited(before, &[Change::Include(List::Drop, Item::new("ALL"))]),
+        before.replace("[NET_RAW]", "[NET_RAW, ALL]")
+    );
+}
