@@ -49,15 +49,15 @@ struct Style {
     quote: &'static str,
 }
 
-/// What the mapping that begins and ends there costs to be given these lists; `None` where the rule says
-/// nothing of how they are laid out now.
+/// What the mapping that begins and ends there costs to be given these lists, `add` and `drop`, of which
+/// one that stays as it is is none; `None` where the rule says nothing of how they are laid out now.
 pub fn container(
     reading: &Reading<'_>,
     (start, end): (usize, usize),
     format: Format,
-    add: &Words,
-    drop: &Words,
+    lists: [Option<&Words>; 2],
 ) -> Option<Cost> {
+    let [add, drop] = lists;
     let container = reading.mapping(start, end)?;
     let document = reading.documents.iter().rfind(|root| reading.node(**root).start <= start)?;
     let keys = if format == Format::Compose { COMPOSE } else { KUBERNETES };
@@ -65,7 +65,7 @@ pub fn container(
     if format == Format::Compose {
         return count.lists(container, [("cap_drop", drop), ("cap_add", add)]);
     }
-    let words = [drop, add].map(|words| words.as_ref().filter(|words| !words.is_empty()));
+    let words = [drop, add].map(|words| words?.as_ref().filter(|words| !words.is_empty()));
     let fresh: Vec<usize> = words.iter().flatten().map(|words| words.len()).collect();
     let security = match reading.entry(container, "securityContext") {
         None => return Some(count.new_entry(container, 2, &fresh)),
@@ -85,15 +85,16 @@ pub fn container(
 }
 
 /// Of lists of capabilities, and of words.
-type Keys = [[&'static str; 2]; 2];
+type Keys = [&'static [&'static str]; 2];
 
-const KUBERNETES: Keys = [["add", "drop"], ["command", "args"]];
-const COMPOSE: Keys = [["cap_add", "cap_drop"], ["command", "entrypoint"]];
+const KUBERNETES: Keys = [&["add", "drop"], &["command", "args"]];
+const COMPOSE: Keys =
+    [&["cap_add", "cap_drop", "security_opt"], &["networks", "depends_on", "env_file", "profiles"]];
 
 /// The nearest list of capabilities shows how lists are written, else the nearest of words.
 fn style(reading: &Reading<'_>, container: usize, document: usize, keys: Keys) -> Style {
     let found = keys.into_iter().find_map(|keys| {
-        sample(reading, container, &keys).or_else(|| sample(reading, document, &keys))
+        sample(reading, container, keys).or_else(|| sample(reading, document, keys))
     });
     found.unwrap_or(Style { block: true, tall: true, quote: "" })
 }
@@ -197,7 +198,7 @@ impl Count<'_, '_> {
     }
 
     /// The lists of a mapping that has something: the lines it has beside those it is to have.
-    fn lists(&self, map: usize, wanted: [(&str, &Words); 2]) -> Option<Cost> {
+    fn lists(&self, map: usize, wanted: [(&str, Option<&Words>); 2]) -> Option<Cost> {
         let reading = self.reading;
         let node = reading.node(map);
         let first = reading.line(node.start);
@@ -209,7 +210,8 @@ impl Count<'_, '_> {
         }
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for (name, key, value) in reading.entries(map) {
-            if !wanted.iter().any(|(key, _)| key == name) {
+            let changes = |(key, words): &(&str, Option<&Words>)| key == name && words.is_some();
+            if !wanted.iter().any(changes) {
                 let other = self.other(name, *key, *value);
                 old.push(other.clone());
                 new.push(other);
@@ -217,9 +219,9 @@ impl Count<'_, '_> {
             }
             let now = self.written(name, *key, *value, node.flow)?;
             match wanted.iter().find(|(key, _)| key == name) {
-                Some((_, Some(words))) if *words != now.words => new.push(now.with(words)),
+                Some((_, Some(Some(words)))) if *words != now.words => new.push(now.with(words)),
                 // No list and nothing in its place are the same.
-                Some((_, None)) if !now.words.is_empty() => {}
+                Some((_, Some(None))) if !now.words.is_empty() => {}
                 _ => new.push(now.clone()),
             }
             old.push(now);
@@ -228,7 +230,7 @@ impl Count<'_, '_> {
             .iter()
             .filter(|(key, _)| reading.entry(map, key).is_none())
             .filter_map(|(key, words)| {
-                words.as_ref().map(|words| self.fresh(key, words, node.flow))
+                words.as_ref()?.as_ref().map(|words| self.fresh(key, words, node.flow))
             })
             .collect();
         let sibling =

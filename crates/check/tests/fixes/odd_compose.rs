@@ -78,7 +78,15 @@ impl Odd<'_> {
                     self.line(inner, &format!("{key}:{null}"));
                 }
                 _ => {
-                    let words = self.words();
+                    let mut words = self.words();
+                    // Compose makes one of a word that stands there twice.
+                    let bare = |word: &String| word.replace("!!str ", "").replace(['\'', '"'], "");
+                    let mut seen = Vec::new();
+                    words.retain(|word| {
+                        let new = !seen.contains(&bare(word));
+                        seen.push(bare(word));
+                        new
+                    });
                     self.list(inner, key, &words);
                 }
             }

@@ -33,16 +33,20 @@ fn could_take_effect(sets: &Sets, request: &Request, entrypoint: Entrypoint) -> 
     could
 }
 
-/// On every runtime that reads such a file: nothing is wider, no container stops, and with safe edits nothing is lost.
+/// The runtimes that read files of this format: no engine of Kubernetes reads Compose files.
+fn reading(format: Format) -> impl Iterator<Item = &'static Runtime> {
+    panel().iter().filter(move |runtime| format != Format::Compose || !runtime.engine.is_cri())
+}
+
+/// On every runtime that reads the file: nothing is wider, no container stops, and with safe edits nothing is lost.
 pub fn holds(
     format: Format,
-    (before, after): (&Request, &Request),
+    before: &Request,
+    after: &Request,
     consent: Consent,
     entrypoint: Entrypoint,
 ) {
-    // No engine of Kubernetes reads Compose files.
-    let reads = |runtime: &&Runtime| format != Format::Compose || !runtime.engine.is_cri();
-    for runtime in panel().iter().filter(reads) {
+    for runtime in reading(format) {
         match (resolve(runtime, before), resolve(runtime, after)) {
             (Ok(old), Ok(new)) => {
                 assert_eq!(old.sets().count(), new.sets().count(), "{runtime}");
