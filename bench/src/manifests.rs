@@ -48,6 +48,14 @@ pub fn run(runs: usize) -> Result<(), String> {
         Err(why) => println!("the page cache cannot be dropped: {why}"),
     }
     line("check a folder", &bench.times(&dropcap, &folder_words, runs, false)?);
+    for (what, words) in [
+        ("fix a folder, safe edits", &["fix"][..]),
+        ("fix a folder, --unsafe-fixes", &["fix", "--unsafe-fixes"]),
+        ("fix a folder, nothing to do", &["fix", "--unsafe-fixes"]),
+    ] {
+        let again = what.ends_with("nothing to do");
+        line(what, &bench.fixes(&dropcap, words, &folder, runs, again)?);
+    }
     let checkov = std::env::var("CHECKOV").unwrap_or_else(|_| "checkov".to_owned());
     match Command::new(&checkov).arg("--version").stderr(Stdio::null()).output() {
         Ok(version) if version.status.success() => {
@@ -150,6 +158,22 @@ fn drop_caches() -> Result<(), String> {
     fs::write("/proc/sys/vm/drop_caches", "3").map_err(|e| e.to_string())
 }
 
+/// The files of a folder and those below.
+fn copy_folder(from: &Path, to: &Path) -> Result<(), String> {
+    let fail = |e: std::io::Error| format!("{}: {e}", from.display());
+    fs::create_dir_all(to).map_err(fail)?;
+    for entry in fs::read_dir(from).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        let copy = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &copy)?;
+        } else {
+            fs::copy(&path, &copy).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
 struct Bench {
     rss: PathBuf,
     scratch: PathBuf,
@@ -176,6 +200,34 @@ impl Bench {
                 times.push(took);
             }
         }
+        Ok(times)
+    }
+
+    /// Fixes a copy of the folder so often, each time a fresh one, in memory (tmpfs(5)) where there is
+    /// such a folder; or, with `again`, one that has been fixed.
+    fn fixes(
+        &self,
+        dropcap: &Path,
+        words: &[&str],
+        folder: &Path,
+        runs: usize,
+        again: bool,
+    ) -> Result<Vec<Took>, String> {
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { memory } else { &self.scratch };
+        let mut times = Vec::new();
+        for _ in 0..=runs {
+            let copy =
+                tempfile::tempdir_in(place).map_err(|e| format!("{}: {e}", place.display()))?;
+            copy_folder(folder, copy.path())?;
+            let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            words.push(copy.path().to_string_lossy().into_owned());
+            if again {
+                self.once(dropcap, &words, None)?;
+            }
+            times.push(self.once(dropcap, &words, None)?);
+        }
+        times.remove(0);
         Ok(times)
     }
 

@@ -3,7 +3,7 @@
 //! Each edit is tried in memory, on the request, against the container as it was in the
 //! beginning; only then is the text touched. What the text comes to is read again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use caps::CapSet;
 use manifest::{CapList, Capabilities, ContainerId, Edit, Manifest, Refused, Source, Spanned};
@@ -155,8 +155,7 @@ impl Checker {
             .cloned()
             .collect();
         for _ in 0..MAX_ROUNDS {
-            let round =
-                Round::of(&model, &checked, &original, self, Consent::Unsafe, &BTreeSet::new());
+            let round = Round::of(&model, &checked, &original, self, Consent::Unsafe);
             if round.edits.is_empty() {
                 break;
             }
@@ -204,17 +203,16 @@ fn all_rounds(
         checked: check(manifest),
         refused: Vec::new(),
     };
-    let mut closed: BTreeSet<ContainerId> = BTreeSet::new();
     let (mut edits, mut rounds) = (Vec::new(), 0);
     for _ in 0..MAX_ROUNDS {
         let Repaired { manifest, checked, .. } = &repaired;
-        let round = Round::of(manifest, checked, &original, checker, consent, &closed);
+        let round = Round::of(manifest, checked, &original, checker, consent);
         if round.edits.is_empty() {
             break;
         }
         let edited = manifest::apply(manifest, &round.edits);
-        closed.extend(edited.refused.iter().map(|refused| refused.container));
-        repaired.refused.extend(edited.refused);
+        // What is refused beside what others are to have may be possible when they have it.
+        repaired.refused = edited.refused;
         if edited.changed.is_empty() {
             break;
         }
@@ -256,7 +254,6 @@ impl Round {
         original: &BTreeMap<ContainerId, Request>,
         checker: &Checker,
         consent: Consent,
-        closed: &BTreeSet<ContainerId>,
     ) -> Self {
         let options = &checker.options;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
@@ -271,7 +268,7 @@ impl Round {
             let Some(id) = container.map(|c| c.id) else { continue };
             let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
             let after = fix.change.apply(current);
-            if closed.contains(&id) || after == *current {
+            if after == *current {
                 continue;
             }
             let entrypoint = entrypoints.get(&id).copied().unwrap_or_default();

@@ -132,13 +132,16 @@ impl<'a> Report<'a> {
 
     /// All findings, those that do not count among them, in order: the manifests', then the others.
     pub fn findings(&self) -> impl Iterator<Item = Found<'_>> {
-        let manifests = self.files.iter().flat_map(CheckedFile::findings);
-        let about = self.about.iter().flat_map(|about| {
+        self.files.iter().flat_map(CheckedFile::findings).chain(self.findings_about())
+    }
+
+    /// The findings that are not of a manifest.
+    pub fn findings_about(&self) -> impl Iterator<Item = Found<'_>> {
+        self.about.iter().flat_map(|about| {
             let found =
                 |finding| Found { source: &about.source, finding, container: None, format: None };
             about.findings.iter().map(found)
-        });
-        manifests.chain(about)
+        })
     }
 
     /// In numbers.

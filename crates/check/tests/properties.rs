@@ -282,7 +282,8 @@ proptest! {
         pod in any_pod(), consent in consents(), entrypoint in entrypoints(),
     ) {
         let (before, after) = repaired(&pod, consent, entrypoint);
-        holds(&request(&before), &request(&after.manifest), consent, entrypoint);
+        let format = manifest::Format::Kubernetes;
+        holds(format, &request(&before), &request(&after.manifest), consent, entrypoint);
         if consent == Consent::Unsafe {
             let checker = Checker::new(Options { entrypoint, ..Options::default() });
             let foreseen = checker.foresee(&before, &checker.check(&before));

@@ -67,6 +67,53 @@ fn safe_edits_are_written_and_the_rest_is_held_back() {
     assert!(text(&again.stderr).contains("0 edits made in 0 files; 1 unsafe"), "{}", said(&again));
 }
 
+/// What the file system knows of a file and of the folder it is in: inode, last changes of content and
+/// of attributes.
+#[cfg(unix)]
+fn touched(place: &Place) -> [(u64, i64, i64, i64, i64); 2] {
+    use std::os::unix::fs::MetadataExt as _;
+    [place.file(), place.0.path().to_owned()].map(|path| {
+        let data = fs::metadata(path).expect("it is there");
+        (data.ino(), data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec())
+    })
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_nothing_to_fix_is_not_touched() {
+    let done = "        capabilities:\r\n          drop: [ALL]   # all\r\n";
+    let whole = |last: &str| {
+        format!(
+            "\u{feff}apiVersion: v1\r\nkind: Pod\r\nspec:\r\n  containers:\r\n    - name: web\r\n      \
+             securityContext:\r\n        runAsUser: 1000\r\n{last}"
+        )
+    };
+    let place = Place::new(&whole(done));
+    let before = touched(&place);
+    for words in [&["web.yaml"][..], &["--unsafe-fixes", "web.yaml"], &["--unsafe-fixes", "."]] {
+        let output = place.run(words);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(touched(&place), before, "{words:?}");
+    }
+    assert_eq!(place.now(), whole(done));
+    // Only unsafe edits, and no consent.
+    fs::write(place.file(), whole("")).expect("written");
+    let before = touched(&place);
+    let output = place.run(&["web.yaml"]);
+    assert!(
+        text(&output.stderr).contains("0 edits made in 0 files; 1 unsafe"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(touched(&place), before);
+    let output = place.run(&["--diff", "--unsafe-fixes", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(touched(&place), before);
+    let output = place.run(&["--unsafe-fixes", "web.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_ne!(touched(&place), before);
+}
+
 #[test]
 fn with_consent_the_unsafe_edits_are_written_too() {
     let place = Place::new(DEPLOYMENT);

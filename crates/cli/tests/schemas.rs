@@ -81,7 +81,11 @@ fn sarif_holds_to_the_schema_of_oasis() {
     };
     let log = printed(&["check", "--format", "sarif"]);
     assert_eq!(faults(&schema, &log), Vec::<String>::new());
-    assert!(log["runs"][0]["results"].as_array().unwrap().len() > 100);
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert!(results.len() > 100);
+    // The edits among it.
+    let fixes = results.iter().filter_map(|result| result["fixes"].as_array());
+    assert!(fixes.count() > 50);
     // It does refuse.
     let mut wrong = log;
     wrong["runs"][0]["results"][0]["level"] = "bad".into();

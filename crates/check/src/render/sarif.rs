@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use manifest::{ContainerList, Source, Span};
+use manifest::{ContainerList, Replacement, Source, Span};
 use serde_json::{Value, json};
 
+use crate::alone::Alone;
 use crate::checked::CheckedContainer;
 use crate::finding::{Finding, Label};
-use crate::fix::Remedy;
+use crate::fix::{Class, Fix, Remedy};
 use crate::report::{Found, Report};
 use crate::rule::Rule;
 use crate::rules::RULES;
@@ -20,7 +21,15 @@ use crate::standing::Standing;
 #[must_use]
 pub fn document(report: &Report<'_>) -> Value {
     let mut seen = HashMap::new();
-    let results: Vec<Value> = report.findings().map(|found| result(found, &mut seen)).collect();
+    let mut results = Vec::new();
+    for file in &report.files {
+        let mut alone = Alone::new(file.manifest);
+        results.extend(file.findings().map(|found| {
+            let edit = alone.replacements(&file.checked, found.finding);
+            result(found, edit, &mut seen)
+        }));
+    }
+    results.extend(report.findings_about().map(|found| result(found, None, &mut seen)));
     let notifications = notifications(report);
     let whole = notifications.iter().all(|problem| problem["level"] != "error");
     json!({
@@ -67,19 +76,25 @@ const fn level(severity: Severity) -> &'static str {
     severity.word()
 }
 
-fn result(found: Found<'_>, seen: &mut HashMap<u64, usize>) -> Value {
+/// What the text says for an edit, or why it cannot be written.
+type Written = Result<Vec<Replacement>, String>;
+
+fn result(found: Found<'_>, edit: Option<Written>, seen: &mut HashMap<u64, usize>) -> Value {
     let Found { source, finding, container, .. } = found;
     let related = finding.related.iter().enumerate();
     let related: Vec<Value> =
         related.map(|(id, label)| related_location(source, id, label)).collect();
     let mut text = finding.message.clone();
-    let fix = match &finding.remedy {
+    let mut fix = match &finding.remedy {
         Remedy::Edit(fix) => {
             let _ = write!(text, ". Fix ({}): {}", fix.class, fix.title);
             json!({ "class": fix.class, "title": fix.title, "costs": fix.costs })
         }
         Remedy::None { why } => json!({ "class": null, "why": why }),
     };
+    if let Some(Err(why)) = &edit {
+        fix["notWritten"] = why.as_str().into();
+    }
     let index = RULES.iter().position(|rule| *rule == finding.rule);
     let mut location = json!({ "physicalLocation": physical(source, finding.primary.span) });
     if let Some(container) = container {
@@ -88,7 +103,7 @@ fn result(found: Found<'_>, seen: &mut HashMap<u64, usize>) -> Value {
             "kind": "resource",
         }]);
     }
-    json!({
+    let mut result = json!({
         "ruleId": finding.rule.id,
         "ruleIndex": index,
         "level": level(finding.severity),
@@ -106,6 +121,34 @@ fn result(found: Found<'_>, seen: &mut HashMap<u64, usize>) -> Value {
             "demandsWaiver": finding.demands_waiver(),
             "fix": fix,
         },
+    });
+    if let (Some(Ok(replacements)), Some(fix)) = (edit, finding.remedy.fix()) {
+        result["fixes"] = json!([suggestion(source, fix, &replacements)]);
+    }
+    result
+}
+
+/// The edit as `fix` writes it for this finding alone; places are those of the text as it is.
+fn suggestion(source: &Source, fix: &Fix, replacements: &[Replacement]) -> Value {
+    let (flag, costs) = match fix.class {
+        Class::Safe => ("dropcap fix", String::new()),
+        Class::Unsafe => ("dropcap fix --unsafe-fixes", format!("; {}", fix.costs.join("; "))),
+    };
+    let replacements = replacements.iter().map(|replacement| {
+        let physical = physical(source, replacement.span);
+        let mut value = json!({ "deletedRegion": physical["region"] });
+        if !replacement.text.is_empty() {
+            value["insertedContent"] = json!({ "text": replacement.text });
+        }
+        value
+    });
+    let said = format!("{} ({}, made by {flag}{costs})", fix.title, fix.class);
+    json!({
+        "description": { "text": said },
+        "artifactChanges": [{
+            "artifactLocation": { "uri": uri(source.name()) },
+            "replacements": replacements.collect::<Vec<_>>(),
+        }],
     })
 }
 

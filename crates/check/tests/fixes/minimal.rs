@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use manifest::Format;
+
 use crate::reading::{Kind, Reading};
 
 /// Lines of the old text that change or go, and how many come.
@@ -47,18 +49,23 @@ struct Style {
     quote: &'static str,
 }
 
-/// What the mapping that begins and ends there costs to be given these lists; `None` where the rule says
-/// nothing of how they are laid out now.
+/// What the mapping that begins and ends there costs to be given these lists, `add` and `drop`, of which
+/// one that stays as it is is none; `None` where the rule says nothing of how they are laid out now.
 pub fn container(
     reading: &Reading<'_>,
     (start, end): (usize, usize),
-    add: &Words,
-    drop: &Words,
+    format: Format,
+    lists: [Option<&Words>; 2],
 ) -> Option<Cost> {
+    let [add, drop] = lists;
     let container = reading.mapping(start, end)?;
     let document = reading.documents.iter().rfind(|root| reading.node(**root).start <= start)?;
-    let count = Count { reading, style: style(reading, container, *document) };
-    let words = [drop, add].map(|words| words.as_ref().filter(|words| !words.is_empty()));
+    let keys = if format == Format::Compose { COMPOSE } else { KUBERNETES };
+    let count = Count { reading, style: style(reading, container, *document, keys) };
+    if format == Format::Compose {
+        return count.lists(container, [("cap_drop", drop), ("cap_add", add)]);
+    }
+    let words = [drop, add].map(|words| words?.as_ref().filter(|words| !words.is_empty()));
     let fresh: Vec<usize> = words.iter().flatten().map(|words| words.len()).collect();
     let security = match reading.entry(container, "securityContext") {
         None => return Some(count.new_entry(container, 2, &fresh)),
@@ -77,10 +84,17 @@ pub fn container(
     count.lists(capabilities, [("drop", drop), ("add", add)])
 }
 
+/// Of lists of capabilities, and of words.
+type Keys = [&'static [&'static str]; 2];
+
+const KUBERNETES: Keys = [&["add", "drop"], &["command", "args"]];
+const COMPOSE: Keys =
+    [&["cap_add", "cap_drop", "security_opt"], &["networks", "depends_on", "env_file", "profiles"]];
+
 /// The nearest list of capabilities shows how lists are written, else the nearest of words.
-fn style(reading: &Reading<'_>, container: usize, document: usize) -> Style {
-    let found = [["add", "drop"], ["command", "args"]].into_iter().find_map(|keys| {
-        sample(reading, container, &keys).or_else(|| sample(reading, document, &keys))
+fn style(reading: &Reading<'_>, container: usize, document: usize, keys: Keys) -> Style {
+    let found = keys.into_iter().find_map(|keys| {
+        sample(reading, container, keys).or_else(|| sample(reading, document, keys))
     });
     found.unwrap_or(Style { block: true, tall: true, quote: "" })
 }
@@ -184,7 +198,7 @@ impl Count<'_, '_> {
     }
 
     /// The lists of a mapping that has something: the lines it has beside those it is to have.
-    fn lists(&self, map: usize, wanted: [(&str, &Words); 2]) -> Option<Cost> {
+    fn lists(&self, map: usize, wanted: [(&str, Option<&Words>); 2]) -> Option<Cost> {
         let reading = self.reading;
         let node = reading.node(map);
         let first = reading.line(node.start);
@@ -196,11 +210,18 @@ impl Count<'_, '_> {
         }
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for (name, key, value) in reading.entries(map) {
+            let changes = |(key, words): &(&str, Option<&Words>)| key == name && words.is_some();
+            if !wanted.iter().any(changes) {
+                let other = self.other(name, *key, *value);
+                old.push(other.clone());
+                new.push(other);
+                continue;
+            }
             let now = self.written(name, *key, *value, node.flow)?;
             match wanted.iter().find(|(key, _)| key == name) {
-                Some((_, Some(words))) if *words != now.words => new.push(now.with(words)),
+                Some((_, Some(Some(words)))) if *words != now.words => new.push(now.with(words)),
                 // No list and nothing in its place are the same.
-                Some((_, None)) if !now.words.is_empty() => {}
+                Some((_, Some(None))) if !now.words.is_empty() => {}
                 _ => new.push(now.clone()),
             }
             old.push(now);
@@ -209,7 +230,7 @@ impl Count<'_, '_> {
             .iter()
             .filter(|(key, _)| reading.entry(map, key).is_none())
             .filter_map(|(key, words)| {
-                words.as_ref().map(|words| self.fresh(key, words, node.flow))
+                words.as_ref()?.as_ref().map(|words| self.fresh(key, words, node.flow))
             })
             .collect();
         let sibling =
@@ -281,6 +302,16 @@ impl Count<'_, '_> {
         Some(Entry { name: name.to_owned(), raw: raw.collect(), words, quote, shape })
     }
 
+    /// An entry that is no list of capabilities: so many lines that stay.
+    fn other(&self, name: &str, key: usize, value: usize) -> Entry {
+        let reading = self.reading;
+        let first = reading.line(reading.node(key).start);
+        let end = reading.node(key).end.max(reading.node(value).end);
+        let raw = (first..=reading.last_line(end)).map(|line| format!("{name} {line}"));
+        let shape = Shape::Other;
+        Entry { name: name.to_owned(), words: Vec::new(), raw: raw.collect(), quote: "", shape }
+    }
+
     /// A new entry.
     fn fresh(&self, name: &str, words: &[String], flow: bool) -> Entry {
         let shape = match (flow, self.style) {
@@ -308,6 +339,8 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 enum Shape {
+    /// Something else.
+    Other,
     /// In brackets on one line.
     Line,
     /// In brackets, one word a line; `comma` says whether one stands behind the last.
@@ -348,6 +381,7 @@ impl Entry {
         let Self { name, words, raw, shape, .. } = self;
         match shape {
             Shape::Tall { .. } if words.is_empty() => vec![format!("{name}: []")],
+            Shape::Other => raw.clone(),
             Shape::Line => vec![format!("{name}: [{}]", words.join(", "))],
             Shape::Block { open, between } => {
                 let items = raw.iter().cloned();

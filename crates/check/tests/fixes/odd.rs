@@ -5,6 +5,13 @@
 //! merge keys, several documents and lists of objects, nothing in all its spellings, tags, tabs and
 //! line breaks in brackets, block scalars, and text that looks like what is edited.
 
+#[path = "odd_compose.rs"]
+mod compose;
+#[path = "odd_json.rs"]
+mod json;
+#[path = "odd_security.rs"]
+mod security;
+
 const WORDS: [&str; 16] = [
     "ALL",
     "NET_RAW",
@@ -43,8 +50,33 @@ const LOOKALIKES: [&str; 5] = [
     "\"- NET_RAW # not a comment\"",
 ];
 
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Kubernetes objects in YAML.
+    Yaml,
+    /// Services.
+    Compose,
+    /// Pods in JSON.
+    Json,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Yaml, Self::Compose, Self::Json];
+
+    /// The name of a file of this kind.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Yaml => "odd.yaml",
+            Self::Compose => "compose.yaml",
+            Self::Json => "odd.json",
+        }
+    }
+}
+
 /// A file of manifests.
-pub fn text(choices: &[u8]) -> String {
+pub fn text(kind: Kind, choices: &[u8]) -> String {
     let mut odd = Odd {
         choices,
         out: String::new(),
@@ -55,7 +87,27 @@ pub fn text(choices: &[u8]) -> String {
         after_block: false,
         anchors: false,
     };
-    odd.file()
+    odd.file(kind)
+}
+
+/// Choices that look like chance and are the same in each run: xorshift.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(0x2545_f491_4f6c_dd1d ^ seed)
+    }
+
+    /// So many.
+    pub fn choices(&mut self, count: usize) -> Vec<u8> {
+        let each = (0..count).map(|_| {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0.to_le_bytes()[4]
+        });
+        each.collect()
+    }
 }
 
 struct Odd<'c> {
@@ -89,20 +141,16 @@ impl Odd<'_> {
         of[self.pick(of.len())]
     }
 
-    fn file(&mut self) -> String {
+    fn file(&mut self, kind: Kind) -> String {
         let crlf = self.rarely(6);
         let bom = self.rarely(8);
         let open = self.rarely(5);
         self.step = [2, 4, 2, 1, 3, 8, 6, 5, 7][self.pick(9)];
         self.dash = [0, self.step, self.step / 2][self.pick(3)];
-        let documents = [1, 1, 2, 3][self.pick(4)];
-        for index in 0..documents {
-            if index > 0 || self.rarely(5) {
-                let separator = self.one(&["---\n", "--- # next\n", "...\n---\n", "---\n\n"]);
-                self.out.push_str(separator);
-                self.after_block = false;
-            }
-            self.document(index);
+        match kind {
+            Kind::Compose => self.compose_file(),
+            Kind::Json => self.json_file(),
+            Kind::Yaml => self.documents(),
         }
         let mut text = std::mem::take(&mut self.out);
         if open {
@@ -112,6 +160,18 @@ impl Odd<'_> {
             text = text.replace('\n', "\r\n");
         }
         if bom { format!("\u{feff}{text}") } else { text }
+    }
+
+    fn documents(&mut self) {
+        let documents = [1, 1, 2, 3][self.pick(4)];
+        for index in 0..documents {
+            if index > 0 || self.rarely(5) {
+                let separator = self.one(&["---\n", "--- # next\n", "...\n---\n", "---\n\n"]);
+                self.out.push_str(separator);
+                self.after_block = false;
+            }
+            self.document(index);
+        }
     }
 
     fn document(&mut self, index: usize) {
@@ -286,103 +346,6 @@ impl Odd<'_> {
         self.lead = None;
     }
 
-    fn security(&mut self, indent: usize) {
-        let inner = indent + self.step;
-        let choice = self.pick(10);
-        let tag = if self.rarely(20) { "!!map " } else { "" };
-        match choice {
-            0 | 1 => {}
-            2 => {
-                let null = self.one(&["", " {}", " ~", " null"]);
-                self.line(indent, &format!("securityContext:{null}"));
-            }
-            3 => {
-                self.line(indent, format!("securityContext: {tag}").trim_end());
-                self.fields(inner, 1);
-            }
-            4 => {
-                self.line(indent, "securityContext:");
-                let before = self.rarely(2);
-                if before {
-                    self.fields(inner, 0);
-                }
-                let null = self.one(&["", " {}", " ~", " null"]);
-                self.line(inner, &format!("capabilities:{null}"));
-                if !before {
-                    self.fields(inner, 0);
-                }
-            }
-            5..=7 => {
-                let anchor = if self.rarely(12) { " &own" } else { "" };
-                self.line(indent, &format!("securityContext:{anchor}"));
-                if self.rarely(2) {
-                    self.fields(inner, 0);
-                }
-                self.capabilities(inner);
-                if self.rarely(2) {
-                    self.line(inner, "procMount: Default");
-                }
-            }
-            8 => {
-                let flow = self.flow_security(indent);
-                self.line(indent, &format!("securityContext: {flow}"));
-            }
-            _ if self.anchors => {
-                if self.rarely(2) {
-                    self.line(indent, "securityContext: *sc");
-                } else {
-                    self.line(indent, "securityContext:");
-                    self.line(inner, "<<: *sc");
-                    self.capabilities(inner);
-                }
-            }
-            _ => {
-                self.line(indent, "? securityContext");
-                self.line(indent, ": runAsUser: 1000");
-            }
-        }
-    }
-
-    /// Fields beside `capabilities`, each once.
-    fn fields(&mut self, indent: usize, least: usize) {
-        let first = self.pick(FIELDS.len());
-        let mut user = false;
-        for at in 0..least + self.pick(3) {
-            let field = FIELDS[(first + at) % FIELDS.len()];
-            if !field.starts_with("runAsUser") || !std::mem::replace(&mut user, true) {
-                self.line(indent, field);
-            }
-        }
-    }
-
-    fn capabilities(&mut self, indent: usize) {
-        if self.rarely(5) {
-            let flow = self.flow_capabilities(indent);
-            return self.line(indent, &format!("capabilities: {flow}"));
-        }
-        let before = (self.out.len(), self.number);
-        self.line(indent, "capabilities:");
-        let head = self.out.len();
-        let inner = indent + self.step;
-        let lists = if self.rarely(2) { ["drop", "add"] } else { ["add", "drop"] };
-        for list in lists {
-            match self.pick(6) {
-                0 => {}
-                1 => {
-                    let null = self.one(&["", " []", " ~", " null"]);
-                    self.line(inner, &format!("{list}:{null}"));
-                }
-                _ => {
-                    let words = self.words();
-                    self.list(inner, list, &words);
-                }
-            }
-        }
-        if self.out.len() == head {
-            (self.number, self.after_block) = (before.1, false);
-        }
-    }
-
     fn words(&mut self) -> Vec<String> {
         let count = 1 + self.pick(4);
         (0..count).map(|_| self.word()).collect()
@@ -410,56 +373,6 @@ impl Odd<'_> {
             let gap = if self.rarely(9) { "   " } else { " " };
             self.line(indent + self.dash, &format!("-{gap}{word}"));
         }
-    }
-
-    fn flow_list(&mut self, indent: usize) -> Option<String> {
-        match self.pick(5) {
-            0 => None,
-            1 => Some(self.one(&["[]", "~", "null", ""]).to_owned()),
-            _ => {
-                let words = self.words();
-                Some(self.brackets(indent, '[', words, ']'))
-            }
-        }
-    }
-
-    fn flow_capabilities(&mut self, indent: usize) -> String {
-        let quote = self.one(&["", "\""]);
-        let lists = if self.rarely(2) { ["drop", "add"] } else { ["add", "drop"] };
-        let mut entries = Vec::new();
-        for list in lists {
-            let words = self.flow_list(indent + self.step);
-            entries.extend(words.map(|words| format!("{quote}{list}{quote}: {words}")));
-        }
-        self.brackets(indent, '{', entries, '}')
-    }
-
-    fn flow_security(&mut self, indent: usize) -> String {
-        let mut entries = Vec::new();
-        if self.rarely(2) {
-            entries.push(
-                self.one(&["runAsUser: 1000", "\"runAsUser\": 0", "privileged: no"]).to_owned(),
-            );
-        }
-        match self.pick(3) {
-            0 => {}
-            1 => entries.push(format!("capabilities: {}", self.one(&["{}", "~", ""]))),
-            _ => {
-                let lists = self.flow_capabilities(indent + self.step);
-                entries.push(format!("capabilities: {lists}"));
-            }
-        }
-        self.brackets(indent, '{', entries, '}')
-    }
-
-    fn flow_container(&mut self, indent: usize, outer: usize, number: usize) {
-        let mut entries = vec![format!("name: c{number}"), "image: i".to_owned()];
-        if self.rarely(2) {
-            let security = self.flow_security(outer + self.step);
-            entries.insert(self.pick(3), format!("securityContext: {security}"));
-        }
-        let flow = self.brackets(outer.max(indent) + 1, '{', entries, '}');
-        self.line(indent, &format!("- {flow}"));
     }
 
     /// A collection in brackets, on one line or several, with blanks or tabs.

@@ -121,6 +121,16 @@ impl<'t> Reading<'t> {
         &self.nodes[id]
     }
 
+    /// Whether the document of this byte has an alias, which merge keys need, too.
+    pub fn has_aliases(&self, at: usize) -> bool {
+        let mut roots = self.documents.iter().map(|root| self.node(*root));
+        let around = roots.rfind(|root| root.start <= at && at <= root.end);
+        around.is_some_and(|root| {
+            let inside = |node: &&Node| root.start <= node.start && node.end <= root.end;
+            self.nodes.iter().filter(inside).any(|node| matches!(node.kind, Kind::Alias))
+        })
+    }
+
     /// The mapping that begins and ends there.
     pub fn mapping(&self, start: usize, end: usize) -> Option<usize> {
         self.nodes.iter().rposition(|node| {

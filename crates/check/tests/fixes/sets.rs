@@ -3,7 +3,8 @@
 
 use caps::{CapSet, CapState};
 use check::{Consent, Entrypoint, panel};
-use runtime::{Request, Resolution, Sets, resolve};
+use manifest::Format;
+use runtime::{Request, Resolution, Runtime, Sets, resolve};
 
 /// All that a process has or could get, by any of the five sets.
 fn sets_of(sets: &Sets) -> impl Iterator<Item = CapSet> {
@@ -32,9 +33,20 @@ fn could_take_effect(sets: &Sets, request: &Request, entrypoint: Entrypoint) -> 
     could
 }
 
-/// On every runtime: nothing is wider, no container stops, and with safe edits nothing is lost.
-pub fn holds(before: &Request, after: &Request, consent: Consent, entrypoint: Entrypoint) {
-    for runtime in panel() {
+/// The runtimes that read files of this format: no engine of Kubernetes reads Compose files.
+fn reading(format: Format) -> impl Iterator<Item = &'static Runtime> {
+    panel().iter().filter(move |runtime| format != Format::Compose || !runtime.engine.is_cri())
+}
+
+/// On every runtime that reads the file: nothing is wider, no container stops, and with safe edits nothing is lost.
+pub fn holds(
+    format: Format,
+    before: &Request,
+    after: &Request,
+    consent: Consent,
+    entrypoint: Entrypoint,
+) {
+    for runtime in reading(format) {
         match (resolve(runtime, before), resolve(runtime, after)) {
             (Ok(old), Ok(new)) => {
                 assert_eq!(old.sets().count(), new.sets().count(), "{runtime}");

@@ -10,7 +10,7 @@ pub(super) const FORM: Form = Form {
     layered: true,
     beside: &["cap_drop", "cap_add", "security_opt", "privileged", "user", "userns_mode"],
     like: &["cap_add", "cap_drop", "security_opt"],
-    // Ports are quoted for their colons and a command is a command line: neither shows how words
-    // are written.
-    words: &["volumes", "networks", "depends_on", "devices", "env_file", "tmpfs", "profiles"],
+    // Ports and volumes are quoted for their colons and a command is a command line: none of them shows
+    // how words are written.
+    words: &["networks", "depends_on", "profiles", "env_file"],
 };

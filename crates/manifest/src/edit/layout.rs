@@ -45,11 +45,12 @@ pub(super) fn layout(tree: &Tree<'_>, chain: &[NodeId], form: &Form, document: &
         found.look(tree, container, form, None);
     }
     for pair in chain.windows(2).rev() {
-        let entries = tree.entries(pair[0]).iter();
-        if let Some(&(key, value)) =
-            entries.filter(|_| !tree.node(pair[0]).flow).find(|e| e.1 == pair[1])
+        let entries = tree.entries(pair[0]);
+        // Nodes are numbered in the order of the text.
+        if !tree.node(pair[0]).flow
+            && let Ok(at) = entries.binary_search_by_key(&pair[1], |entry| entry.1)
         {
-            found.measure(tree, key, value);
+            found.measure(tree, entries[at].0, entries[at].1);
         }
     }
     let sample = found.capabilities.or(document.capabilities).or(found.words).or(document.words);

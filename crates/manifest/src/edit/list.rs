@@ -192,8 +192,8 @@ impl ListEdit<'_, '_> {
             if between.trim() == "," {
                 return between.to_owned();
             }
-        } else if let [only] = self.items {
-            let start = self.tree.span(*only).start;
+        } else if let [_] = self.items {
+            let start = self.start(0);
             let indent = &text[list.start + 1..start];
             if indent.contains('\n') && indent.trim().is_empty() {
                 return format!(",{}{}", self.layout.eol, &text[line_start(text, start)..start]);

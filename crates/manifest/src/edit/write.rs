@@ -161,6 +161,11 @@ impl Writer<'_, '_> {
         }
         let column = column(text, self.tree.span(first).start);
         let lines = render::block(&puts, column, &self.layout);
+        if let Some(gone) = gone {
+            // In the place of what goes: lines that both have stay.
+            let at = line_end(text, self.end_of_entry(gone)?);
+            return Ok(vec![insert_lines(text, at, lines, false, &self.layout)]);
+        }
         let at = self.end_of_block(key, value);
         if !text[..at].ends_with('\n') && !behind_merge {
             // In front of an entry with a line of its own, so that the last line stays as it is: a line

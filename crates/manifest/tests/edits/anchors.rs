@@ -185,3 +185,82 @@ fn what_is_merged_behind_a_key_counts() {
     assert_eq!(result.source.text(), text.replace("{runAsUser: 1}", merged));
     assert_eq!(result.refused, []);
 }
+
+/// The lists of each container, as read.
+fn lists(text: &str) -> Vec<[Vec<String>; 2]> {
+    let manifest = parse("t", text);
+    let of = |container: &dropcap_manifest::Container| {
+        let security = &container.security;
+        let add = security.add().map(|word| word.value.clone()).collect();
+        [add, security.drop().map(|word| word.value.clone()).collect()]
+    };
+    manifest.containers().map(|(_, container)| of(container)).collect()
+}
+
+/// Whoever asks: who is edited has what was asked for, who is not, and who did not ask, what they had.
+#[test]
+fn no_edit_reaches_anybody_who_did_not_ask_for_it() {
+    let shared = include_str!("../fixtures/shared.yaml");
+    let compose = "\
+x-app: &app {restart: always, cap_add: [SYS_TIME, KILL]}
+x-more: &more {<<: *app, cap_drop: &drop [SYS_TIME]}
+services:
+  a: {<<: *app, image: a}
+  b: {<<: *more, image: b}
+  c: {extends: a, cap_add: [KILL]}
+  d: {extends: {service: b}, cap_drop: *drop}
+  e: {<<: [*more, *app], image: e, cap_drop: !override [KILL]}
+  f: &f {image: f, cap_add: [SYS_TIME]}
+  g: *f
+";
+    let (mut edited, mut refused) = (0, 0);
+    for text in [shared, compose] {
+        let manifest = parse("t", text);
+        assert_eq!((manifest.containers().count(), manifest.problems.len()), (7, 0));
+        let before = lists(text);
+        for changes in [
+            vec![drop_all()],
+            vec![Change::Remove(List::Add, "SYS_TIME".into())],
+            vec![drop_all(), Change::Remove(List::Add, "SYS_TIME".into())],
+        ] {
+            for who in 1..1_u32 << before.len() {
+                let asks = |at: usize| who >> at & 1 == 1;
+                let edits: Vec<Edit> = all(&manifest, &changes)
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(at, _)| asks(at / changes.len()))
+                    .map(|(_, edit)| edit)
+                    .collect();
+                let result = apply(&manifest, &edits);
+                let after = lists(result.source.text());
+                let place = |id: &ContainerId| id.workload + id.container;
+                let changed: Vec<usize> = result.changed.iter().map(place).collect();
+                let refuses: Vec<usize> =
+                    result.refused.iter().map(|refused| place(&refused.container)).collect();
+                edited += changed.len();
+                refused += refuses.len();
+                for (at, (was, is)) in before.iter().zip(&after).enumerate() {
+                    let [mut add, mut drop] = was.clone();
+                    for change in &changes {
+                        match change {
+                            Change::Remove(..) => add.retain(|word| word != "SYS_TIME"),
+                            _ if drop.iter().any(|word| word == "ALL") => {}
+                            _ => drop.push("ALL".to_owned()),
+                        }
+                    }
+                    let wanted = [add, drop];
+                    let case = format!("{who:b} {changes:?} {at}\n{}", result.source.text());
+                    if changed.contains(&at) {
+                        assert!(asks(at), "{case}");
+                        assert_eq!(*is, wanted, "{case}");
+                    } else {
+                        assert_eq!(is, was, "{case}");
+                        assert!(!asks(at) || refuses.contains(&at) || wanted == *was, "{case}");
+                    }
+                }
+            }
+        }
+    }
+    // With all that is shared there, both happen.
+    assert!(edited > 500 && refused > 500, "{edited} edited, {refused} refused");
+}
