@@ -4,5 +4,7 @@
 //! search ([`search`]), which is pure over "run it with this set and tell me whether it worked".
 
 pub mod search;
+pub mod trial;
 
-pub use search::{Answer, Outcome, Proof, Trial, prove};
+pub use search::{Answer, Proof, Trial, prove};
+pub use trial::{Outcome, Ran, Runner};

@@ -6,22 +6,7 @@
 
 use caps::{CapSet, Capability};
 
-/// What one run under one set showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The test passed.
-    Passed,
-    /// The test failed, with what it said.
-    Failed(String),
-}
-
-impl Outcome {
-    /// Whether the test passed.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        *self == Self::Passed
-    }
-}
+use crate::trial::Outcome;
 
 /// One run, as it goes into the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
