@@ -3,6 +3,7 @@
 //! A trace says what was used; only a run without it says what was needed. This crate holds the
 //! search ([`search`]), which is pure over "run it with this set and tell me whether it worked".
 
+pub mod container;
 pub mod search;
 pub mod trial;
 
