@@ -6,6 +6,7 @@
 mod command_line;
 
 use crate::pod;
+use crate::probe::{self, Probe};
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
 use crate::scalar::Value;
@@ -252,7 +253,9 @@ impl<'a> Service<'a> {
             working_dir,
             restart_policy: None,
             env: Vec::new(),
+            env_from: Vec::new(),
             ports: self.ports(reader),
+            probes: self.healthcheck(reader).into_iter().collect(),
             writable_mounts,
             mounts,
             security: self.security(reader),
@@ -366,7 +369,11 @@ impl<'a> Service<'a> {
             let span = reader.tree.span(item);
             let Some((source, target, read_only)) = volume(reader, item) else { continue };
             let path = Spanned { value: target, span };
-            mounts.push(Mount { path, read_only: Some(Spanned { value: read_only, span }) });
+            mounts.push(Mount {
+                volume: String::new(),
+                path,
+                read_only: Some(Spanned { value: read_only, span }),
+            });
             if let Some(source) = source {
                 let volume = index.to_string();
                 if !read_only {
@@ -400,11 +407,34 @@ impl<'a> Service<'a> {
             };
             let last = last.min(first.saturating_add(MAX_RANGE));
             ports.extend((first..=last).map(|port| Port {
+                name: None,
                 container_port: Spanned { value: i64::from(port), span },
                 protocol: protocol.to_uppercase(),
             }));
         }
         ports
+    }
+
+    /// `healthcheck`; `None` if it is switched off, left to the image, or filled in by the environment.
+    fn healthcheck(&self, reader: &mut Reader<'_, '_>) -> Option<Probe> {
+        let node = self.first(reader, "healthcheck")?;
+        let tree = reader.tree;
+        let is_true = |text| crate::scalar::resolve(text) == Value::Bool(true);
+        let disable = tree.get_own_first(node, "disable");
+        if disable.is_some_and(|entry| tree.text(entry.value).is_some_and(is_true)) {
+            return None;
+        }
+        let test = tree.resolve(tree.get_own_first(node, "test")?.value);
+        let words = match tree.text(test) {
+            Some(text) => vec!["CMD-SHELL".to_owned(), filled_in(text)?],
+            None => {
+                let items = tree.items(test).iter();
+                items
+                    .map(|&item| tree.text(tree.resolve(item)).and_then(filled_in))
+                    .collect::<Option<_>>()?
+            }
+        };
+        probe::of_compose(&words, tree.span(node))
     }
 
     /// A list of words, or a text as words; `None` for what the environment fills in, what is no
