@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod demo;
 pub mod doctor;
 mod expand;
+pub mod fit_container;
 pub mod needs;
 pub mod patch;
 pub mod proven;

@@ -96,20 +96,48 @@ pub enum Holding {
     BoundingOnly,
 }
 
+/// What a container of a recipe is without a chosen set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Today {
+    /// As whom it starts: `--user`, else the image's `USER`; empty is root.
+    pub user: String,
+    /// Its bounding set; `None` where the engine does not tell (Docker).
+    pub bounding: Option<CapSet>,
+}
+
 impl Recipe {
+    /// What the engine would give it by itself: a container is made, looked at and removed.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn today(&self) -> Result<Today, EngineError> {
+        let container = self.make(&[])?;
+        let user = container.inspect("{{.Config.User}}")?;
+        let bounding = match self.engine {
+            Engine::Docker => None,
+            Engine::Podman => Some(podman::read_set(&container.inspect("{{.BoundingCaps}}")?)?),
+        };
+        container.remove()?;
+        Ok(Today { user, bounding })
+    }
+
     /// Makes a container of it that has exactly `set` in its bounding set, and is not started. Dropped,
     /// the container is removed with its anonymous volumes.
     ///
     /// # Errors
     /// [`EngineError`]; no container is left then.
     pub fn create(&self, set: CapSet) -> Result<Container, EngineError> {
+        self.make(&capability_options(self.engine, set, self.holding))
+    }
+
+    fn make(&self, capabilities: &[String]) -> Result<Container, EngineError> {
         let name = name::next();
         let mut create = self.engine.call(["create", "--pull", "never", "--name", &name]);
         create.args(["--label", &format!("{}=trial", name::LABEL)]);
         // What the engine runs beside the program is not the program; a test calls it by itself.
         create.arg("--no-healthcheck");
         create.args(own_options(self.engine)).args(&self.options);
-        create.args(capability_options(self.engine, set, self.holding));
+        create.args(capabilities);
         create.arg("--").arg(&self.image).args(&self.command);
         // Owned before it is there: what was made and then refused goes too.
         let mut container = Container::named(self.engine, name);
