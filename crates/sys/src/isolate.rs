@@ -6,6 +6,7 @@ use std::io;
 
 use rustix::io::Errno;
 use rustix::ioctl::{self, Ioctl, IoctlOutput, Opcode};
+use rustix::mount::MountPropagationFlags;
 use rustix::net::{AddressFamily, SocketType};
 use rustix::process::{getgid, getuid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -19,6 +20,9 @@ pub enum IsolateError {
     /// `unshare(2)` with `CLONE_NEWNET` refused: needs `CAP_SYS_ADMIN`.
     #[error("cannot make a network namespace: {0}")]
     Network(io::Error),
+    /// `unshare(2)` refused mount, PID, network, UTS or IPC namespaces: needs `CAP_SYS_ADMIN`.
+    #[error("cannot make namespaces: {0}")]
+    Namespaces(io::Error),
     /// `unshare(2)` with `CLONE_NEWUSER` refused: by a sysctl, an LSM, a seccomp filter, or because the
     /// process has more than one thread.
     #[error("cannot make a user namespace: {0}")]
@@ -49,6 +53,29 @@ pub fn own_network() -> Result<(), IsolateError> {
     loopback_up().map_err(IsolateError::Loopback)
 }
 
+/// Gives the calling thread, and every process it starts from now on, mount, PID, network, UTS and IPC
+/// namespaces of its own, and a root and working directory that it shares with no other thread. The
+/// loopback interface is up; nothing that is mounted from now on is seen elsewhere. The thread itself
+/// stays in its PID namespace: the first process that it forks is process 1 of the new one
+/// ([`crate::init::Init`]), and from then on it can start no other thread (`copy_process` of
+/// `kernel/fork.c`).
+///
+/// # Errors
+/// [`IsolateError::Namespaces`] without `CAP_SYS_ADMIN`; [`IsolateError::Loopback`] without
+/// `CAP_NET_ADMIN`.
+pub fn own_namespaces() -> Result<(), IsolateError> {
+    let flags = UnshareFlags::NEWNS
+        | UnshareFlags::NEWPID
+        | UnshareFlags::NEWNET
+        | UnshareFlags::NEWUTS
+        | UnshareFlags::NEWIPC;
+    unshare(flags).map_err(IsolateError::Namespaces)?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private)
+        .map_err(|error| IsolateError::Namespaces(error.into()))?;
+    loopback_up().map_err(IsolateError::Loopback)
+}
+
 /// Gives the process a user namespace in which it is root, mapped to who it is now, with every
 /// capability relative to that namespace. Nobody else is mapped: other users and groups do not
 /// exist in it (`setuid(2)` and `chown(2)` to them fail with `EINVAL`).
@@ -72,7 +99,7 @@ pub fn own_user_namespace() -> Result<(), IsolateError> {
 
 fn unshare(flags: UnshareFlags) -> io::Result<()> {
     // SAFETY: the one hazard of unshare(2) is CLONE_FILES, file descriptors that another thread no
-    // longer sees; neither caller passes it.
+    // longer sees; no caller passes it.
     unsafe { unshare_unsafe(flags) }.map_err(io::Error::from)
 }
 

@@ -3,8 +3,10 @@
 pub mod cgroup;
 pub mod container;
 pub mod credentials;
+pub mod init;
 pub mod isolate;
 pub mod memory;
+pub mod mounts;
 pub mod namespace;
 pub mod process;
 pub mod procfs;

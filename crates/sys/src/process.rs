@@ -226,7 +226,9 @@ fn child_main(
         // After the change of user, which clears it, prctl(2).
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
             .map_err(Refused::at(Step::DeathSignal))?;
-        if rustix::process::getppid() != Some(parent) {
+        // A parent outside of the child's PID namespace has no number in it; one that ended meanwhile
+        // has left the child to process 1 there.
+        if rustix::process::getppid().is_some_and(|now| now != parent) {
             return Err(Refused::at(Step::DeathSignal)(Errno::SRCH));
         }
     }

@@ -1,0 +1,209 @@
+//! One run, by the thread that enters its place: setup, the program, its tests, the end, teardown.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use caps::CapSet;
+use launch::{Child, Exit, LaunchError, SandboxError};
+
+use crate::output::{Ends, Output};
+use crate::place::{Ground, Site};
+use crate::program::Program;
+use crate::test::{Asking, Command, Subject, Tests};
+use crate::trial::Outcome;
+
+/// How long setup and teardown may take.
+const AROUND: Duration = Duration::from_secs(60);
+
+/// What is done around each run.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// Before it; its failure is an error.
+    pub setup: Option<Command>,
+    /// After it, however it went.
+    pub teardown: Option<Command>,
+}
+
+/// Why a run could not be made at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The program could not be started as asked.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// There is no sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// It could not be traced.
+    #[error(transparent)]
+    Trace(#[from] trace::TraceError),
+    /// A test could not be asked, or what the program prints not be read.
+    #[error("cannot test the program: {0}")]
+    Test(#[from] io::Error),
+    /// What is to be done before each run failed.
+    #[error("the run was not made: {said}")]
+    Setup {
+        /// What it said.
+        said: String,
+    },
+    /// What is to be done after each run failed.
+    #[error("after the run: {said}; the next run would start from what it has left")]
+    Teardown {
+        /// What it said.
+        said: String,
+    },
+    /// The sandbox took no more writes.
+    #[error("what the program writes does not fit into the sandbox: it is full")]
+    Full,
+    /// The tests pass though the program does not run.
+    #[error("the test passes without the program, so it tells nothing of it: {tests}")]
+    PassesWithout {
+        /// The tests.
+        tests: String,
+    },
+    /// A thread of a run panicked.
+    #[error("a run came to no end, by a mistake of this program")]
+    Panicked,
+}
+
+/// What is said to whoever stays outside.
+pub(crate) enum Said {
+    /// It waits before its `execve`, under this number outside.
+    Held(u32),
+    /// The tests have their answer; the program still runs, if it does.
+    Tested,
+}
+
+/// What one run came to.
+pub(crate) struct Attempt {
+    pub(crate) outcome: Outcome,
+    pub(crate) took: Duration,
+    /// Where nothing could be written, though it can outside.
+    pub(crate) read_only: Vec<PathBuf>,
+}
+
+/// How one run is made.
+pub(crate) struct Orders<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) tests: &'a Tests,
+    pub(crate) around: &'a Around,
+    pub(crate) asking: Asking<'a>,
+    pub(crate) output: &'a Output,
+    pub(crate) set: CapSet,
+    /// Whether somebody outside watches, and says when to go on.
+    pub(crate) watched: bool,
+}
+
+impl Orders<'_> {
+    /// Makes the run. `say` tells how far it is; after each word `hear` is waited for, and if nobody
+    /// is there to say anything the run ends.
+    pub(crate) fn carry_out(
+        &self,
+        ground: &Ground<'_>,
+        ends: Ends,
+        say: &Sender<Said>,
+        hear: &Receiver<()>,
+    ) -> Result<Attempt, RunError> {
+        let site = ground.enter()?;
+        let run = self.run(&site, ends, say, hear);
+        let read_only = site.read_only();
+        let full = site.is_full();
+        // Before teardown: it should find what was left, and nobody who still writes.
+        let cleaned = match site {
+            Site::Here => site.end().map_err(RunError::from).and_then(|()| self.tear_down()),
+            Site::Sandbox(_) => self.tear_down().and(site.end().map_err(RunError::from)),
+        };
+        let (outcome, took) = run?;
+        cleaned?;
+        if full && !outcome.passed() {
+            return Err(RunError::Full);
+        }
+        Ok(Attempt { outcome, took, read_only })
+    }
+
+    /// Asks the tests without the program.
+    pub(crate) fn pass_without(&self, ground: &Ground<'_>) -> Result<bool, RunError> {
+        let site = ground.enter()?;
+        let passed = self.set_up().and_then(|()| Ok(self.tests.pass_without(&self.asking)?));
+        self.tear_down()?;
+        site.end()?;
+        passed
+    }
+
+    fn run(
+        &self,
+        site: &Site,
+        ends: Ends,
+        say: &Sender<Said>,
+        hear: &Receiver<()>,
+    ) -> Result<(Outcome, Duration), RunError> {
+        self.set_up()?;
+        let held = launch::spawn_held(self.program.spec(self.set, ends))?;
+        if self.watched && (say.send(Said::Held(held.pid())).is_err() || hear.recv().is_err()) {
+            return Ok((Outcome::Failed("stopped".to_owned()), Duration::ZERO));
+        }
+        let start = Instant::now();
+        let mut child = match held.release() {
+            Ok(child) => child,
+            // Whether it can be executed may hang on the set: a file's capabilities, or its mode.
+            Err(error @ LaunchError::NotExecutable { .. }) => {
+                return Ok((Outcome::Failed(error.to_string()), start.elapsed()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut subject = Running { child: &mut child, site, output: self.output };
+        let tested = self.tests.wait_for(&mut subject, &self.asking);
+        let took = start.elapsed();
+        if self.watched && say.send(Said::Tested).is_ok() {
+            // What is asked for from now on is not the stretch that the tests speak of.
+            let _ = hear.recv();
+        }
+        site.stop(&mut child)?;
+        Ok((tested?, took))
+    }
+
+    fn set_up(&self) -> Result<(), RunError> {
+        match self.done(self.around.setup.as_ref(), "setup")? {
+            Some(said) => Err(RunError::Setup { said }),
+            None => Ok(()),
+        }
+    }
+
+    fn tear_down(&self) -> Result<(), RunError> {
+        match self.done(self.around.teardown.as_ref(), "teardown")? {
+            Some(said) => Err(RunError::Teardown { said }),
+            None => Ok(()),
+        }
+    }
+
+    /// What it said if it failed. It is done even when somebody said that it is enough.
+    fn done(&self, command: Option<&Command>, what: &str) -> Result<Option<String>, RunError> {
+        let Some(command) = command else { return Ok(None) };
+        let never = std::sync::atomic::AtomicBool::new(false);
+        let asking = Asking { stop: &never, ..self.asking.clone() };
+        Ok(command.once(what, &asking, AROUND)?.err())
+    }
+}
+
+/// The program of a run, as its tests see it.
+struct Running<'a> {
+    child: &'a mut Child,
+    site: &'a Site,
+    output: &'a Output,
+}
+
+impl Subject for Running<'_> {
+    fn output(&mut self) -> io::Result<Vec<u8>> {
+        Ok(self.output.end())
+    }
+
+    fn exit(&mut self) -> io::Result<Option<Exit>> {
+        self.child.try_wait().map_err(io::Error::other)
+    }
+
+    fn is_busy(&mut self) -> io::Result<bool> {
+        Ok(self.site.is_busy())
+    }
+}

@@ -1,0 +1,255 @@
+//! Runs of a program under a set, one at a time: who looks after them from outside.
+//!
+//! A thread of its own makes each run, in the place where it happens ([`crate::attempt`]); this side
+//! stays where it is, attaches the tracer, listens to signals, and has the last word.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use caps::CapSet;
+use observe::Observed;
+use record::observation::Recording;
+use sys::signal::{self, Blocked};
+use trace::{Options, Scope, TraceError, Tracer};
+
+use crate::attempt::{Around, Attempt, Orders, RunError, Said};
+use crate::output::Output;
+use crate::place::Place;
+use crate::program::Program;
+use crate::test::{Asking, Tests};
+use crate::trial::{Outcome, Ran, Runner};
+
+/// How often the tracer and signals are looked after.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What is run, how often, and what it must show.
+#[derive(Debug)]
+pub struct Job {
+    /// The program.
+    pub program: Program,
+    /// What it must show.
+    pub tests: Tests,
+    /// What is done around each run.
+    pub around: Around,
+    /// A run has failed if it fails this many times more.
+    pub retries: u32,
+}
+
+/// Runs of one program. While it is there, the signals that ask to stop are held back in the thread
+/// that made it: they end the run that goes on, and [`Runs::stopped`] tells.
+#[derive(Debug)]
+pub struct Runs {
+    job: Job,
+    place: Place,
+    tracer: Option<Tracer>,
+    used: bool,
+    signals: Blocked,
+    stop: AtomicBool,
+    read_only: Vec<PathBuf>,
+}
+
+impl Runs {
+    /// Gets ready. To be made before any thread is started, in the thread that will use it. `tracer`
+    /// sees what the program asks for; without one nothing is traced.
+    ///
+    /// # Errors
+    /// If signals cannot be held back, which no kernel refuses.
+    pub fn new(job: Job, place: Place, tracer: Option<Tracer>) -> io::Result<Self> {
+        signal::default_child_signal();
+        let signals = Blocked::new(signal::STOP)?;
+        let stop = AtomicBool::new(false);
+        Ok(Self { job, place, tracer, used: false, signals, stop, read_only: Vec::new() })
+    }
+
+    /// What is run.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Whether what the program asks for is seen.
+    #[must_use]
+    pub fn traces(&self) -> bool {
+        self.tracer.is_some()
+    }
+
+    /// Whether somebody has asked to stop: the last run may have been cut short.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Where nothing could be written in the sandboxes so far, though it can outside.
+    #[must_use]
+    pub fn read_only(&self) -> &[PathBuf] {
+        &self.read_only
+    }
+
+    /// Asks the tests once while the program does not run.
+    ///
+    /// # Errors
+    /// [`RunError::PassesWithout`] if they pass all the same; else as for a run.
+    pub fn check_tests(&mut self) -> Result<(), RunError> {
+        if self.job.tests.until_exit || self.job.tests.each.is_empty() {
+            return Ok(());
+        }
+        let (output, _) = Output::new()?;
+        let ground = self.place.fresh()?;
+        let orders = self.orders(CapSet::EMPTY, &output, false);
+        let (_say, said) = channel();
+        let passed = thread::scope(|scope| {
+            let worker = scope.spawn(move || {
+                let _say = _say;
+                orders.pass_without(&ground)
+            });
+            self.listen(&said);
+            worker.join().map_err(|_| RunError::Panicked)?
+        })?;
+        if passed && !self.stopped() {
+            return Err(RunError::PassesWithout { tests: self.job.tests.to_string() });
+        }
+        Ok(())
+    }
+
+    fn orders<'a>(&'a self, set: CapSet, output: &'a Output, watched: bool) -> Orders<'a> {
+        let Program { environment, folder, .. } = &self.job.program;
+        let asking = Asking { environment, folder: folder.clone(), stop: &self.stop };
+        Orders {
+            program: &self.job.program,
+            tests: &self.job.tests,
+            around: &self.job.around,
+            asking,
+            output,
+            set,
+            watched,
+        }
+    }
+
+    /// Waits until the other side says nothing more.
+    fn listen(&self, said: &Receiver<Said>) {
+        loop {
+            match said.recv_timeout(TICK) {
+                Err(RecvTimeoutError::Timeout) => self.hear_signals(),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn hear_signals(&self) {
+        if matches!(self.signals.next(Some(Duration::ZERO)), Ok(Some(_))) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// One run; with a tracer what it saw.
+    fn once(
+        &self,
+        set: CapSet,
+        tracer: Option<&mut Tracer>,
+    ) -> Result<(Attempt, Option<Recording>), RunError> {
+        let (output, ends) = Output::new()?;
+        // Closed, it tells the reader that the run is over.
+        let (until, running) = io::pipe()?;
+        let ground = self.place.fresh()?;
+        let orders = self.orders(set, &output, tracer.is_some());
+        let (say, said) = channel();
+        let (go, hear) = channel();
+        let (attempt, recording) = thread::scope(|scope| {
+            scope.spawn(|| output.collect(&until));
+            let ground = &ground;
+            let worker = scope.spawn(move || orders.carry_out(ground, ends, &say, &hear));
+            let recording = match tracer {
+                Some(tracer) => self.watch(tracer, &said, go),
+                None => {
+                    self.listen(&said);
+                    Ok(None)
+                }
+            };
+            let attempt = worker.join().map_err(|_| RunError::Panicked);
+            drop(running);
+            (attempt, recording)
+        });
+        // What kept it from being traced is why the run ended.
+        let recording = recording?;
+        Ok((attempt??, recording))
+    }
+
+    /// Attaches the tracer to the program before its `execve` and looks after it until the tests have
+    /// their answer. On an error `go` is dropped, upon which the run ends.
+    fn watch(
+        &self,
+        tracer: &mut Tracer,
+        said: &Receiver<Said>,
+        go: Sender<()>,
+    ) -> Result<Option<Recording>, TraceError> {
+        let mut recording = None;
+        let mut watching = false;
+        loop {
+            match said.recv_timeout(TICK) {
+                Ok(Said::Held(pid)) => {
+                    tracer.watch(Scope::held(pid, self.job.program.words()))?;
+                    watching = true;
+                }
+                Ok(Said::Tested) => {
+                    recording = Some(tracer.snapshot()?);
+                    watching = false;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.hear_signals();
+                    if watching {
+                        tracer.poll()?;
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(recording),
+            }
+            // If the other side is gone, its end is why.
+            let _ = go.send(());
+        }
+    }
+}
+
+impl Runner for Runs {
+    type Error = RunError;
+
+    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, RunError> {
+        let mut tracer = self.tracer.take();
+        let mut ran = Err(RunError::Panicked);
+        for attempt in 0..=self.job.retries {
+            if let Some(tracer) = tracer.as_mut().filter(|_| traced) {
+                if self.used {
+                    tracer.again(options())?;
+                }
+                self.used = true;
+            }
+            ran = self.once(set, tracer.as_mut().filter(|_| traced));
+            let over = !matches!(&ran, Ok((attempt, _)) if !attempt.outcome.passed());
+            if over || attempt == self.job.retries || self.stopped() {
+                break;
+            }
+        }
+        self.tracer = tracer;
+        let (attempt, recording) = ran?;
+        for point in attempt.read_only {
+            if !self.read_only.contains(&point) {
+                self.read_only.push(point);
+            }
+        }
+        let outcome = match attempt.outcome {
+            Outcome::Failed(_) if self.stopped() => Outcome::Failed("stopped".to_owned()),
+            outcome => outcome,
+        };
+        Ok(Ran { outcome, observed: recording.map(Observed::of), took: attempt.took })
+    }
+}
+
+/// How runs are traced. Nobody judges meanwhile, so nothing is settled.
+#[must_use]
+pub fn options() -> Options {
+    Options { settle: false, ..Options::default() }
+}

@@ -1,0 +1,115 @@
+//! Which mounts of this machine are in a sandbox, and how.
+
+use std::path::{Path, PathBuf};
+
+use sys::mounts::{Mount, is_below};
+
+/// What a sandbox has of its own.
+const FRESH: &[&str] = &["/proc", "/sys", "/dev", "/tmp"];
+
+/// File systems that show the kernel's own things, not files: filesystems(5), and those that mount
+/// something else when they are looked at (autofs). A container has none of them.
+const KERNEL: &[&str] = &[
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "sysfs",
+    "tracefs",
+];
+
+/// What of this machine's file systems is in a sandbox, the root first, a mount before those in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layers {
+    pub(super) all: Vec<Layer>,
+    /// A folder below what the sandbox has of its own that is to be there all the same.
+    pub(super) kept: Option<PathBuf>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layer {
+    /// Where it is mounted.
+    pub(super) point: PathBuf,
+    /// The type of file system.
+    pub(super) kind: String,
+    /// Whether nothing can be written there anyway, so that it needs no layer.
+    pub(super) read_only: bool,
+    /// `nosuid`, `nodev`, `noexec`, as outside: they decide what a program may do.
+    pub(super) no: [bool; 3],
+}
+
+impl Layers {
+    /// Of what is mounted.
+    pub(super) fn over(mounts: &[Mount], kept: Option<&Path>) -> Self {
+        let kept = kept.filter(|folder| is_below(folder, FRESH)).map(Path::to_owned);
+        let mut all: Vec<Layer> =
+            mounts.iter().filter(|mount| is_there(mount)).map(layer).collect();
+        // A mount that was made early may lie in one that was made later.
+        all.sort_by_key(|layer| layer.point.components().count());
+        Self { all, kept }
+    }
+}
+
+fn is_there(mount: &Mount) -> bool {
+    !is_below(&mount.point, FRESH) && !KERNEL.contains(&mount.kind.as_str())
+}
+
+fn layer(mount: &Mount) -> Layer {
+    Layer {
+        point: mount.point.clone(),
+        kind: mount.kind.clone(),
+        read_only: mount.is_read_only() && mount.point != Path::new("/"),
+        no: ["nosuid", "nodev", "noexec"].map(|option| mount.has(option)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_there_and_the_kernels_own_things_are_not() {
+        let text = b"1 0 0:1 / / ro,relatime - ext4 x ro\n\
+            2 1 0:2 / /proc rw - proc proc rw\n\
+            3 1 0:3 / /sys rw - sysfs sysfs rw\n\
+            4 3 0:4 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n\
+            5 1 0:5 / /home/a rw,nosuid,nodev - xfs x rw\n\
+            6 1 0:6 / /home ro - ext4 x rw\n\
+            7 1 0:7 / /tmp rw - tmpfs tmpfs rw\n\
+            8 1 0:8 / /misc rw - autofs x rw\n\
+            9 1 0:9 / /tmpfiles rw - tmpfs x rw\n";
+        let mounts = sys::mounts::parse(text).unwrap();
+        let layers = Layers::over(&mounts, Some(Path::new("/tmp/here")));
+        let shown: Vec<_> =
+            layers.all.iter().map(|l| (l.point.to_str().unwrap(), l.read_only, l.no)).collect();
+        let none = [false; 3];
+        assert_eq!(
+            shown,
+            [
+                // Even a root that is read-only has a layer: /tmp and its kin are mounted on it.
+                ("/", false, none),
+                ("/home", true, none),
+                ("/tmpfiles", false, none),
+                ("/home/a", false, [true, true, false]),
+            ]
+        );
+        assert_eq!(layers.kept.as_deref(), Some(Path::new("/tmp/here")));
+        assert_eq!(Layers::over(&mounts, Some(Path::new("/home/a"))).kept, None);
+    }
+}

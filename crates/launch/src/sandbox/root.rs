@@ -1,0 +1,224 @@
+//! The root of a sandbox, put together in the mount namespace of the thread that enters it.
+
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
+
+use super::error::{SandboxError, step};
+use super::layers::{Layer, Layers};
+
+/// Where it is put together, over what is there: a folder that every machine has and that nothing in
+/// the sandbox is taken from. Nobody else sees it.
+const BENCH: &str = "/proc";
+
+/// Devices that every container has (OCI runtime specification, "Default Devices").
+const DEVICES: &[(&str, u32, u32)] = &[
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// A root that was made and entered.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// The folder that takes the writes.
+    pub(super) upper: File,
+    /// Where nothing can be written, though it can outside.
+    pub(super) read_only: Vec<PathBuf>,
+}
+
+/// Makes the root and enters it. `upper` is an empty folder for what is written.
+pub(super) fn make(layers: &Layers, upper: Option<&Path>) -> Result<Made, SandboxError> {
+    let bench = Path::new(BENCH);
+    mounted("tmpfs", bench, MountFlags::empty(), b"mode=755")?;
+    let stage = bench.join("stage");
+    folder(&stage)?;
+    let mut room = Room { folder: upper.unwrap_or(bench).to_owned(), made: 0 };
+    let mut read_only = Vec::new();
+    for layer in &layers.all {
+        if !layer.point.exists() {
+            // Unmounted meanwhile, with the folder it was on.
+            continue;
+        }
+        if !room.lay(layer, &at(&stage, &layer.point))? && !layer.read_only {
+            read_only.push(layer.point.clone());
+        }
+    }
+    let safe = MountFlags::NOSUID | MountFlags::NODEV;
+    mounted("tmpfs", &stage.join("tmp"), safe, b"mode=1777")?;
+    mounted("tmpfs", &stage.join("dev"), MountFlags::NOSUID, b"mode=755")?;
+    devices(&stage.join("dev"))?;
+    let sys = stage.join("sys");
+    if sys.is_dir() {
+        mounted("sysfs", &sys, safe | MountFlags::NOEXEC | MountFlags::RDONLY, b"")?;
+    }
+    if let Some(kept) = &layers.kept {
+        let here = at(&stage, kept);
+        fs::create_dir_all(&here).map_err(step("make", kept))?;
+        let no = [false; 3];
+        let layer = Layer { point: kept.clone(), kind: String::new(), read_only: false, no };
+        if !room.lay(&layer, &here)? {
+            read_only.push(kept.clone());
+        }
+    }
+    let upper = rustix::fs::open(&room.folder, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .map_err(step("open", &room.folder))?;
+    // Made now, so that a root without it can do: process 1 mounts on it.
+    fs::create_dir_all(stage.join("proc")).map_err(step("make", "/proc"))?;
+    enter(&stage)?;
+    Ok(Made { upper: upper.into(), read_only })
+}
+
+/// A path of the machine as it lies below the stage.
+fn at(stage: &Path, path: &Path) -> PathBuf {
+    stage.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Where the upper layers lie.
+struct Room {
+    folder: PathBuf,
+    made: u32,
+}
+
+impl Room {
+    /// Lays a layer over a mount, or binds it where none is needed or the kernel lays none; then it is
+    /// read-only. Whether it was the former.
+    fn lay(&mut self, layer: &Layer, at: &Path) -> Result<bool, SandboxError> {
+        let is_root = layer.point == Path::new("/");
+        if layer.read_only || layer.point.is_file() {
+            return bind(layer, at).map(|()| false);
+        }
+        match self.overlay(layer, at)? {
+            Ok(()) => Ok(true),
+            Err(source) if is_root => Err(SandboxError::Root { kind: layer.kind.clone(), source }),
+            Err(_) => bind(layer, at).map(|()| false),
+        }
+    }
+
+    /// overlayfs; the inner error is the kernel's refusal.
+    fn overlay(&mut self, layer: &Layer, at: &Path) -> Result<io::Result<()>, SandboxError> {
+        self.made += 1;
+        let [upper, work] =
+            ["upper", "work"].map(|name| self.folder.join(format!("{name}-{}", self.made)));
+        folder(&upper)?;
+        folder(&work)?;
+        same_mode(&layer.point, &upper)?;
+        // volatile (Linux 5.10): nobody will want these files after a power cut.
+        let options = [
+            b"volatile,lowerdir=".to_vec(),
+            escaped(&layer.point),
+            b",upperdir=".to_vec(),
+            escaped(&upper),
+            b",workdir=".to_vec(),
+            escaped(&work),
+        ]
+        .concat();
+        let options = CString::new(options).map_err(step("name", &layer.point))?;
+        Ok(mount("overlay", at, "overlay", flags(layer), Some(options.as_c_str()))
+            .map_err(io::Error::from))
+    }
+}
+
+/// The upper folder's owner and mode are those of the layer's root.
+fn same_mode(of: &Path, upper: &Path) -> Result<(), SandboxError> {
+    use std::os::unix::fs::MetadataExt;
+    let there = fs::metadata(of).map_err(step("look at", of))?;
+    std::os::unix::fs::chown(upper, Some(there.uid()), Some(there.gid()))
+        .map_err(step("give away", upper))?;
+    fs::set_permissions(upper, there.permissions()).map_err(step("set the mode of", upper))
+}
+
+fn bind(layer: &Layer, at: &Path) -> Result<(), SandboxError> {
+    mount_bind(&layer.point, at).map_err(step("bind", &layer.point))?;
+    let flags = flags(layer) | MountFlags::RDONLY | MountFlags::BIND;
+    mount_remount(at, flags, c"").map_err(step("bind", &layer.point))
+}
+
+fn flags(layer: &Layer) -> MountFlags {
+    let all = [MountFlags::NOSUID, MountFlags::NODEV, MountFlags::NOEXEC];
+    all.into_iter().zip(layer.no).filter(|(_, set)| *set).map(|(flag, _)| flag).collect()
+}
+
+/// Colons tell lower folders apart, commas options; a backslash keeps both (`ovl_next_opt` and
+/// `ovl_parse_param_lowerdir` of `fs/overlayfs/params.c`).
+fn escaped(path: &Path) -> Vec<u8> {
+    let mut text = Vec::new();
+    for byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b':' | b',' | b'\\') {
+            text.push(b'\\');
+        }
+        text.push(*byte);
+    }
+    text
+}
+
+fn mounted(
+    kind: &'static str,
+    at: &Path,
+    flags: MountFlags,
+    options: &[u8],
+) -> Result<(), SandboxError> {
+    let options = CString::new(options).map_err(step("mount on", at))?;
+    mount(kind, at, kind, flags, Some(options.as_c_str())).map_err(step("mount on", at))
+}
+
+fn folder(path: &Path) -> Result<(), SandboxError> {
+    fs::create_dir(path).map_err(step("make", path))
+}
+
+fn devices(dev: &Path) -> Result<(), SandboxError> {
+    for (name, major, minor) in DEVICES {
+        let path = dev.join(name);
+        let open_to_all = Mode::from_raw_mode(0o666);
+        mknodat(CWD, &path, FileType::CharacterDevice, open_to_all, makedev(*major, *minor))
+            .map_err(step("make", &path))?;
+        // The umask took bits away.
+        rustix::fs::chmod(&path, open_to_all).map_err(step("set the mode of", &path))?;
+    }
+    for name in ["pts", "shm"] {
+        folder(&dev.join(name))?;
+    }
+    let safe = MountFlags::NOSUID | MountFlags::NOEXEC;
+    mounted("devpts", &dev.join("pts"), safe, b"newinstance,ptmxmode=0666,mode=0620,gid=5")?;
+    mounted("tmpfs", &dev.join("shm"), safe | MountFlags::NODEV, b"mode=1777")?;
+    for (name, to) in [
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        symlink(to, dev.join(name)).map_err(step("link", dev.join(name)))?;
+    }
+    Ok(())
+}
+
+/// pivot_root(2), "pivot_root(".", ".")". What was mounted before is gone for this thread.
+fn enter(root: &Path) -> Result<(), SandboxError> {
+    let enter = || {
+        rustix::process::chdir(root)?;
+        rustix::process::pivot_root(".", ".")?;
+        unmount(".", UnmountFlags::DETACH)?;
+        rustix::process::chdir("/")
+    };
+    enter().map_err(step("enter", root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_options_is_kept_apart() {
+        assert_eq!(escaped(Path::new("/a:b,c\\d e")), b"/a\\:b\\,c\\\\d e");
+    }
+}
