@@ -10,25 +10,24 @@ mod watch;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use caps::CapSet;
+use launch::Exit;
 use launch::engine::{Container, EngineError, Recipe};
 use observe::Observed;
 use sys::signal::{Blocked, STOP};
 use trace::{TraceError, Tracer};
 
 use crate::trial::{Outcome, Ran, Runner};
-use probe::Attempts;
+use probe::{Attempts, Seen};
 
 pub use probe::Probe;
 
 /// How often the container, the tracer and the signals are looked after.
 const TICK: Duration = Duration::from_millis(50);
-/// So many lines of what a container printed go into the report of a failure.
-const LINES: usize = 3;
 
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +68,10 @@ pub enum ContainerError {
         /// Which.
         signal: i32,
     },
-    /// Threads, signals.
+    /// A mistake in this program.
+    #[error("the test came to no answer")]
+    NoAnswer,
+    /// Threads, signals, a test that cannot be started.
     #[error("cannot {what}: {source}")]
     Io {
         /// What.
@@ -121,7 +123,7 @@ impl Containers {
     pub fn load(&mut self) -> Result<&Tracer, ContainerError> {
         let loaded = match self.tracer.take() {
             Some(tracer) => tracer,
-            None => Tracer::load(watch::options())?,
+            None => Tracer::load(crate::options())?,
         };
         Ok(self.tracer.insert(loaded))
     }
@@ -132,28 +134,28 @@ impl Containers {
         container: &mut Container,
         mut tracer: Option<&mut Tracer>,
     ) -> Result<Outcome, ContainerError> {
-        let begun = Instant::now();
+        let deadline = Instant::now() + self.limit;
         let pid = match container.start() {
             Ok(pid) => pid,
             // The entrypoint could not be executed under this set: a file that carries more.
             Err(EngineError::Said { said, .. }) => return Ok(Outcome::Failed(said)),
             Err(error) => return Err(error.into()),
         };
-        let over = Arc::new(AtomicBool::new(false));
-        let (answer, answered) = mpsc::channel();
+        let seen = Arc::new(Seen::new(container.output()));
+        let stop = OnDrop(Arc::clone(&seen));
         let attempts = Attempts {
             probe: Arc::clone(&self.probe),
             engine: self.recipe.engine,
             name: container.name.clone(),
             pid,
-            deadline: begun + self.limit,
-            over: Arc::clone(&over),
+            deadline,
+            seen,
         };
+        let (answer, answered) = mpsc::channel();
         std::thread::Builder::new()
             .name("test".to_owned())
             .spawn(move || drop(answer.send(attempts.make())))
             .map_err(io_error("start a thread"))?;
-        let stop = OnDrop(over);
         loop {
             if let Some(tracer) = tracer.as_deref_mut() {
                 tracer.poll()?;
@@ -161,25 +163,15 @@ impl Containers {
             if let Some(came) = self.enough.next(Some(Duration::ZERO)).map_err(signals)? {
                 return Err(ContainerError::Stopped { signal: came.signal });
             }
-            let said = match answered.recv_timeout(TICK) {
-                Ok(Ok(())) => return Ok(Outcome::Passed),
-                Ok(Err(said)) => said,
-                Err(RecvTimeoutError::Timeout) if !container.has_ended()? => continue,
-                Err(RecvTimeoutError::Timeout) => {
-                    // Nobody answers any more. Whoever waits for the end has it now.
-                    stop.0.store(true, Ordering::Relaxed);
-                    match self.probe.of_the_end(container.exit()?) {
-                        Some(outcome) => outcome.err().unwrap_or_default(),
-                        None => String::new(),
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => "the test came to no answer".to_owned(),
-            };
-            let exit = container.exit()?;
-            if exit.is_some() && self.probe.of_the_end(exit) == Some(Ok(())) {
-                return Ok(Outcome::Passed);
+            match answered.recv_timeout(TICK) {
+                Ok(answer) => return answer.map_err(io_error("ask the test")),
+                Err(RecvTimeoutError::Disconnected) => return Err(ContainerError::NoAnswer),
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            return Ok(Outcome::Failed(failure(&said, exit, &container.printed())));
+            if let Some(status) = container.exit()? {
+                // All that it printed is there now.
+                stop.0.ended(Exit::Code(status));
+            }
         }
     }
 }
@@ -220,7 +212,7 @@ impl Runner for Containers {
         let took = begun.elapsed();
         container.remove()?;
         if let Some(mut tracer) = tracer {
-            tracer.again(watch::options())?;
+            tracer.again(crate::options())?;
             self.tracer = Some(tracer);
         }
         Ok(Ran { outcome, observed, took })
@@ -244,22 +236,13 @@ impl Containers {
     }
 }
 
-/// Says that it is over, also to a test that nobody waits for any more.
-struct OnDrop(Arc<AtomicBool>);
+/// Says that it is over, to a test that nobody waits for any more.
+struct OnDrop(Arc<Seen>);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.stop.store(true, Ordering::Relaxed);
     }
-}
-
-/// What a failed run says: the test, how the container ended, and the last it printed.
-fn failure(test: &str, exit: Option<i32>, printed: &str) -> String {
-    let ended = exit.map(|status| format!("the container ended with status {status}"));
-    let lines: Vec<&str> = printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(LINES)..].join(" / ");
-    let parts = [ended.unwrap_or_else(|| test.trim().to_owned()), last];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" | ")
 }
 
 fn io_error(what: &'static str) -> impl Fn(io::Error) -> ContainerError {
@@ -268,19 +251,4 @@ fn io_error(what: &'static str) -> impl Fn(io::Error) -> ContainerError {
 
 fn signals(source: io::Error) -> ContainerError {
     ContainerError::Io { what: "wait for a signal", source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_says_how_it_ended_and_the_last_that_was_printed() {
-        let printed = "one\n\ntwo\nthree\nfour\n";
-        assert_eq!(
-            failure("no answer", Some(1), printed),
-            "the container ended with status 1 | two / three / four"
-        );
-        assert_eq!(failure("no answer\n", None, ""), "no answer");
-    }
 }

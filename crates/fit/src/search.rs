@@ -1,214 +1,292 @@
-//! The search for a minimal set, and its proof by leave-one-out.
+//! The search for the functional minimum.
 //!
-//! It rests on one assumption, that a program that works with a set works with any larger one.
-//! What contradicts it, or a test that answers differently when asked again, is reported as
-//! [`Proof::Flaky`]: then nothing is proven.
+//! The first run is traced under everything the program may have. Then what the trace calls needed is
+//! tried alone, which passes nearly always; else the doubtful are added; else what no trace showed is
+//! narrowed down by halves. Then each member is left out once, the doubtful first: what passes
+//! without is gone, what fails without is shown to be needed ([`crate::proof`]). Without a tracer the
+//! whole of it is narrowed down.
+
+use std::ops::ControlFlow;
 
 use caps::{CapSet, Capability};
 
-use crate::trial::Outcome;
+use crate::answer::{Alternative, Answer, Proof};
+use crate::candidates::{Candidates, likeliest_first};
+use crate::flaky;
+use crate::proof::{self, Evidence};
+use crate::safer;
+use crate::session::{Event, Halt, Session};
+use crate::trial::{Purpose, Ran, Runner, Trial};
 
-/// One run, as it goes into the report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trial {
-    /// The set it ran under.
-    pub set: CapSet,
-    /// What it showed.
-    pub outcome: Outcome,
-}
-
-/// How far the answer can be trusted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proof {
-    /// The set passed, and every set with one member less failed, twice.
+/// How much is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Rigour {
+    /// That the set works: about two runs.
+    Passed,
+    /// That nothing can be left out, where a failing run that its trace explains counts once: about
+    /// |M| + 2 runs.
+    #[default]
+    Explained,
+    /// The same, with every failure repeated: about 2·|M| + 2 runs.
     Proven,
-    /// The test fails even with everything the program could be given: no set can be tried on it.
-    NeverPasses,
-    /// The same set passed and failed, or a set failed that holds one that passed.
-    Flaky {
-        /// The set that gave two answers.
-        set: CapSet,
-    },
 }
 
-/// The outcome of a search.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The minimal set found; the start set if nothing is proven.
-    pub set: CapSet,
-    /// How far to trust it.
-    pub proof: Proof,
-    /// Every run, in order.
-    pub trials: Vec<Trial>,
+/// What a search is to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How much is to be shown.
+    pub rigour: Rigour,
+    /// Whether to trace. Without, there is no answer without new denials, and more runs are made.
+    pub traced: bool,
+    /// Whether to try the alternatives to what was found, a run each; else they are only named.
+    pub alternatives: bool,
+    /// The first run, under the start set, if it is there already: then it is not made again.
+    pub first: Option<Ran>,
+    /// The trials of a search that was stopped. What fits is not run again.
+    pub earlier: Vec<Trial>,
 }
 
-impl Answer {
-    /// What the run without `capability` said, of the runs that prove it is needed.
-    #[must_use]
-    pub fn failure_without(&self, capability: Capability) -> Option<&str> {
-        self.trials
-            .iter()
-            .rev()
-            .find(|t| !t.set.contains(capability) && self.set.without(capability).is_subset(t.set))
-            .and_then(|t| match &t.outcome {
-                Outcome::Failed(said) => Some(said.as_str()),
-                Outcome::Passed => None,
-            })
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rigour: Rigour::default(),
+            traced: true,
+            alternatives: false,
+            first: None,
+            earlier: Vec::new(),
+        }
     }
 }
 
-/// Finds a minimal passing set within `start` and proves it.
+/// Finds the least that the program needs of `start`, in both meanings: that its test passes
+/// ([`Answer::set`]), and that nothing is refused that used to be granted ([`Answer::safer`]).
 ///
-/// `needed` is tried first, alone (it passes nearly always when it comes from a trace); if it
-/// fails, `doubtful` is added, then everything in `start`. Then every member is left out once.
-/// On the usual path this takes 2·|needed| + 1 runs: one that passes, and each failure twice.
+/// `watch` is told of every run and may stop the search; what was found by then is the answer.
 ///
 /// # Errors
-/// Whatever `run` could not do; a test that fails is no error but [`Outcome::Failed`].
-pub fn prove<E>(
-    needed: CapSet,
-    doubtful: CapSet,
+/// Whatever the runner could not do. A test that fails is no error.
+pub fn fit<R: Runner>(
+    runner: &mut R,
     start: CapSet,
-    run: impl FnMut(CapSet) -> Result<Outcome, E>,
-) -> Result<Answer, E> {
-    let mut runs = Runs { run, trials: Vec::new() };
-    let mut candidate = None;
-    for set in [needed & start, (needed | doubtful) & start, start] {
-        if runs.has(set) {
-            continue;
-        }
-        if runs.once(set)?.passed() {
-            candidate = Some(set);
-            break;
-        }
-    }
-    let Some(mut set) = candidate else {
-        // A larger set would be a wrong answer: say that there is none.
-        return Ok(Answer { set: start, proof: Proof::NeverPasses, trials: runs.trials });
+    options: Options,
+    watch: impl FnMut(Event<'_>) -> ControlFlow<()>,
+) -> Result<Answer, R::Error> {
+    let Options { rigour, traced, alternatives, first, earlier } = options;
+    let session = Session::new(runner, traced, earlier, watch);
+    let mut search = Search {
+        session,
+        rigour,
+        start,
+        set: start,
+        candidates: Candidates::default(),
+        safer: None,
+        alternatives: Vec::new(),
     };
-    // Doubtful ones first: they are the likeliest to go, and each that goes makes the rest cheaper.
-    let order = (set - needed).iter().chain((set & needed).iter()).collect::<Vec<_>>();
-    for capability in order {
-        let smaller = set.without(capability);
-        if runs.once(smaller)?.passed() {
-            set = smaller;
-        } else if runs.once(smaller)?.passed() {
-            return Ok(Answer {
-                set: start,
-                proof: Proof::Flaky { set: smaller },
-                trials: runs.trials,
-            });
+    let stopped = match search.run(first, alternatives) {
+        Ok(()) => false,
+        Err(Halt::Stopped) => true,
+        Err(Halt::Failed(error)) => return Err(error),
+    };
+    Ok(search.answer(stopped))
+}
+
+/// A search under way.
+pub(crate) struct Search<'r, R, W> {
+    pub(crate) session: Session<'r, R, W>,
+    rigour: Rigour,
+    pub(crate) start: CapSet,
+    /// The smallest set that passed; the start set until then.
+    pub(crate) set: CapSet,
+    candidates: Candidates,
+    safer: Option<CapSet>,
+    alternatives: Vec<Alternative>,
+}
+
+impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
+    fn run(&mut self, first: Option<Ran>, alternatives: bool) -> Result<(), Halt<R::Error>> {
+        let works =
+            self.session.begin(self.start, first)? || self.session.begin(self.start, None)?;
+        if !works {
+            return Ok(());
         }
-    }
-    // The set as it is now has passed once. A set above it that failed contradicts that.
-    if let Some(trial) = runs.trials.iter().find(|t| !t.outcome.passed() && set.is_subset(t.set)) {
-        let set = trial.set;
-        return Ok(Answer { set: start, proof: Proof::Flaky { set }, trials: runs.trials });
-    }
-    Ok(Answer { set, proof: Proof::Proven, trials: runs.trials })
-}
-
-struct Runs<F> {
-    run: F,
-    trials: Vec<Trial>,
-}
-
-impl<E, F: FnMut(CapSet) -> Result<Outcome, E>> Runs<F> {
-    fn once(&mut self, set: CapSet) -> Result<Outcome, E> {
-        let outcome = (self.run)(set)?;
-        self.trials.push(Trial { set, outcome: outcome.clone() });
-        Ok(outcome)
+        if let Some(observed) = self.session.first.as_ref().and_then(|ran| ran.observed.as_ref()) {
+            self.candidates = Candidates::of(&observed.judgement, self.start);
+        }
+        self.expect(self.candidates.needed);
+        self.set = self.enough()?;
+        self.expect(self.set);
+        if self.rigour > Rigour::Passed {
+            self.leave_one_out()?;
+        }
+        self.name_alternatives();
+        if self.session.baseline.is_some() {
+            // A search that is stopped meanwhile still tells what it was about to show.
+            self.safer = Some(self.set);
+            self.safer = Some(self.without_new_denials()?);
+        }
+        if alternatives { self.try_alternatives() } else { Ok(()) }
     }
 
-    fn has(&self, set: CapSet) -> bool {
-        self.trials.iter().any(|t| t.set == set)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const NET: CapSet = CapSet::of(&[Capability::NET_BIND_SERVICE]);
-    const STEP_DOWN: CapSet = CapSet::of(&[Capability::SETUID, Capability::SETGID]);
-
-    fn answer(
-        needed: CapSet,
-        doubtful: CapSet,
-        start: CapSet,
-        works: impl Fn(CapSet) -> bool,
-    ) -> Answer {
-        let run = |set| {
-            Ok::<_, Infallible>(if works(set) {
-                Outcome::Passed
-            } else {
-                Outcome::Failed("no".into())
-            })
-        };
-        prove(needed, doubtful, start, run).unwrap()
+    /// A set that passes, as small as the trace makes it.
+    fn enough(&mut self) -> Result<CapSet, Halt<R::Error>> {
+        if self.session.baseline.is_none() {
+            return self.narrow(CapSet::EMPTY, true, self.start);
+        }
+        let Candidates { needed, doubtful, .. } = self.candidates;
+        if self.passes(needed, Purpose::Needed)? {
+            return Ok(needed);
+        }
+        let both = needed | doubtful;
+        if both != needed && self.passes(both, Purpose::Doubtful)? {
+            return Ok(both);
+        }
+        // What follows is the longest way: not for a failure by chance.
+        let last = self.session.trials.len() - 1;
+        if self.session.trials[last].set == both && self.session.again(last)? {
+            return Ok(both);
+        }
+        self.narrow(both, false, self.start - both)
     }
 
-    #[test]
-    fn a_right_trace_costs_one_run_and_two_a_member() {
-        let truth = NET | STEP_DOWN;
-        let found = answer(truth, CapSet::EMPTY, CapSet::all_known(), |set| truth.is_subset(set));
-        assert_eq!((found.set, &found.proof, found.trials.len()), (truth, &Proof::Proven, 7));
-        assert_eq!(found.failure_without(Capability::SETUID), Some("no"));
-        assert_eq!(found.failure_without(Capability::CHOWN), None);
+    /// `base` and what of `rest` must be added to it, by halves (QuickXplain: Junker, AAAI 2004).
+    /// Without `ask`, `base` is known to fail; with all of `rest` it passes.
+    fn narrow(&mut self, base: CapSet, ask: bool, rest: CapSet) -> Result<CapSet, Halt<R::Error>> {
+        Ok(base | self.explain(base, ask, &likeliest_first(rest))?)
     }
 
-    #[test]
-    fn doubtful_ones_are_tried_only_if_the_needed_alone_fail() {
-        let found = answer(NET, STEP_DOWN, CapSet::all_known(), |set| {
-            (NET | CapSet::from(Capability::SETUID)).is_subset(set)
-        });
-        assert_eq!(found.set, NET.with(Capability::SETUID));
-        assert_eq!(found.proof, Proof::Proven);
+    fn explain(
+        &mut self,
+        base: CapSet,
+        ask: bool,
+        rest: &[Capability],
+    ) -> Result<CapSet, Halt<R::Error>> {
+        if rest.is_empty() || ask && self.passes(base, Purpose::Narrow)? {
+            return Ok(CapSet::EMPTY);
+        }
+        if let [one] = rest {
+            return Ok((*one).into());
+        }
+        let (left, right) = rest.split_at(rest.len() / 2);
+        let all: CapSet = left.iter().copied().collect();
+        let from_right = self.explain(base | all, true, right)?;
+        let from_left = self.explain(base | from_right, !from_right.is_empty(), left)?;
+        Ok(from_left | from_right)
     }
 
-    #[test]
-    fn a_test_that_never_passes_proves_nothing() {
-        let found = answer(NET, STEP_DOWN, NET | STEP_DOWN, |_| false);
-        assert_eq!((found.set, found.proof), (NET | STEP_DOWN, Proof::NeverPasses));
+    /// Whether the program works with a set, for all that is known; else by a run. A failure is taken
+    /// at its word: what it costs is a member too many, and that one is left out later.
+    fn passes(&mut self, set: CapSet, purpose: Purpose) -> Result<bool, Halt<R::Error>> {
+        let trials = &self.session.trials;
+        if proof::has_passed(trials, set) {
+            return Ok(true);
+        }
+        if trials.iter().any(|trial| !trial.outcome.passed() && set.is_subset(trial.set)) {
+            return Ok(false);
+        }
+        let index = self.session.once(set, purpose)?;
+        Ok(self.session.trials[index].outcome.passed())
     }
 
-    #[test]
-    fn an_answer_that_changes_is_called_flaky() {
-        let mut runs = 0;
-        let found = prove(NET, CapSet::EMPTY, NET, |set| {
-            runs += 1;
-            // Without NET: fails, then passes.
-            Ok::<_, Infallible>(if set == NET || runs == 3 {
-                Outcome::Passed
-            } else {
-                Outcome::Failed(String::new())
-            })
-        })
-        .unwrap();
-        assert_eq!(found.proof, Proof::Flaky { set: CapSet::EMPTY });
-    }
-
-    proptest! {
-        /// For any monotone program (it works iff it has one of some alternative sets), the
-        /// answer works and nothing can be left out of it.
-        #[test]
-        fn the_answer_is_minimal(
-            alternatives in prop::collection::vec(0u64..1 << 10, 1..4),
-            needed in 0u64..1 << 10,
-            doubtful in 0u64..1 << 10,
-        ) {
-            let works = |set: CapSet| alternatives.iter().any(|bits| CapSet::from_bits(*bits).is_subset(set));
-            let start = CapSet::from_bits((1 << 10) - 1);
-            let found = answer(CapSet::from_bits(needed), CapSet::from_bits(doubtful), start, works);
-            prop_assert_eq!(&found.proof, &Proof::Proven);
-            prop_assert!(works(found.set));
-            for capability in found.set {
-                prop_assert!(!works(found.set.without(capability)));
+    /// Leaves out each member once, and for good if the program works without it.
+    fn leave_one_out(&mut self) -> Result<(), Halt<R::Error>> {
+        // The doubtful first: they are the likeliest to go, and each that goes spares the rest.
+        let sure = self.set & self.candidates.needed;
+        let order: Vec<Capability> = (self.set - sure).iter().chain(sure.iter()).collect();
+        for (done, capability) in order.iter().enumerate() {
+            let smaller = self.set.without(*capability);
+            let left: CapSet = order[done..].iter().copied().collect();
+            self.expect(self.set & left);
+            if !self.refuted(*capability, smaller)? {
+                self.set = smaller;
             }
+        }
+        Ok(())
+    }
+
+    /// Whether the program does not work with `smaller`, which lacks `capability`, as well as it is
+    /// to be shown.
+    fn refuted(&mut self, capability: Capability, smaller: CapSet) -> Result<bool, Halt<R::Error>> {
+        let trials = &self.session.trials;
+        if proof::has_passed(trials, smaller) {
+            return Ok(false);
+        }
+        let enough = match self.rigour {
+            Rigour::Proven => Evidence::Twice,
+            Rigour::Explained | Rigour::Passed => Evidence::Explained,
+        };
+        if proof::evidence(trials, capability, smaller) >= enough {
+            return Ok(true);
+        }
+        let index = self.session.once(smaller, Purpose::Without(capability))?;
+        let trial = &self.session.trials[index];
+        if trial.outcome.passed() {
+            return Ok(false);
+        }
+        if trial.explained && self.rigour == Rigour::Explained {
+            return Ok(true);
+        }
+        Ok(!self.session.again(index)?)
+    }
+
+    fn name_alternatives(&mut self) {
+        let set = self.set;
+        let named = self.candidates.alternatives(set).into_iter();
+        self.alternatives = named
+            .map(|(instead_of, with)| Alternative {
+                instead_of,
+                with,
+                set: set.without(instead_of).with(with),
+                passed: None,
+            })
+            .collect();
+    }
+
+    fn try_alternatives(&mut self) -> Result<(), Halt<R::Error>> {
+        for number in 0..self.alternatives.len() {
+            let Alternative { set, with, .. } = self.alternatives[number];
+            let index = self.session.once(set, Purpose::Alternative(with))?;
+            self.alternatives[number].passed = Some(self.session.trials[index].outcome.passed());
+        }
+        Ok(())
+    }
+
+    /// Says how many runs there will be if each of `left` has still to be left out.
+    fn expect(&mut self, left: CapSet) {
+        let each = match self.rigour {
+            Rigour::Passed => 0,
+            Rigour::Explained => 1,
+            Rigour::Proven => 2,
+        };
+        // One that passes, if none has yet; one for the answer without new denials.
+        let other = 1 + usize::from(self.set == self.start);
+        self.session.about = self.session.trials.len() + each * left.len() + other;
+    }
+
+    fn answer(self, stopped: bool) -> Answer {
+        let trials = &self.session.trials;
+        let (evidence, required) = proof::of_all(trials, self.set);
+        let any_passed = trials.iter().any(|trial| trial.outcome.passed());
+        let is_seen = trials.iter().any(|trial| trial.outcome.passed() && trial.set == self.set);
+        let proof = match flaky::contradiction(trials) {
+            _ if !any_passed && !stopped => Proof::NeverPasses,
+            Some(set) => Proof::Flaky { set },
+            None if stopped => Proof::Stopped,
+            None => match evidence {
+                _ if self.rigour == Rigour::Passed || !is_seen => Proof::Passed,
+                Evidence::Twice => Proof::Proven,
+                Evidence::Explained => Proof::Explained,
+                Evidence::None => Proof::Passed,
+            },
+        };
+        let safer = self.safer.map(|set| safer::tell(trials, self.set, set));
+        Answer {
+            set: self.set,
+            required,
+            proof,
+            safer,
+            alternatives: self.alternatives,
+            first: self.session.first,
+            trials: self.session.trials,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! One run of the program under one set, and who makes it.
 
+use std::fmt;
 use std::time::Duration;
 
-use caps::CapSet;
+use caps::{CapSet, Capability};
 use serde::{Deserialize, Serialize};
+
+use crate::sight::Sight;
 
 /// What one run under one set showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,4 +51,62 @@ pub trait Runner {
     /// # Errors
     /// [`Runner::Error`].
     fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, Self::Error>;
+}
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Purpose {
+    /// Whether it works with everything it may be given.
+    Start,
+    /// Whether what the trace calls needed is enough.
+    Needed,
+    /// Whether the needed and the doubtful are.
+    Doubtful,
+    /// What no trace showed: half of the rest at a time.
+    Narrow,
+    /// Whether it works without this one.
+    Without(Capability),
+    /// Whether anything is still refused that used to be granted.
+    NoDenials,
+    /// Whether this one serves in the place of another.
+    Alternative(Capability),
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("with everything it may have"),
+            Self::Needed => f.write_str("with what the trace calls needed"),
+            Self::Doubtful => f.write_str("with the doubtful, too"),
+            Self::Narrow => f.write_str("with a part of the rest"),
+            Self::Without(capability) => write!(f, "without {capability}"),
+            Self::NoDenials => f.write_str("without new denials"),
+            Self::Alternative(capability) => write!(f, "with {capability} instead"),
+        }
+    }
+}
+
+/// One run, as it goes into the report: plain data, to be stored and given back to a search that goes
+/// on where another was stopped ([`crate::Options::earlier`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Trial {
+    /// The set it ran under.
+    pub set: CapSet,
+    /// What it was for.
+    pub purpose: Purpose,
+    /// Whether it only repeats the run before it, which failed under the same set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// What it showed.
+    pub outcome: Outcome,
+    /// Whether its own trace says why it failed: [`Sight::explains`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explained: bool,
+    /// How long it took, milliseconds.
+    pub took_ms: u64,
+    /// What was refused; `None` where nothing was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sight: Option<Sight>,
 }

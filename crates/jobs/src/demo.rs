@@ -11,10 +11,12 @@ pub mod verify;
 
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use caps::{CapSet, Capability};
-use fit::Answer;
+use fit::{Answer, Outcome, Ran, Rigour, Runner};
 use observe::Observed;
 use record::profile::{Profile, Target};
 use record::requirement::{Requirement, Verdict};
@@ -173,17 +175,27 @@ impl Demo {
         Ok(Observed::of(recording))
     }
 
-    /// Finds the minimal set by trials, and proves it. What is undecided is held all the time, and is
-    /// in the answer.
+    /// Finds the minimal set by trials, and proves it; `traced` is what the first run showed. What is
+    /// undecided is held all the time, and is in the answer.
     ///
     /// # Errors
     /// [`DemoError`] if a trial cannot be run.
-    pub fn prove(&mut self, needed: CapSet, doubtful: CapSet) -> Result<Answer, DemoError> {
+    pub fn prove(&mut self, traced: Option<&Observed>) -> Result<Answer, DemoError> {
         let undecided = self.undecided();
-        let start = self.start - undecided;
-        let mut answer = fit::prove(needed - undecided, doubtful - undecided, start, |set| {
-            self.harness.trial(set | undecided)
-        })?;
+        let first = traced.map(|observed| Ran {
+            outcome: Outcome::Passed,
+            observed: Some(observed.clone()),
+            took: Duration::ZERO,
+        });
+        let options = fit::Options {
+            rigour: Rigour::Proven,
+            traced: false,
+            first,
+            ..fit::Options::default()
+        };
+        let mut trials = Trials { harness: &mut self.harness, held: undecided };
+        let mut answer =
+            fit::fit(&mut trials, self.start - undecided, options, |_| ControlFlow::Continue(()))?;
         answer.set = answer.set | undecided;
         for trial in &mut answer.trials {
             trial.set = trial.set | undecided;
@@ -213,6 +225,23 @@ impl Demo {
     /// [`verify::VerifyError`].
     pub fn verify(&mut self, set: CapSet) -> Result<verify::Verified, verify::VerifyError> {
         verify::verify(&mut self.harness, set)
+    }
+}
+
+/// The demo's service as the search runs it. It is not traced: the answer that the demo shows is the
+/// functional minimum.
+struct Trials<'d> {
+    harness: &'d mut Harness,
+    held: CapSet,
+}
+
+impl Runner for Trials<'_> {
+    type Error = DemoError;
+
+    fn run(&mut self, set: CapSet, _: bool) -> Result<Ran, DemoError> {
+        let start = std::time::Instant::now();
+        let outcome = self.harness.trial(set | self.held)?;
+        Ok(Ran { outcome, observed: None, took: start.elapsed() })
     }
 }
 

@@ -22,7 +22,7 @@ pub fn settle(profile: &mut Profile, answer: &Answer, test: &str) {
 #[cfg(test)]
 mod tests {
     use caps::{CapSet, Capability};
-    use fit::{Outcome, Trial as Run};
+    use fit::{Outcome, Purpose, Trial as Run};
     use record::profile::{ProofState, Target};
     use record::requirement::{Requirement, Verdict};
 
@@ -57,8 +57,20 @@ mod tests {
         let set = CapSet::of(&[Capability::CHOWN, Capability::SETUID]);
         let answer = Answer {
             set,
+            required: set,
             proof: Proof::Proven,
-            trials: vec![Run { set, outcome: Outcome::Passed }],
+            safer: None,
+            alternatives: Vec::new(),
+            first: None,
+            trials: vec![Run {
+                set,
+                purpose: Purpose::Needed,
+                again: false,
+                outcome: Outcome::Passed,
+                explained: false,
+                took_ms: 1,
+                sight: None,
+            }],
         };
 
         settle(&mut profile, &answer, "it serves");

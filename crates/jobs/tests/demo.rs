@@ -1,9 +1,12 @@
 //! The demo's service needs exactly what its documentation says, and the proof finds it without a trace.
 
+use std::ops::ControlFlow;
+use std::time::Duration;
+
 use caps::{CapSet, Capability};
-use dropcap_jobs::demo::harness::Harness;
+use dropcap_jobs::demo::harness::{Harness, HarnessError};
 use dropcap_jobs::demo::verify::verify;
-use fit::{Outcome, Proof};
+use fit::{Outcome, Proof, Ran, Rigour, Runner};
 
 /// What it does: gives its cache away, binds port 80, steps down.
 const NEEDED: CapSet = CapSet::of(&[
@@ -16,6 +19,16 @@ const NEEDED: CapSet = CapSet::of(&[
 /// containerd's default set.
 const DEFAULT: CapSet = CapSet::from_bits(0xa804_25fb);
 
+struct Trials<'h>(&'h mut Harness);
+
+impl Runner for Trials<'_> {
+    type Error = HarnessError;
+
+    fn run(&mut self, set: CapSet, _: bool) -> Result<Ran, HarnessError> {
+        Ok(Ran { outcome: self.0.trial(set)?, observed: None, took: Duration::ZERO })
+    }
+}
+
 #[test]
 fn the_proof_finds_the_four_among_fourteen_and_the_running_service_holds_no_more() {
     testkit::needs!(root);
@@ -25,8 +38,10 @@ fn the_proof_finds_the_four_among_fourteen_and_the_running_service_holds_no_more
         sys::isolate::own_network().unwrap();
         let mut harness = Harness::new(program, 33, 80).unwrap();
 
-        let answer =
-            fit::prove(CapSet::EMPTY, CapSet::EMPTY, DEFAULT, |set| harness.trial(set)).unwrap();
+        let options =
+            fit::Options { rigour: Rigour::Proven, traced: false, ..fit::Options::default() };
+        let on = |_: fit::Event<'_>| ControlFlow::Continue(());
+        let answer = fit::fit(&mut Trials(&mut harness), DEFAULT, options, on).unwrap();
         assert_eq!((answer.set, &answer.proof), (NEEDED, &Proof::Proven));
         let failure = answer.failure_without(Capability::NET_BIND_SERVICE).unwrap();
         assert_eq!(failure, "bind 0.0.0.0:80: Permission denied (os error 13)");

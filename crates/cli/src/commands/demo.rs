@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use caps::CapSet;
 use check::{Options, PatchOptions};
-use fit::{Answer, Proof};
+use fit::{Answer, Proof, Purpose};
 use jobs::demo::{Demo, DemoError, Means, TEST, untraced_profile};
 use jobs::patch::{Incomplete, patch_file};
 use jobs::proven;
@@ -95,7 +95,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         held_before.len(),
         held_after.len(),
         escape(held_after),
-        answer.trials.len(),
+        answer.runs().0,
     )?;
     Ok(ExitCode::SUCCESS)
 }
@@ -152,19 +152,18 @@ fn findings(manifest: &Manifest, options: &Options, ui: &Ui) -> Result<CapSet, F
 /// Traces where that is possible, and proves by trials.
 fn find_out(demo: &mut Demo, ui: &Ui) -> Result<(Profile, Answer), Failure> {
     let mut profile = None;
-    let (mut needed, mut doubtful) = (CapSet::EMPTY, CapSet::EMPTY);
+    let mut traced = None;
     if matches!(demo.means, Means::Traced) {
         title(ui, "trace", "what it uses, and for what")?;
         let observed = demo.trace().map_err(failed)?;
         report::needs(&observed.judgement, ui)?;
-        (needed, doubtful) =
-            (observed.judgement.solution().needed, observed.judgement.solution().doubtful);
         let options = ProfileOptions { name: "demo".to_owned(), ..ProfileOptions::default() };
         profile = Some(to_profile(&observed.recording, &observed.judgement, &options));
+        traced = Some(observed);
     }
     title(ui, "prove", &format!("run it without, and test for {TEST}"))?;
     let undecided = demo.undecided();
-    let answer = demo.prove(needed, doubtful).map_err(failed)?;
+    let answer = demo.prove(traced.as_ref()).map_err(failed)?;
     trials(&answer, undecided, ui)?;
     let mut profile = profile.unwrap_or_else(|| untraced_profile(&answer, undecided));
     proven::settle(&mut profile, &answer, TEST);
@@ -173,7 +172,8 @@ fn find_out(demo: &mut Demo, ui: &Ui) -> Result<(Profile, Answer), Failure> {
 
 fn trials(answer: &Answer, undecided: CapSet, ui: &Ui) -> Result<(), Failure> {
     let mut out = ui.out();
-    for trial in answer.trials.iter().filter(|t| t.outcome.passed()) {
+    for trial in answer.trials.iter().filter(|t| t.outcome.passed() && t.purpose != Purpose::Start)
+    {
         writeln!(out, "  {GREEN}works{GREEN:#} with {}", trial.set)?;
     }
     for capability in answer.set - undecided {
@@ -195,6 +195,9 @@ fn trials(answer: &Answer, undecided: CapSet, ui: &Ui) -> Result<(), Failure> {
         }
         Proof::Flaky { set } => {
             Err(Failure::new(format!("the service gave two answers with {set}: nothing is proven")))
+        }
+        Proof::Explained | Proof::Passed | Proof::Stopped => {
+            Err(Failure::new("the trials came to no proof; please report this"))
         }
     }
 }

@@ -4,14 +4,9 @@ use launch::engine::Engine;
 use record::observation::{Container, Recording, Target};
 use sys::container::Containers;
 use sys::procfs::Procfs;
-use trace::{Options, Results, Scope};
+use trace::Scope;
 
 use super::ContainerError;
-
-/// What every refused call returned is to be known, and nobody judges while it is watched.
-pub(super) fn options() -> Options {
-    Options { results: Results::Always, settle: false, ..Options::default() }
-}
 
 /// What to watch: a container that waits for its start by its own cgroup; else, as Docker makes and
 /// starts in one step, all containers that start from now on.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fit::container::Probe;
+use fit::test::{Http, Tcp, Test, Tests};
 use image::{Configured, Engine};
 use manifest::{Container, ProbeAction};
 
@@ -30,11 +31,27 @@ pub(super) fn of_container(
     (None, remarks)
 }
 
+/// The kubelet asks the pod's address; in the container's own network that is this one, too.
+const OWN: &str = "127.0.0.1";
+
 fn as_test(action: &ProbeAction, limit: Duration) -> Result<Probe, &'static str> {
-    match action {
-        ProbeAction::Exec { command } => Ok(Probe::Exec { command: command.clone(), limit }),
-        _ => Err("its action or its port cannot be read"),
-    }
+    let own = |host: &Option<String>| host.clone().unwrap_or_else(|| OWN.to_owned());
+    let test = match action {
+        ProbeAction::Exec { command } => {
+            return Ok(Probe::Exec { command: command.clone(), limit });
+        }
+        ProbeAction::HttpGet { https: true, .. } => return Err("HTTPS; give a command: --test"),
+        ProbeAction::HttpGet { host, port, path, headers, .. } => Test::Http(Http {
+            host: own(host),
+            port: *port,
+            path: path.clone(),
+            headers: headers.clone(),
+        }),
+        ProbeAction::TcpSocket { host, port } => Test::Tcp(Tcp { host: own(host), port: *port }),
+        ProbeAction::Grpc { .. } => return Err("gRPC; give a command: --test"),
+        ProbeAction::Unread => return Err("its action or its port cannot be read"),
+    };
+    Ok(Probe::Tests(Tests { each: vec![test], until_exit: false, timeout: limit }))
 }
 
 /// The image's HEALTHCHECK.

@@ -112,7 +112,7 @@ impl Container {
         let never = started.starts_with("0001-01-01");
         let error = self.inspect("{{.State.Error}}").unwrap_or_default();
         if never || !error.is_empty() {
-            let printed = self.printed();
+            let printed = self.attached.as_mut().map(Attached::printed).unwrap_or_default();
             let said = if error.is_empty() { printed.trim().to_owned() } else { error };
             return Err(EngineError::Said { engine: self.engine, what: "start".to_owned(), said });
         }
@@ -137,6 +137,10 @@ impl Container {
         if !self.has_ended()? {
             return Ok(None);
         }
+        if let Some(attached) = &mut self.attached {
+            // Nothing comes any more: all of it is to be there.
+            attached.printed();
+        }
         let words = self.inspect("{{.State.Running}} {{.State.ExitCode}}")?;
         match words.split_once(' ') {
             Some(("false", code)) => Ok(code.parse().ok()),
@@ -144,18 +148,10 @@ impl Container {
         }
     }
 
-    /// What it has printed so far, both streams, at most the last megabyte of it.
+    /// What it prints, both streams, at most the last megabyte of it: as it comes.
     #[must_use]
-    pub fn printed(&mut self) -> String {
-        self.attached.as_mut().map(Attached::printed).unwrap_or_default()
-    }
-
-    /// Executes a command in it, as the kubelet does with a probe, and waits for its end.
-    ///
-    /// # Errors
-    /// [`EngineError`]; a command that fails or takes too long is none.
-    pub fn exec(&self, command: &[String], limit: Duration) -> Result<Output, EngineError> {
-        exec(self.engine, &self.name, command, limit)
+    pub fn output(&self) -> Arc<Mutex<Vec<u8>>> {
+        self.attached.as_ref().map(|attached| Arc::clone(&attached.printed)).unwrap_or_default()
     }
 
     /// Ends it at once and removes it.
@@ -194,10 +190,11 @@ impl Drop for Container {
     }
 }
 
-/// Executes a command in the container of this name; from any thread.
+/// Executes a command in the container of this name, as the kubelet does with a probe, and waits for its
+/// end; from any thread.
 ///
 /// # Errors
-/// [`EngineError`].
+/// [`EngineError`]; a command that fails or takes too long is none.
 pub fn exec(
     engine: Engine,
     name: &str,
