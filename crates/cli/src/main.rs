@@ -52,6 +52,9 @@ enum Command {
     /// Run a command with exactly the capability sets asked for
     #[cfg(target_os = "linux")]
     Run(commands::run::Args),
+    /// Find the least that a container needs, and prove it
+    #[cfg(target_os = "linux")]
+    Fit(commands::fit::Args),
     /// List who holds which capabilities now: containers first
     #[cfg(target_os = "linux")]
     Ps(commands::ps::Args),
@@ -92,6 +95,8 @@ fn main() -> ExitCode {
         Command::Why(args) => commands::why::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Run(args) => commands::run::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Fit(args) => commands::fit::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Ps(args) => commands::ps::run(args, &ui),
         #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 //! What Docker makes of the fields: compose `pkg/compose/create.go`; of `security_opt`: moby
 //! `daemon/daemon_unix.go` `parseSecurityOpt`.
 
-mod command_line;
+pub(crate) mod command_line;
 
 use crate::pod;
 use crate::probe::{self, Probe};

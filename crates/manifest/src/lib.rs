@@ -23,6 +23,7 @@ mod workload;
 mod write;
 
 pub use comment::{Comment, comments};
+pub use compose::command_line::words as command_words;
 pub use edit::{Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, apply};
 pub use kinds::{ContainerPlace, Kind, Kinds, KindsError, PodPlace, Step, Way, WayError};
 pub use manifest::{Content, Document, Manifest, parse, parse_source, read};

@@ -8,6 +8,8 @@ pub mod demo_parts;
 #[cfg(target_os = "linux")]
 pub mod doctor;
 pub mod explain;
+#[cfg(target_os = "linux")]
+pub mod fit;
 pub mod fix;
 pub mod images;
 pub mod profile;

@@ -81,8 +81,11 @@ impl Container {
     /// [`EngineError`].
     pub fn start(&mut self) -> Result<Option<u32>, EngineError> {
         let program = |source| EngineError::Program { engine: self.engine, source };
-        let words = ["start", "--attach", "--sig-proxy=false", &self.name];
-        let mut start = self.engine.call(words);
+        let mut start = self.engine.call(["start", "--attach"]);
+        if self.engine == Engine::Podman {
+            start.arg("--sig-proxy=false");
+        }
+        start.arg(&self.name);
         let client =
             start.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(program)?;
         self.attached = Some(Attached::new(client));
