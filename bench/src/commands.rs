@@ -39,6 +39,23 @@ const PAIRS: &[Pair] = &[
         peer: &["capsh", "--drop=all", "--", "-c", "/bin/true"],
     },
     Pair { what: "trace /bin/true", ours: &["trace", "--", "/bin/true"], peer: &["/bin/true"] },
+    // Two runs, each in a sandbox of its own.
+    Pair {
+        what: "fit --sandbox /bin/true",
+        ours: &["fit", "--sandbox", "--no-trace", "--", "/bin/true"],
+        peer: &[
+            "podman",
+            "--runtime=runc",
+            "run",
+            "--rm",
+            "--network=none",
+            "--ulimit=nofile=1024:1024",
+            "--ulimit=nproc=4096:4096",
+            "--rootfs",
+            "/:O",
+            "/bin/true",
+        ],
+    },
     Pair {
         what: "trace /bin/true",
         ours: &["trace", "--", "/bin/true"],

@@ -49,12 +49,12 @@ enum Command {
     /// Say which missing capability made a program fail, who took it away, and the least that mends it
     #[cfg(target_os = "linux")]
     Why(commands::why::Args),
+    /// Run a program again and again with less, until nothing more can be left out: the proven minimum
+    #[cfg(target_os = "linux")]
+    Fit(Box<commands::fit::Args>),
     /// Run a command with exactly the capability sets asked for
     #[cfg(target_os = "linux")]
     Run(commands::run::Args),
-    /// Find the least that a container needs, and prove it
-    #[cfg(target_os = "linux")]
-    Fit(commands::fit::Args),
     /// List who holds which capabilities now: containers first
     #[cfg(target_os = "linux")]
     Ps(commands::ps::Args),
@@ -94,9 +94,9 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Why(args) => commands::why::run(args, &ui),
         #[cfg(target_os = "linux")]
-        Command::Run(args) => commands::run::run(args, &ui),
-        #[cfg(target_os = "linux")]
         Command::Fit(args) => commands::fit::run(args, &ui),
+        #[cfg(target_os = "linux")]
+        Command::Run(args) => commands::run::run(args, &ui),
         #[cfg(target_os = "linux")]
         Command::Ps(args) => commands::ps::run(args, &ui),
         #[cfg(target_os = "linux")]

@@ -88,7 +88,8 @@ impl Answer {
     /// The runs beyond the first trace; how many of them only repeated a failure.
     #[must_use]
     pub fn runs(&self) -> (usize, usize) {
-        let beyond = self.trials.len().saturating_sub(usize::from(self.first.is_some()));
+        let traced = self.first.as_ref().is_some_and(|first| first.observed.is_some());
+        let beyond = self.trials.len().saturating_sub(usize::from(traced));
         (beyond, self.trials.iter().filter(|t| t.again).count())
     }
 }

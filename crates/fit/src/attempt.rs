@@ -87,7 +87,7 @@ pub(crate) struct Attempt {
 /// How one run is made.
 pub(crate) struct Orders<'a> {
     pub(crate) program: &'a Program,
-    pub(crate) tests: &'a Tests,
+    pub(crate) tests: Tests,
     pub(crate) around: &'a Around,
     pub(crate) asking: Asking<'a>,
     pub(crate) output: &'a Output,

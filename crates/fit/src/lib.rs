@@ -2,15 +2,16 @@
 //!
 //! A trace says what was used; only a run without it says what was needed. This crate holds the
 //! search ([`fit`]), which is pure over a [`Runner`]: who can run the program under a set, and tell
-//! whether its test passed and what the tracer saw.
+//! whether its test passed and what the tracer saw; and one such runner, [`Runs`].
 //!
 //! - [`trial`]: one run, and who makes it
 //! - [`search`]: what is run in which order
 //! - [`proof`]: when that proves anything; [`flaky`]: when it contradicts itself
 //! - [`sight`]: what was refused in a run; `safer`: the answer without new denials
 //! - [`answer`]: what was found
-//! - [`Runs`]: runs of a program; [`container`]: of a container of the user's engine; [`test`]: what tells
-//!   that it works
+//! - [`test`]: what tells that the program works
+//! - [`container`]: runs of a container of the user's engine
+//! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
 
 pub mod answer;
 mod attempt;
@@ -34,7 +35,7 @@ pub use answer::{Alternative, Answer, Proof, Safer};
 pub use attempt::{Around, RunError};
 pub use place::Place;
 pub use program::Program;
-pub use run::{Job, Runs, options};
+pub use run::{Job, Runs, Stopped, options};
 pub use search::{Options, Rigour, fit};
 pub use session::Event;
 pub use sight::{Denial, Exempt, Sight};

@@ -6,7 +6,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use launch::{Child, Fresh, Inside, Sandbox, SandboxError};
-use rustix::process::getpid;
+use rustix::io::Errno;
+use rustix::process::{WaitOptions, getpid};
 use sys::procfs::Procfs;
 
 use crate::attempt::RunError;
@@ -74,7 +75,7 @@ impl Site {
     /// Whether anything runs that the program has left behind; the program itself has been reaped.
     pub(crate) fn is_busy(&self) -> bool {
         match self {
-            Self::Here => !left_here().is_empty(),
+            Self::Here => runs_here(),
             Self::Sandbox(inside) => inside.is_busy(),
         }
     }
@@ -128,47 +129,53 @@ impl Site {
     }
 }
 
-/// The children of this process that run: what the program has left behind is among them.
-fn left_here() -> Vec<u32> {
-    let own = std::process::id();
-    // What cannot be listed now is gone at the next look.
-    let all = Procfs::new().processes().map(|all| all.processes).unwrap_or_default();
-    let (dead, left): (Vec<_>, Vec<_>) =
-        all.into_iter().filter(|p| p.parent == own).partition(|p| p.is_zombie());
-    for process in dead {
-        reap(process.pid);
+/// Whether this process has a child that runs: what the program has left behind. Those that have ended
+/// are reaped; nobody else waits for them.
+fn runs_here() -> bool {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return true,
+            // ECHILD, wait(2): there is none.
+            Err(_) => return false,
+        }
     }
-    left.into_iter().map(|process| process.pid).collect()
+}
+
+/// The children of this process. Without `CONFIG_PROC_CHILDREN` every process is looked at.
+fn children() -> Vec<u32> {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
+    let children: Vec<u32> = lists
+        .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|pid| pid.parse().ok())
+        .collect();
+    if !children.is_empty() {
+        return children;
+    }
+    let own = std::process::id();
+    // What cannot be listed now is listed at the next look, or gone.
+    let all = Procfs::new().processes().map(|all| all.processes).unwrap_or_default();
+    all.into_iter().filter(|process| process.parent == own).map(|process| process.pid).collect()
 }
 
 /// Asks what is left to end, and then makes it.
 fn end_here() {
     let mut signal = TERM;
     let mut since = Instant::now();
-    loop {
-        let left = left_here();
-        if left.is_empty() {
-            return;
-        }
-        for pid in left {
-            // It may have ended meanwhile. One of another user, which this process may not end, is
-            // not waited for for ever.
+    while runs_here() {
+        for pid in children() {
+            // It may have ended meanwhile.
             let _ = sys::signal::send_to(pid, signal);
         }
         if since.elapsed() >= GRACE {
             if signal == sys::signal::KILL {
+                // Of another user, which this process may not end: not waited for for ever.
                 return;
             }
             signal = sys::signal::KILL;
             since = Instant::now();
         }
         sleep(TICK);
-    }
-}
-
-fn reap(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(pid) = pid {
-        let _ = sys::process::try_wait(pid);
     }
 }

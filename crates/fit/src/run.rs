@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -26,6 +27,9 @@ use crate::trial::{Outcome, Ran, Runner};
 /// How often the tracer and signals are looked after.
 const TICK: Duration = Duration::from_millis(20);
 
+/// The least that a hurried run gets, and how many times as long as one that passed.
+const HURRY: (Duration, u32) = (Duration::from_secs(3), 10);
+
 /// What is run, how often, and what it must show.
 #[derive(Debug)]
 pub struct Job {
@@ -37,18 +41,35 @@ pub struct Job {
     pub around: Around,
     /// A run has failed if it fails this many times more.
     pub retries: u32,
+    /// Whether runs after one that passed get less time than [`Tests::timeout`]: ten times what the
+    /// slowest that passed has taken, three seconds at least.
+    pub hurry: bool,
+}
+
+/// Whether somebody has asked to stop.
+#[derive(Debug, Clone)]
+pub struct Stopped(Arc<AtomicBool>);
+
+impl Stopped {
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Runs of one program. While it is there, the signals that ask to stop are held back in the thread
-/// that made it: they end the run that goes on, and [`Runs::stopped`] tells.
+/// that made it: they end the run that goes on, and [`Runs::when_stopped`] tells.
 #[derive(Debug)]
 pub struct Runs {
     job: Job,
     place: Place,
     tracer: Option<Tracer>,
     used: bool,
+    /// The longest that a run took that passed.
+    slowest: Option<Duration>,
     signals: Blocked,
-    stop: AtomicBool,
+    stop: Arc<AtomicBool>,
     read_only: Vec<PathBuf>,
 }
 
@@ -61,8 +82,17 @@ impl Runs {
     pub fn new(job: Job, place: Place, tracer: Option<Tracer>) -> io::Result<Self> {
         signal::default_child_signal();
         let signals = Blocked::new(signal::STOP)?;
-        let stop = AtomicBool::new(false);
-        Ok(Self { job, place, tracer, used: false, signals, stop, read_only: Vec::new() })
+        let stop = Arc::default();
+        Ok(Self {
+            job,
+            place,
+            tracer,
+            used: false,
+            slowest: None,
+            signals,
+            stop,
+            read_only: Vec::new(),
+        })
     }
 
     /// What is run.
@@ -77,9 +107,13 @@ impl Runs {
         self.tracer.is_some()
     }
 
-    /// Whether somebody has asked to stop: the last run may have been cut short.
+    /// Tells whether somebody has asked to stop: the last run may have been cut short then.
     #[must_use]
-    pub fn stopped(&self) -> bool {
+    pub fn when_stopped(&self) -> Stopped {
+        Stopped(Arc::clone(&self.stop))
+    }
+
+    fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
@@ -120,12 +154,21 @@ impl Runs {
         let asking = Asking { environment, folder: folder.clone(), stop: &self.stop };
         Orders {
             program: &self.job.program,
-            tests: &self.job.tests,
+            tests: Tests { timeout: self.patience(), ..self.job.tests.clone() },
             around: &self.job.around,
             asking,
             output,
             set,
             watched,
+        }
+    }
+
+    /// How long a run has.
+    fn patience(&self) -> Duration {
+        let most = self.job.tests.timeout;
+        match self.slowest.filter(|_| self.job.hurry) {
+            Some(slowest) => (slowest * HURRY.1).max(HURRY.0).min(most),
+            None => most,
         }
     }
 
@@ -240,11 +283,19 @@ impl Runner for Runs {
                 self.read_only.push(point);
             }
         }
+        if attempt.outcome.passed() {
+            self.slowest = self.slowest.max(Some(attempt.took));
+        }
         let outcome = match attempt.outcome {
             Outcome::Failed(_) if self.stopped() => Outcome::Failed("stopped".to_owned()),
             outcome => outcome,
         };
-        Ok(Ran { outcome, observed: recording.map(Observed::of), took: attempt.took })
+        let observed = recording.map(|recording| {
+            // The stretch that the tests speak of is over; what still ran was ended. What it would have
+            // done next is no gap in it.
+            Observed::of(Recording { still_running: 0, ..recording })
+        });
+        Ok(Ran { outcome, observed, took: attempt.took })
     }
 }
 

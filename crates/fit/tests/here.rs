@@ -16,7 +16,7 @@ fn runs(script: &str, each: Vec<Test>, retries: u32) -> Runs {
     let environment = std::env::vars_os().collect();
     let program = Program { command, user: None, environment, folder: "/".into() };
     let tests = Tests { until_exit: each.is_empty(), each, timeout: Duration::from_secs(10) };
-    let job = Job { program, tests, around: Around::default(), retries };
+    let job = Job { program, tests, around: Around::default(), retries, hurry: false };
     Runs::new(job, Place::here().unwrap(), None).unwrap()
 }
 

@@ -20,7 +20,7 @@ fn job(script: &str, each: Vec<Test>, until_exit: bool) -> Job {
         folder: "/".into(),
     };
     let tests = Tests { each, until_exit, timeout: Duration::from_secs(10) };
-    Job { program, tests, around: Around::default(), retries: 0 }
+    Job { program, tests, around: Around::default(), retries: 0, hurry: false }
 }
 
 fn runs(job: Job, traced: bool) -> Runs {
@@ -158,4 +158,33 @@ fn another_user_holds_the_set_as_ambient() {
     let ran = runs(of_user, false).run(CapSet::of(&[Capability::CHOWN]), false).unwrap();
     let held = "ended with status 1 | Uid: 33 33 33 33 / CapEff: 0000000000000001 / CapAmb: 0000000000000001";
     assert_eq!(said(&ran).replace("  ", " "), held);
+}
+
+#[test]
+fn two_go_on_side_by_side_on_the_same_port_and_file() {
+    testkit::needs!(root, program("busybox"));
+    let serve = |text: &'static str| {
+        move || {
+            let script = format!(
+                "mkdir -p /srv/www && echo {text} > /srv/www/index.html && \
+                 exec busybox httpd -f -p 80 -h /srv/www"
+            );
+            let test = format!("busybox wget -q -O - http://localhost/ | grep -qx {text}");
+            let mut runs = runs(job(&script, vec![command(&test)], false), false);
+            (0..5).map(|_| said(&runs.run(all(), false).unwrap()).to_owned()).collect::<Vec<_>>()
+        }
+    };
+    let (one, other) = (std::thread::spawn(serve("one")), std::thread::spawn(serve("other")));
+    assert_eq!([one.join().unwrap(), other.join().unwrap()], [["passed"; 5], ["passed"; 5]]);
+}
+
+#[test]
+fn after_one_that_passed_the_others_get_less_time() {
+    testkit::needs!(root);
+    let mut hurried = job("chown 33 /etc/hostname || sleep 600", Vec::new(), true);
+    hurried.hurry = true;
+    let mut runs = runs(hurried, false);
+    assert_eq!(said(&runs.run(all(), false).unwrap()), "passed");
+    let ran = runs.run(all().without(Capability::CHOWN), false).unwrap();
+    assert!(said(&ran).starts_with("not done after 3 s"), "{}", said(&ran));
 }

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod doctor;
 mod expand;
 pub mod fit_container;
+pub mod fitted;
 pub mod needs;
 pub mod patch;
 pub mod proven;

@@ -415,26 +415,9 @@ impl<'a> Service<'a> {
         ports
     }
 
-    /// `healthcheck`; `None` if it is switched off, left to the image, or filled in by the environment.
     fn healthcheck(&self, reader: &mut Reader<'_, '_>) -> Option<Probe> {
         let node = self.first(reader, "healthcheck")?;
-        let tree = reader.tree;
-        let is_true = |text| crate::scalar::resolve(text) == Value::Bool(true);
-        let disable = tree.get_own_first(node, "disable");
-        if disable.is_some_and(|entry| tree.text(entry.value).is_some_and(is_true)) {
-            return None;
-        }
-        let test = tree.resolve(tree.get_own_first(node, "test")?.value);
-        let words = match tree.text(test) {
-            Some(text) => vec!["CMD-SHELL".to_owned(), filled_in(text)?],
-            None => {
-                let items = tree.items(test).iter();
-                items
-                    .map(|&item| tree.text(tree.resolve(item)).and_then(filled_in))
-                    .collect::<Option<_>>()?
-            }
-        };
-        probe::of_compose(&words, tree.span(node))
+        probe::of_compose(reader.tree, node, filled_in)
     }
 
     /// A list of words, or a text as words; `None` for what the environment fills in, what is no

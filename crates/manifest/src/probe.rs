@@ -1,7 +1,8 @@
 //! What tells whether a container works: the kubelet's probes, and Compose's health check.
 
 use crate::reader::{At, Reader};
-use crate::tree::NodeId;
+use crate::scalar::{self, Value};
+use crate::tree::{NodeId, Tree};
 use crate::workload::{Port, Span, Spanned};
 
 /// Which of them.
@@ -153,9 +154,28 @@ fn port(reader: &mut Reader<'_, '_>, map: NodeId, ports: &[Port]) -> Option<u16>
     u16::try_from(number).ok().filter(|number| *number != 0)
 }
 
-/// The health check of a Compose service; `None` if it is switched off or cannot be read.
-pub(crate) fn of_compose(words: &[String], span: Span) -> Option<Probe> {
-    let action = ProbeAction::Exec { command: health_command(words)? };
+/// The health check of a Compose service; `None` if it is switched off, left to the image, or not to be
+/// read. `filled_in` is the text unless the environment fills something in.
+pub(crate) fn of_compose(
+    tree: &Tree<'_>,
+    node: NodeId,
+    filled_in: fn(&str) -> Option<String>,
+) -> Option<Probe> {
+    let is_true = |text| scalar::resolve(text) == Value::Bool(true);
+    let disable = tree.get_own_first(node, "disable");
+    if disable.is_some_and(|entry| tree.text(entry.value).is_some_and(is_true)) {
+        return None;
+    }
+    let test = tree.resolve(tree.get_own_first(node, "test")?.value);
+    let words: Vec<String> = match tree.text(test) {
+        Some(text) => vec!["CMD-SHELL".to_owned(), filled_in(text)?],
+        None => {
+            let word = |&item: &NodeId| tree.text(tree.resolve(item)).and_then(filled_in);
+            tree.items(test).iter().map(word).collect::<Option<_>>()?
+        }
+    };
+    let action = ProbeAction::Exec { command: health_command(&words)? };
+    let span = tree.span(node);
     Some(Probe { kind: ProbeKind::Healthcheck, span, action, timeout_seconds: None })
 }
 

@@ -7,3 +7,4 @@ pub mod observation;
 pub mod profile;
 pub mod requirement;
 pub mod schema;
+pub mod search;

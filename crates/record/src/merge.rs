@@ -20,6 +20,7 @@ fn merge_two(mut a: Profile, b: Profile) -> Profile {
     a.spec.target = merge_target(a.spec.target, b.spec.target);
     a.spec.evidence.extend(b.spec.evidence);
     a.status.proofs.extend(b.status.proofs);
+    a.status.searches.extend(b.status.searches);
     a.status.unknown_sites.extend(b.status.unknown_sites);
     for run in b.status.runs {
         match a.status.runs.iter_mut().find(|known| known.id == run.id) {

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::observation::{self, Exit, Lost};
 use crate::requirement::{self, Requirement, Solution, Trial, Verdict};
 use crate::schema::CapabilityName;
+use crate::search::Search;
 
 /// `apiVersion` of the one version this program reads and writes.
 pub const API_VERSION: &str = "dropcap.dev/v1";
@@ -172,6 +173,9 @@ pub struct Status {
     /// The trials' results; each counts for the set it names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
+    /// The searches that were made, each with all its runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<Search>,
     /// Call sites nobody has judged yet: their capabilities are among the doubtful.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown_sites: BTreeSet<String>,
@@ -299,14 +303,23 @@ impl Profile {
         status.complete = status.incomplete.is_empty();
         status.proofs.sort();
         status.proofs.dedup();
+        status.searches.sort();
+        status.searches.dedup();
         let proven = status.proofs.iter().any(|p| p.capabilities == solution.add());
         status.proof = if proven { ProofState::Proven } else { ProofState::Unproven };
     }
 
-    /// Takes in what trials showed: the test passed with exactly `proof.capabilities`, and failed
+    /// Takes in what trials proved: the test passed with exactly `proof.capabilities`, and failed
     /// without each of `required`. The list is then that set.
     pub fn tried(&mut self, proof: Proof, required: CapSet) {
         let enough = proof.capabilities;
+        self.status.proofs.push(proof);
+        self.passed_with(enough, required);
+    }
+
+    /// Takes in what trials showed and did not prove: the test passed with exactly `enough`, and was
+    /// seen to fail without each of `required`. The list is then `enough`.
+    pub fn passed_with(&mut self, enough: CapSet, required: CapSet) {
         for requirement in &mut self.spec.evidence {
             let kept = requirement.set() & enough;
             if kept.is_empty() {
@@ -326,7 +339,6 @@ impl Profile {
         // Said outright, so that no member is left out because another would serve its uses too,
         // and none that only a trial found is missing.
         self.spec.evidence.extend(enough.iter().map(|c| Requirement::stated(c, Verdict::Needed)));
-        self.status.proofs.push(proof);
         self.settle();
     }
 

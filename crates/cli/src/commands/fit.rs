@@ -1,81 +1,345 @@
-//! `dropcap fit`.
+//! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
-mod image;
+mod container;
+mod progress;
+mod report;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use fit::test::{Command, Test, Tests};
-use fit::{Event, Rigour};
+use caps::CapSet;
+use fit::test::{
+    Command, Http, Log, ParseHttpError, ParseLogError, ParseTcpError, Tcp, Test, Tests,
+};
+use fit::{Answer, Around, Job, Place, Program, Proof, Rigour, RunError, Runs};
+use jiff::Timestamp;
+use jobs::accounts::UserArgument;
+use jobs::fitted::{self, Made, Wanted};
+use jobs::needs;
+use launch::Sandbox;
+use observe::Observed;
+use record::profile::Profile;
+use record::search;
+use runtime::Runtime;
+use trace::Tracer;
 
-use crate::failure::Failure;
+use super::trace::duration;
+use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
+use progress::Progress;
 
-/// Find the least that a container needs, and prove it.
+/// How long a run has, if nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Run a program again and again with less, until nothing more can be left out.
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "dropcap fit [OPTIONS] -- CMD [ARGS]…\n       \
+                      dropcap fit [OPTIONS] --image IMAGE [-- CMD [ARGS]…]\n       \
+                      dropcap fit [OPTIONS] -f MANIFEST [-c CONTAINER]",
+    after_help = "\
+The command is run with everything it may have, and traced; then with what the trace calls needed; then \
+without each of these. What passes its tests without a capability does not need it; what fails without it, \
+twice in a row, does.
+
+Tests run with the privileges of this shell, outside of what is traced, in the sandbox if there is one. They \
+are asked again and again until all have passed, the time is up, or the command has ended; then once more, \
+with its exit status in STATUS. A command that ends with another status than 0 has failed. Without a test the \
+command must end with status 0.
+
+With --sandbox every run has the machine's files under a layer of its own, and processes, a loopback network, \
+/dev and /tmp of its own: nothing it does is left. Without, runs are made on this machine as it is.
+
+An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
+in its network. It starts with what it would get today, and is given more only where a call that failed asks \
+for it; what reaches beyond the container only with --grant. Without a test the manifest's probe or the image's \
+HEALTHCHECK serves. What is found is written into the manifest.
+
+Exit status: 0 if the list is proven (with --quick: explained); 1 if the test never passes, gives two \
+answers, or the search was stopped; 2 if it could not be made.
+
+Examples:
+  dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
+  dropcap fit --sandbox --test 'test -s /var/backups/db' -o backup.profile.yaml -- /usr/local/bin/backup
+  dropcap fit -- ping -c 1 127.0.0.1
+  dropcap fit --image nginx --http http://localhost
+  dropcap fit -f web.yaml -c nginx --diff"
+)]
 pub struct Args {
-    #[command(flatten)]
-    container: image::ContainerArgs,
-    /// A command that tells that it works
-    #[arg(long, value_name = "CMD")]
+    /// It works if this command exits with 0 (for /bin/sh); may be repeated, as all tests: all must pass
+    #[arg(long, value_name = "CMD", help_heading = "Tests")]
     test: Vec<String>,
-    /// The container ends by itself, with status 0
-    #[arg(long)]
+
+    /// It works if it answers this URL with a status from 200 to 399
+    #[arg(long, value_name = "URL", value_parser = http, help_heading = "Tests")]
+    http: Vec<Http>,
+
+    /// It works if it takes connections there; a port alone is one of localhost
+    #[arg(long, value_name = "[HOST:]PORT", value_parser = tcp, help_heading = "Tests")]
+    tcp: Vec<Tcp>,
+
+    /// It works if it prints something that matches this regular expression
+    #[arg(long, value_name = "PATTERN", value_parser = log, help_heading = "Tests")]
+    log: Vec<Log>,
+
+    /// It works if it ends with status 0; the other tests are asked after that
+    #[arg(long, help_heading = "Tests")]
     until_exit: bool,
-    /// Repeat every failure
-    #[arg(long)]
-    prove: bool,
-    /// The command
-    #[arg(last = true, value_name = "CMD")]
-    command: Vec<String>,
+
+    /// How long it has to pass its tests; without this 10s, and less (ten times what the slowest took) for
+    /// runs after one that passed
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Tests")]
+    timeout: Option<Duration>,
+
+    /// Count a run as failed only if it fails so many times more
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Tests")]
+    retries: u32,
+
+    /// Run this command before every run
+    #[arg(long, value_name = "CMD", help_heading = "Runs")]
+    setup: Option<String>,
+
+    /// Run this command after every run
+    #[arg(long, value_name = "CMD", help_heading = "Runs")]
+    teardown: Option<String>,
+
+    /// Make every run in a sandbox of its own, which leaves nothing behind
+    #[arg(long, help_heading = "Runs")]
+    sandbox: bool,
+
+    /// Keep what a run writes in a folder in this one, not in memory
+    #[arg(long, value_name = "FOLDER", requires = "sandbox", help_heading = "Runs")]
+    upper: Option<PathBuf>,
+
+    /// Run as this user (and group), each a name or a number; not root: with the set as ambient
+    #[arg(short, long, value_name = "USER[:GROUP]", help_heading = "Runs")]
+    user: Option<UserArgument>,
+
+    /// Start from what this runtime gives by default, not from what this shell holds: docker, containerd, …
+    #[arg(long, value_name = "RUNTIME", help_heading = "Runs")]
+    runtime: Option<Runtime>,
+
+    /// Do not trace: more runs, and what was refused is not known
+    #[arg(long, help_heading = "Runs")]
+    no_trace: bool,
+
+    /// Do not repeat a failing run whose own trace says why it failed: half the runs, no proof
+    #[arg(long, conflicts_with = "no_trace", help_heading = "Answer")]
+    quick: bool,
+
+    /// Leave out also what was refused without the test's noticing
+    #[arg(long, help_heading = "Answer")]
+    minimum: bool,
+
+    /// Write the profile to this file: the answer, its proof, every run
+    #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
+    output: Option<PathBuf>,
+
+    /// Print the profile as JSON
+    #[arg(long, help_heading = "Answer")]
+    json: bool,
+
+    #[command(flatten)]
+    container: container::ContainerArgs,
+
+    /// The command and its arguments; of a container: in place of its own
+    #[arg(last = true, required_unless_present_any = ["image", "file"], value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+fn http(text: &str) -> Result<Http, ParseHttpError> {
+    Http::parse(text)
+}
+
+fn tcp(text: &str) -> Result<Tcp, ParseTcpError> {
+    Tcp::parse(text)
+}
+
+fn log(text: &str) -> Result<Log, ParseLogError> {
+    Log::parse(text)
 }
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let limit = Duration::from_secs(20);
-    let each: Vec<Test> =
-        args.test.iter().map(|text| Test::Command(Command::new(text.clone()))).collect();
-    let tests = (!each.is_empty() || args.until_exit).then(|| Tests {
-        each,
-        until_exit: args.until_exit,
-        timeout: limit,
-    });
-    let rigour = if args.prove { Rigour::Proven } else { Rigour::Explained };
-    let ask = image::Ask { tests, limit, rigour, alternatives: false };
-    let watch = |event: Event<'_>| {
-        if let Event::Ended(trial) = event {
-            ui.note(&format!(
-                "{} {:?} {} ms {:?}",
-                trial.purpose,
-                trial.set.to_string(),
-                trial.took_ms,
-                trial.outcome
-            ));
-        }
-        ControlFlow::Continue(())
+    if args.container.asked() {
+        return container::run(args, ui);
+    }
+    let start = start(args)?;
+    let job = job(args)?;
+    let place = place(args, ui)?;
+    let tracer = tracer(args, ui);
+    let mut runs = Runs::new(job, place, tracer)
+        .map_err(|error| Failure::new(format!("cannot hold signals back: {error}")))?;
+    runs.check_tests().map_err(cannot_run)?;
+    let found = search(args, &mut runs, start, ui)?;
+    for point in runs.read_only() {
+        ui.warning(&format!(
+            "{} could only be read in the sandbox: the kernel lays no layer over it",
+            point.display()
+        ));
+    }
+    let made = Made {
+        command: runs.job().program.words(),
+        user: runs.job().program.user.as_ref().map_or(0, |user| user.0),
+        test: runs.job().tests.to_string(),
+        place: if args.sandbox { search::Place::Sandbox } else { search::Place::Here },
+        start,
+        first: found.first.as_ref(),
+        recorded: Some(Timestamp::now()),
     };
-    let fitted = args.container.fit(&args.command, ask, ui, watch)?;
-    writeln!(
-        ui.out(),
-        "start {} first {:?} {:?}",
-        fitted.plan.start,
-        fitted.first.outcome,
-        fitted.first.took
-    )?;
-    if let Some(observed) = &fitted.first.observed {
-        super::trace::report::print(observed, ui)?;
+    let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
+    let profile = fitted::profile(&found.answer, &made, wanted);
+    write(args, &profile, ui)?;
+    if args.json {
+        writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
+    } else {
+        report::print(&found.answer, &made, &profile, ui)?;
     }
-    if let Some(answer) = &fitted.answer {
-        writeln!(
-            ui.out(),
-            "{:?} {} {:?} safer {:?}",
-            answer.proof,
-            answer.set,
-            answer.required,
-            answer.safer.as_ref().map(|s| (s.set.to_string(), s.shown))
-        )?;
+    conclude(args, &found.answer)
+}
+
+/// What a search has found, and what was seen in its first run.
+struct Found {
+    answer: Answer,
+    first: Option<Observed>,
+}
+
+fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found, Failure> {
+    let options =
+        fit::Options { rigour: rigour(args), traced: runs.traces(), ..fit::Options::default() };
+    let mut progress = Progress::new(start, ui);
+    let mut first = None;
+    let stopped = runs.when_stopped();
+    let answer = fit::fit(runs, start, options, |event| {
+        if let fit::Event::First(ran) = &event {
+            first.clone_from(&ran.observed);
+        }
+        if stopped.is_set() {
+            return ControlFlow::Break(());
+        }
+        progress.show(&event);
+        ControlFlow::Continue(())
+    });
+    progress.clear();
+    Ok(Found { answer: answer.map_err(cannot_run)?, first })
+}
+
+/// What it may have at most.
+fn start(args: &Args) -> Result<CapSet, Failure> {
+    let own = sys::credentials::own_state()
+        .map_err(|error| Failure::new(format!("cannot read this process's own sets: {error}")))?;
+    let own = own.permitted & own.bounding;
+    let start = args.runtime.as_ref().map_or(own, |runtime| runtime.default_set() & own);
+    if start.is_empty() {
+        return Err(Failure::new(
+            "there is nothing to leave out: this process holds no capability",
+        )
+        .help("run it as root (sudo dropcap fit …)"));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(start)
+}
+
+fn job(args: &Args) -> Result<Job, Failure> {
+    let user = args.user.as_ref().map(UserArgument::resolve).transpose().map_err(Failure::new)?;
+    let folder = std::env::current_dir()
+        .map_err(|error| Failure::new(format!("cannot tell the working directory: {error}")))?;
+    let program = Program {
+        command: args.command.clone(),
+        user: user.map(|account| (account.uid, account.gid, account.groups)),
+        environment: std::env::vars_os().collect(),
+        folder,
+    };
+    let mut tests = tests(args);
+    tests.until_exit |= tests.each.is_empty();
+    let command = |text: &Option<String>| text.as_ref().map(Command::new);
+    let around = Around { setup: command(&args.setup), teardown: command(&args.teardown) };
+    Ok(Job { program, tests, around, retries: args.retries, hurry: args.timeout.is_none() })
+}
+
+/// The tests that are named.
+fn tests(args: &Args) -> Tests {
+    let commands = args.test.iter().map(|text| Test::Command(Command::new(text)));
+    let each: Vec<Test> = (args.tcp.iter().cloned().map(Test::Tcp))
+        .chain(args.http.iter().cloned().map(Test::Http))
+        .chain(args.log.iter().cloned().map(Test::Log))
+        .chain(commands)
+        .collect();
+    Tests { each, until_exit: args.until_exit, timeout: args.timeout.unwrap_or(TIMEOUT) }
+}
+
+/// How much is to be shown.
+fn rigour(args: &Args) -> Rigour {
+    if args.quick { Rigour::Explained } else { Rigour::Proven }
+}
+
+fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {
+    if args.sandbox {
+        let takes = needs::of("fit.sandbox").map_or(CapSet::EMPTY, |mode| mode.takes());
+        let own = sys::credentials::own_state().map_or(CapSet::EMPTY, |own| own.effective);
+        let lacks = takes - own;
+        if !lacks.is_empty() || sys::credentials::own_user().0 != 0 {
+            let lacks =
+                if lacks.is_empty() { "to be user 0".to_owned() } else { lacks.to_string() };
+            return Err(Failure::new(format!(
+                "a sandbox takes root with {takes}; this process lacks {lacks}"
+            ))
+            .help("sudo dropcap fit …; none is made in a user namespace yet"));
+        }
+        let folder = std::env::current_dir().ok();
+        let sandbox = Sandbox::prepare(args.upper.clone(), folder.as_deref());
+        return sandbox.map(Place::Sandbox).map_err(|error| cannot_run(error.into()));
+    }
+    ui.note(
+        "runs are made on this machine as it is: what one changes stays, and the next one finds \
+         it; --sandbox gives each its own",
+    );
+    Place::here().map_err(Failure::new)
+}
+
+/// Where nothing can be traced, runs alone find the answer.
+fn tracer(args: &Args, ui: &Ui) -> Option<Tracer> {
+    if args.no_trace {
+        return None;
+    }
+    match Tracer::load(fit::options()) {
+        Ok(tracer) => Some(tracer),
+        Err(error) => {
+            ui.warning(&format!("not traced, found by runs alone: {error}"));
+            None
+        }
+    }
+}
+
+fn write(args: &Args, profile: &Profile, ui: &Ui) -> Result<(), Failure> {
+    let Some(file) = &args.output else { return Ok(()) };
+    let text = profile.to_yaml().map_err(Failure::new)?;
+    manifest::write_whole(file, &text).map_err(Failure::new)?;
+    ui.note(&format!("wrote {}", file.display()));
+    Ok(())
+}
+
+fn conclude(args: &Args, answer: &Answer) -> Result<ExitCode, Failure> {
+    let shown = match answer.proof {
+        Proof::Proven => true,
+        Proof::Explained => args.quick,
+        Proof::Passed | Proof::NeverPasses | Proof::Flaky { .. } | Proof::Stopped => false,
+    };
+    Ok(if shown { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+fn cannot_run(error: RunError) -> Failure {
+    let help = match &error {
+        RunError::Full => "give it a folder on a disk: --upper /var/tmp",
+        RunError::PassesWithout { .. } => {
+            "ask for something that only the program does; if another one serves there, end it, \
+             or use --sandbox"
+        }
+        RunError::Launch(launch::LaunchError::Lacks { .. }) => "run it as root",
+        _ => return Failure::new(error),
+    };
+    Failure::new(error).help(help)
 }

@@ -8,7 +8,7 @@ use crate::{engine_options, fit};
 
 /// A `fit` of a container that does nothing for a minute, once the container is there.
 fn sleeping() -> (Child, String) {
-    let mut fit = testkit::dropcap();
+    let mut fit = Command::new(testkit::dropcap());
     fit.args(["fit", "--image", testkit::image(), "--engine-args", &engine_options()]);
     fit.args(["--timeout", "60s", "--until-exit", "--", "sleep", "60"]);
     let child = fit.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -83,7 +83,7 @@ fn without_a_test_it_is_traced_and_not_proven() {
 #[test]
 fn what_reaches_beyond_the_container_is_given_only_if_somebody_says_so() {
     testkit::needs!(root, podman, bpf);
-    let command = ["--until-exit", "--", "nice", "-n", "-5", "true"];
+    let command = ["--until-exit", "--", "renice", "-n", "-5", "-p", "1"];
     let image = ["--image", testkit::image()];
     let output = fit(&[&image[..], &command].concat(), "");
     let said = String::from_utf8_lossy(&output.stderr);

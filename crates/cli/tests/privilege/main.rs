@@ -65,6 +65,8 @@ fn every_mode_of_the_table_is_tried_here() {
             "demo",
             "demo.whole",
             "doctor",
+            "fit",
+            "fit.sandbox",
             "ps",
             "run",
             "run.user",
@@ -179,6 +181,21 @@ fn run_as_another_user_takes_setuid_and_setgid() {
         place
             .succeed(who, &["run", "--user", "33:33", "--cap-drop", "ALL", "--", "sh", "-c", shell])
     });
+}
+
+#[test]
+fn fit_takes_setpcap_and_its_sandbox_more() {
+    needs!(root);
+    let place = Place::new();
+    let fit = |who, more: &[&str]| {
+        let args = [&["-q", "fit", "--no-trace", "--json"], more, &["--", "true"]].concat();
+        let json: serde_json::Value =
+            serde_json::from_str(&place.succeed(who, &args)?).map_err(|error| error.to_string())?;
+        let found = &json["status"]["searches"][0]["found"];
+        Ok(format!("{} {found}", json["spec"]["capabilities"]["add"]))
+    };
+    holds("fit", |who| fit(who, &[]));
+    holds_for("fit.sandbox", &[Who::Root(CapSet::EMPTY)], |who| fit(who, &["--sandbox"]));
 }
 
 #[test]

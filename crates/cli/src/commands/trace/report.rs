@@ -158,19 +158,30 @@ fn dismissed(out: &mut impl Write, judgement: &Judgement, ui: &Ui) -> io::Result
 /// The `securityContext` to write, the doubtful ones marked.
 fn suggestion(out: &mut impl Write, judgement: &Judgement) -> io::Result<()> {
     let solution = judgement.solution();
-    writeln!(out, "securityContext:\n  capabilities:\n    drop: [\"ALL\"]")?;
-    if solution.add().is_empty() {
-        if !judgement.complete {
-            writeln!(out, "    {DIM}# nothing seen is not nothing needed: see above{DIM:#}")?;
-        }
-        return Ok(());
+    context(out, solution.needed, solution.doubtful, "doubtful: try without")?;
+    if solution.add().is_empty() && !judgement.complete {
+        writeln!(out, "    {DIM}# nothing seen is not nothing needed: see above{DIM:#}")?;
     }
-    writeln!(out, "    add:")?;
-    for capability in solution.add() {
-        if solution.doubtful.contains(capability) {
-            writeln!(out, "    - {capability} {DIM}# doubtful: try without{DIM:#}")?;
-        } else {
+    Ok(())
+}
+
+/// A `securityContext` with these, and a remark behind the doubtful.
+pub fn context(
+    out: &mut impl Write,
+    needed: CapSet,
+    doubtful: CapSet,
+    remark: &str,
+) -> io::Result<()> {
+    writeln!(out, "securityContext:\n  capabilities:\n    drop: [\"ALL\"]")?;
+    let all = needed | doubtful;
+    if !all.is_empty() {
+        writeln!(out, "    add:")?;
+    }
+    for capability in all {
+        if needed.contains(capability) {
             writeln!(out, "    - {capability}")?;
+        } else {
+            writeln!(out, "    - {capability} {DIM}# {remark}{DIM:#}")?;
         }
     }
     Ok(())

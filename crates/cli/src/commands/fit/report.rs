@@ -1,0 +1,233 @@
+//! What a search has found, for a person.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use caps::{CapSet, Capability};
+use check::words;
+use fit::{Answer, Denial, Outcome, Proof, Trial};
+use jobs::fitted::{Made, has_passed};
+use record::profile::Profile;
+use record::requirement::{Remedy, for_reading};
+use record::search::Place;
+
+use crate::commands::trace::report::context;
+use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
+
+/// How many lines of a kind are shown without `-v`.
+const LINES: usize = 3;
+/// The columns before what is said of a capability, and after it.
+const INDENT: usize = 21;
+const WIDTH: usize = 80;
+
+/// Prints it.
+pub(super) fn print(
+    answer: &Answer,
+    made: &Made<'_>,
+    profile: &Profile,
+    ui: &Ui,
+) -> io::Result<()> {
+    let mut out = ui.out();
+    header(&mut out, answer, made, profile)?;
+    if !has_passed(answer) {
+        return nothing(&mut out, answer);
+    }
+    let list = profile.spec.capabilities.clone();
+    for capability in list.needed {
+        needed(&mut out, capability, answer, profile, ui)?;
+    }
+    for capability in list.doubtful {
+        doubtful(&mut out, capability, answer)?;
+    }
+    alternatives(&mut out, answer)?;
+    did_not_matter(&mut out, answer, list.add(), ui)?;
+    if made.first.is_none() {
+        writeln!(out, "  {DIM}not traced: what was refused meanwhile is not known{DIM:#}")?;
+    }
+    for reason in made.first.into_iter().flat_map(|first| &first.judgement.incomplete) {
+        let reason = textwrap::fill(&format!("incomplete: {reason}"), after_name("  "));
+        writeln!(out, "{RED}{reason}{RED:#}")?;
+    }
+    writeln!(out)?;
+    context(&mut out, list.needed, list.doubtful, "refused without, the test passes")?;
+    let uid = made.user;
+    if uid != 0 && !list.add().is_empty() {
+        writeln!(
+            out,
+            "{YELLOW}# user {uid} holds them only where the runtime raises ambient capabilities \
+             (Podman){YELLOW:#}"
+        )?;
+    }
+    Ok(())
+}
+
+fn header(
+    out: &mut impl Write,
+    answer: &Answer,
+    made: &Made<'_>,
+    profile: &Profile,
+) -> io::Result<()> {
+    let runs = words::count(answer.trials.len(), "run");
+    let seconds = answer.trials.iter().map(|t| t.took_ms).sum::<u64>() as f64 / 1e3;
+    let place = match made.place {
+        Place::Here => "on this machine as it is",
+        Place::Sandbox => "each in a sandbox",
+        Place::Container => "each in a new container",
+    };
+    let command = made.command.join(" ");
+    let lists = &profile.spec.capabilities;
+    let list = match (lists.needed.len(), lists.doubtful.len()) {
+        _ if !has_passed(answer) => "no answer".to_owned(),
+        (needed, 0) => format!("{needed} needed"),
+        (needed, doubtful) => format!("{needed} needed, {doubtful} doubtful"),
+    };
+    let command = textwrap::fill(&command, textwrap::Options::new(WIDTH).subsequent_indent("  "));
+    writeln!(out, "{BOLD}{command}{BOLD:#}")?;
+    writeln!(out, "  {BOLD}{list}{BOLD:#}  {DIM}{runs}, {seconds:.1} s, {place}{DIM:#}")?;
+    writeln!(out, "  {:<9} {}", "test", made.test)?;
+    let (style, word, why) = match &answer.proof {
+        Proof::Proven if answer.set.is_empty() => (GREEN, "proven", "passes with none".to_owned()),
+        Proof::Proven => (
+            GREEN,
+            "proven",
+            "passes with exactly the needed; without any of them fails, twice in a row".to_owned(),
+        ),
+        Proof::Explained => (
+            YELLOW,
+            "explained",
+            "passes with exactly the needed; each run without one fails, as its trace says"
+                .to_owned(),
+        ),
+        Proof::Passed => (YELLOW, "unproven", "passes; whether less would do is open".to_owned()),
+        Proof::NeverPasses => (RED, "unproven", "fails even with everything".to_owned()),
+        Proof::Flaky { set } => {
+            (RED, "flaky", format!("passes and fails with {set}: nothing is proven"))
+        }
+        Proof::Stopped => (YELLOW, "stopped", "the smallest set that passed until then".to_owned()),
+    };
+    let indent = " ".repeat(12);
+    let options = textwrap::Options::new(WIDTH - 12);
+    let why = textwrap::wrap(&why, options).join(&format!("\n{indent}"));
+    writeln!(out, "  {style}{word:<9}{style:#} {why}\n")
+}
+
+/// No run passed.
+fn nothing(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
+    let said = answer.trials.iter().find_map(|trial| match &trial.outcome {
+        Outcome::Failed(said) => Some(said),
+        Outcome::Passed => None,
+    });
+    let Some(said) = said else { return Ok(()) };
+    writeln!(out, "{}", textwrap::fill(&format!("it says   {said}"), after_name("  ")))
+}
+
+fn needed(
+    out: &mut impl Write,
+    capability: Capability,
+    answer: &Answer,
+    profile: &Profile,
+    ui: &Ui,
+) -> io::Result<()> {
+    let requirements: Vec<_> = profile.why(capability).collect();
+    let uses = for_reading(requirements.iter().flat_map(|r| &r.uses));
+    let shown = if ui.verbosity() > 0 { uses.len() } else { LINES };
+    let mut lines: Vec<String> = uses.iter().take(shown).map(|seen| seen.line()).collect();
+    if lines.is_empty() {
+        lines.push("no use was seen".to_owned());
+    }
+    if uses.len() > shown {
+        lines.push(format!("and {} more (-v)", uses.len() - shown));
+    }
+    for (index, line) in lines.iter().enumerate() {
+        let name = if index == 0 { capability.to_string() } else { String::new() };
+        let line = textwrap::fill(line, after_name(&" ".repeat(INDENT)));
+        writeln!(out, "  {BOLD}{name:<18}{BOLD:#} {}", line.trim_start())?;
+    }
+    if answer.required.contains(capability)
+        && let Some(said) = answer.failure_without(capability)
+    {
+        wrapped(out, &format!("without it: {said}"))?;
+    }
+    let mut remedies: Vec<&Remedy> = requirements.iter().flat_map(|r| &r.remedies).collect();
+    remedies.sort_by_key(|remedy| remedy.place);
+    remedies.dedup();
+    let shown = if ui.verbosity() > 0 { remedies.len() } else { 1 };
+    for remedy in remedies.into_iter().take(shown) {
+        wrapped(out, &format!("to do without: {}", remedy.how))?;
+    }
+    Ok(())
+}
+
+/// What was refused, and the test passed.
+fn doubtful(out: &mut impl Write, capability: Capability, answer: &Answer) -> io::Result<()> {
+    let because = answer.safer.iter().flat_map(|safer| &safer.because);
+    let why = because.filter(|(c, _)| *c == capability).map(|(_, denial)| refused(denial)).next();
+    let why = why.unwrap_or_else(|| "refused without it".to_owned());
+    let why = textwrap::fill(&why, after_name(&" ".repeat(INDENT)));
+    writeln!(out, "  {YELLOW}{:<18}{YELLOW:#} {}", capability.to_string(), why.trim_start())?;
+    wrapped(out, "doubtful: the test passes without it (--minimum leaves it out)")
+}
+
+fn refused(denial: &Denial) -> String {
+    let returned = denial.returned.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
+    format!("{} by {}, refused{returned}", denial.what, denial.by)
+}
+
+fn alternatives(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
+    for other in &answer.alternatives {
+        let tried = match other.passed {
+            Some(true) => "tried",
+            Some(false) => "tried, fails",
+            None => "not tried",
+        };
+        writeln!(
+            out,
+            "  {DIM}{} would serve for {} ({tried}){DIM:#}",
+            other.with, other.instead_of
+        )?;
+    }
+    Ok(())
+}
+
+/// What was refused in runs that passed with the list, and is not in it.
+fn did_not_matter(out: &mut impl Write, answer: &Answer, list: CapSet, ui: &Ui) -> io::Result<()> {
+    let passed = |t: &&Trial| t.outcome.passed() && t.set == list;
+    let sights = answer.trials.iter().filter(passed).filter_map(|trial| trial.sight.as_ref());
+    let mut lines = BTreeSet::new();
+    for sight in sights {
+        for denial in &sight.denied {
+            let names: Vec<String> = denial.any_of.iter().map(ToString::to_string).collect();
+            lines.insert(format!("{} for {}", names.join(" or "), refused(denial)));
+        }
+        // Nothing depends on these anywhere: for who wants to know all.
+        for exempt in sight.exempt.iter().filter(|_| ui.verbosity() > 0) {
+            let site = exempt.site.split(" < ").next().unwrap_or_default();
+            lines.insert(format!("{} at {site}: {}", exempt.capability, exempt.why));
+        }
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let shown = if ui.verbosity() > 0 { lines.len() } else { LINES };
+    writeln!(out, "  {DIM}refused, and the test passed:{DIM:#}")?;
+    for line in lines.iter().take(shown) {
+        let options =
+            textwrap::Options::new(WIDTH).initial_indent("    ").subsequent_indent("      ");
+        writeln!(out, "{DIM}{}{DIM:#}", textwrap::fill(line, options))?;
+    }
+    if lines.len() > shown {
+        writeln!(out, "    {DIM}and {} more (-v){DIM:#}", lines.len() - shown)?;
+    }
+    Ok(())
+}
+
+fn wrapped(out: &mut impl Write, text: &str) -> io::Result<()> {
+    let text = textwrap::fill(text, after_name(&" ".repeat(INDENT)));
+    writeln!(out, "{DIM}{text}{DIM:#}")
+}
+
+/// Text that begins at `first`, its other lines behind the names of capabilities.
+fn after_name(first: &str) -> textwrap::Options<'_> {
+    const INDENTED: &str = "                     ";
+    textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(INDENTED)
+}

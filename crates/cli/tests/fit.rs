@@ -1,0 +1,260 @@
+//! `dropcap fit`: what it finds, what it says, and what it leaves: nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// dropcap, from a folder that is there in the sandbox, too.
+fn dropcap(args: &[&str]) -> Command {
+    let mut command = Command::new(testkit::dropcap());
+    command.args(args).current_dir("/").env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+fn fit(options: &[&str], script: &str) -> Output {
+    dropcap(&[&["fit"], options, &["--", "/bin/sh", "-c", script]].concat()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The profile that was printed, held against its schema.
+fn profile(output: &Output) -> Value {
+    let value: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", text(&output.stderr)));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/profile-v1.json");
+    let schema = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    value
+}
+
+const GIVES: &str = "chown 33 /etc/hostname && chown 34 /etc/hostname 2>/dev/null; echo given";
+
+#[test]
+fn the_minimum_is_found_traced_or_not_and_every_run_is_kept() {
+    testkit::needs!(root, bpf);
+    for trace in [&[][..], &["--no-trace"]] {
+        let options = [
+            &["-q", "--sandbox", "--json", "--test", "test $(stat -c %u /etc/hostname) != 0"],
+            trace,
+        ]
+        .concat();
+        let output = fit(&options, GIVES);
+        let profile = profile(&output);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(profile["spec"]["capabilities"]["add"], serde_json::json!(["CHOWN"]));
+        assert_eq!(profile["status"]["proof"], "proven");
+        let search = &profile["status"]["searches"][0];
+        assert_eq!((&search["found"], &search["place"]), (&"proven".into(), &"sandbox".into()));
+        let runs = search["runs"].as_array().unwrap();
+        let failed: Vec<_> = runs.iter().filter(|run| run["passed"] == false).collect();
+        assert!(failed.iter().any(|run| run["repeats"] == true), "{failed:?}");
+        assert!(failed.iter().all(|run| run["said"].is_string()));
+        if trace.is_empty() {
+            // One with all, one with what is needed, two without.
+            assert_eq!(runs.len(), 4, "{runs:?}");
+            assert_eq!(failed[0]["explained"], true);
+            let denied = &failed[0]["denied"][0];
+            assert_eq!(
+                (&denied["anyOf"][0], &denied["returned"]),
+                (&"CHOWN".into(), &"EPERM".into())
+            );
+            assert!(
+                denied["what"].as_str().unwrap().starts_with("chown /etc/hostname"),
+                "{denied}"
+            );
+            assert_eq!(profile["status"]["complete"], true);
+        }
+    }
+    // Nothing of it happened here.
+    assert_eq!(
+        text(&Command::new("stat").args(["-c", "%u", "/etc/hostname"]).output().unwrap().stdout),
+        "0\n"
+    );
+}
+
+#[test]
+fn it_says_what_it_does_and_what_it_found() {
+    testkit::needs!(root, bpf);
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let file = folder.path().join("profile.yaml");
+    let options = ["--sandbox", "--until-exit", "--log", "^given$", "-o", file.to_str().unwrap()];
+    let output = fit(&options, "set -e; chown 33 /etc/hostname; chroot / true; echo given");
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r" +\d+\.\d+ s", " [T] s");
+    settings.add_filter(r"/var/tmp/\S+", "[FILE]");
+    settings.add_filter(r", at start", "");
+    let said = format!("{}\n{}", text(&output.stderr), text(&output.stdout));
+    settings.bind(|| insta::assert_snapshot!("fit_says", said));
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    let shown = dropcap(&["profile", "show", file.to_str().unwrap()]).output().unwrap();
+    assert!(text(&shown.stdout).contains("proven in 6 runs"), "{}", text(&shown.stdout));
+}
+
+#[test]
+fn what_never_passes_or_tests_nothing_has_its_own_exit_status() {
+    testkit::needs!(root);
+    let never = fit(&["--sandbox", "--no-trace"], "echo cannot >&2; exit 7");
+    assert_eq!(never.status.code(), Some(1));
+    let said = text(&never.stdout);
+    assert!(
+        said.contains("fails even with everything")
+            && said.contains("ended with status 7 | cannot"),
+        "{said}"
+    );
+    let wrong = |options: &[&str], says: &str| {
+        let output = fit(options, "sleep 600");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(says), "{said}");
+    };
+    wrong(&["--sandbox", "--no-trace", "--test", "true"], "the test passes without the program");
+    wrong(&["--sandbox", "--no-trace", "--setup", "exit 3"], "setup ended with status 3");
+    wrong(&["--sandbox", "--upper", "/no/such"], "/no/such");
+    wrong(&["--log", "x*"], "matches a program that prints nothing");
+    wrong(&["--http", "https://localhost"], "no plain HTTP");
+    let missing = dropcap(&["fit", "--sandbox", "--", "/no/such/program"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("/no/such/program"), "{}", text(&missing.stderr));
+}
+
+/// What a run that goes on is made of: its process 1, and the namespaces of that.
+struct Going {
+    dropcap: Child,
+    marker: String,
+    namespaces: BTreeSet<String>,
+}
+
+const KINDS: [&str; 5] = ["mnt", "pid", "net", "ipc", "uts"];
+
+fn namespaces(pid: &str) -> BTreeSet<String> {
+    let link = |kind: &&str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
+    KINDS.iter().filter_map(link).map(|link| link.display().to_string()).collect()
+}
+
+fn processes() -> Vec<(String, String)> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let name = entries.filter_map(|e| e.file_name().into_string().ok());
+    let line = |pid: &String| fs::read_to_string(format!("/proc/{pid}/cmdline")).ok();
+    name.filter_map(|pid| line(&pid).map(|line| (pid, line.replace('\0', " ")))).collect()
+}
+
+/// Waits until something is so.
+fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A search in the middle of a run, with something in the background that shields itself.
+fn going(options: &[&str], number: u32) -> Going {
+    let marker = format!("600.{number}{}", std::process::id());
+    let script =
+        format!("trap '' TERM INT; setsid sh -c 'trap \"\" TERM INT HUP; sleep {marker}' & wait");
+    let args = [
+        &["fit", "--no-trace", "--timeout", "1h", "--test", "false"],
+        options,
+        &["--", "/bin/sh", "-c", &script],
+    ];
+    let mut command = dropcap(&args.concat());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let dropcap = command.spawn().unwrap();
+    let sleeps = format!("sleep {marker}");
+    let pid = until("the program runs", || {
+        let mut all = processes().into_iter();
+        all.find(|(_, line)| line.trim() == sleeps).map(|(pid, _)| pid)
+    });
+    let own = namespaces("self");
+    let namespaces = namespaces(&pid).difference(&own).cloned().collect();
+    Going { dropcap, marker, namespaces }
+}
+
+impl Going {
+    /// Nothing is left: no process, and no namespace, with which its mounts are gone.
+    fn is_gone(&self) {
+        until("all its processes have ended", || {
+            let left = processes().iter().any(|(pid, line)| {
+                line.contains(&self.marker) || !namespaces(pid).is_disjoint(&self.namespaces)
+            });
+            (!left).then_some(())
+        });
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+/// What is mounted here, and the cgroups there are, but for those of other tests' containers.
+fn machine() -> (Vec<String>, Vec<String>) {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let others = ["/containers/", "/docker", "/run/", "/tmp/"];
+    let mounts = mounts.lines().filter(|line| !others.iter().any(|other| line.contains(other)));
+    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    (mounts.map(str::to_owned).collect(), cgroups.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_found_and_leaves_nothing() {
+    testkit::needs!(root);
+    let before = machine();
+    for (options, place) in [(&["--sandbox"][..], 5), (&[], 0)] {
+        let mut going = going(options, 1);
+        assert_eq!(going.namespaces.len(), place);
+        signal(&going.dropcap, "-INT");
+        going.dropcap.wait().unwrap();
+        going.is_gone();
+        let output = going.dropcap.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("stopped"), "{}", text(&output.stdout));
+    }
+    assert_eq!(machine(), before);
+}
+
+#[test]
+fn a_sandbox_ends_with_dropcap_however_that_ends() {
+    testkit::needs!(root);
+    let before = machine();
+    let mut going = going(&["--sandbox"], 2);
+    assert_eq!(going.namespaces.len(), 5);
+    signal(&going.dropcap, "-KILL");
+    going.dropcap.wait().unwrap();
+    going.is_gone();
+    assert_eq!(machine(), before);
+}
+
+#[test]
+fn a_sandbox_that_is_full_is_told() {
+    testkit::needs!(root, program("mount"));
+    let small = tempfile::tempdir_in("/var/tmp").unwrap();
+    let run = |program: &str, args: &[&str]| {
+        assert!(Command::new(program).args(args).arg(small.path()).status().unwrap().success());
+    };
+    run("mount", &["-t", "tmpfs", "-o", "size=2m", "small"]);
+    let upper = small.path().to_str().unwrap();
+    let output = fit(
+        &["--sandbox", "--no-trace", "--upper", upper],
+        "head -c 4000000 /dev/zero > /var/full",
+    );
+    let left = fs::read_dir(small.path()).unwrap().count();
+    run("umount", &[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("it is full") && said.contains("--upper"), "{said}");
+    assert_eq!(left, 0);
+}

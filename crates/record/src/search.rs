@@ -1,0 +1,124 @@
+//! The runs of a search for a minimal set, as a profile keeps them.
+
+use caps::{CapSet, Capability};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema::CapabilityName;
+
+/// A search for the least that a workload needs: what it found, and every run it made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Search {
+    /// The test that tells whether the workload works.
+    pub test: String,
+    /// Where the runs were made.
+    pub place: Place,
+    /// What it came to.
+    pub found: Found,
+    /// What it started from: everything the workload might have been given.
+    #[schemars(with = "Vec<CapabilityName>")]
+    pub start: CapSet,
+    /// The smallest set that passed.
+    #[schemars(with = "Vec<CapabilityName>")]
+    pub minimum: CapSet,
+    /// The set under which nothing is refused that used to be granted; left out where nothing was
+    /// traced, or nothing passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<CapabilityName>>")]
+    pub without_new_denials: Option<CapSet>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub recorded: Option<Timestamp>,
+    /// Every run, in order.
+    pub runs: Vec<TrialRun>,
+}
+
+/// Where runs were made.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Place {
+    /// On the machine as it is, one after the other: what one left behind the next one found.
+    Here,
+    /// Each in a sandbox of its own.
+    Sandbox,
+    /// Each in a new container of an engine.
+    Container,
+}
+
+/// What a search came to.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Found {
+    /// The minimum passed, and without any of its members the test failed twice in a row.
+    Proven,
+    /// The minimum passed, and without any of its members the test failed: twice in a row, or once
+    /// with a trace that says why.
+    Explained,
+    /// The minimum passed; whether less would do is not shown.
+    Passed,
+    /// The test fails even with everything.
+    NeverPasses,
+    /// The test gave two answers.
+    Flaky,
+    /// It was stopped before its end.
+    Stopped,
+}
+
+/// One run of a search.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrialRun {
+    /// The set it ran under.
+    #[schemars(with = "Vec<CapabilityName>")]
+    pub capabilities: CapSet,
+    /// What it was for: `without CHOWN`.
+    pub purpose: String,
+    /// Whether the test passed.
+    pub passed: bool,
+    /// What was said when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+    /// Whether its own trace says why it failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explained: bool,
+    /// Whether it repeats the run before it, which failed under the same set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeats: bool,
+    /// How long it took, from the `execve` to the test's answer, milliseconds.
+    pub duration_ms: u64,
+    /// Whether what it asked for was seen.
+    pub traced: bool,
+    /// What it was refused, as far as that may have mattered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Denied>,
+}
+
+/// Something that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Denied {
+    /// Any one of these would have served.
+    #[schemars(with = "Vec<CapabilityName>")]
+    pub any_of: Vec<Capability>,
+    /// What the program did: `chown /var/lib/x to 33:33`.
+    pub what: String,
+    /// Which process.
+    pub by: String,
+    /// Kernel functions at which it was judged, innermost first; empty without a kernel stack.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub site: String,
+    /// How many checks.
+    pub count: u64,
+    /// What the call returned: `EPERM`, `ok`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<String>,
+    /// Whether the same was granted in the first run.
+    pub new: bool,
+}
