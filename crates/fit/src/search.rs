@@ -36,7 +36,8 @@ pub enum Rigour {
 pub struct Options {
     /// How much is to be shown.
     pub rigour: Rigour,
-    /// Whether to trace. Without, there is no answer without new denials, and more runs are made.
+    /// Whether to trace. Without, there is no answer without new denials, nothing explains a failure,
+    /// and, without a first trace, more runs are made.
     pub traced: bool,
     /// Whether to try the alternatives to what was found, a run each; else they are only named.
     pub alternatives: bool,
@@ -119,7 +120,7 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
             self.leave_one_out()?;
         }
         self.name_alternatives();
-        if self.session.baseline.is_some() {
+        if self.session.sees() {
             // A search that is stopped meanwhile still tells what it was about to show.
             self.safer = Some(self.set);
             self.safer = Some(self.without_new_denials()?);

@@ -111,13 +111,18 @@ impl<'r, R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Session<'r, R, W> {
         Ok(passed)
     }
 
+    /// Whether what is refused in a run can be seen, and held against the first.
+    pub(crate) fn sees(&self) -> bool {
+        self.traced && self.baseline.is_some()
+    }
+
     /// A run under `set`, or the one that an earlier search made; its place among the trials.
     pub(crate) fn once(&mut self, set: CapSet, purpose: Purpose) -> Result<usize, Halt<R::Error>> {
         let serves = |trial: &Trial| {
             trial.set == set
                 && !trial.again
                 && trial.purpose != Purpose::Start
-                && (trial.sight.is_some() || self.baseline.is_none())
+                && (trial.sight.is_some() || !self.sees())
         };
         let known = self.earlier.iter().position(|t| t.as_ref().is_some_and(serves));
         if let Some(at) = known
