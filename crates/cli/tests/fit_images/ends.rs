@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 use crate::{engine_options, fit};
 
 /// A `fit` of a container that does nothing for a minute, once the container is there.
+#[expect(
+    clippy::zombie_processes,
+    reason = "who asks for it waits for it; else the test has failed"
+)]
 fn sleeping() -> (Child, String) {
     let mut fit = Command::new(testkit::dropcap());
     fit.args(["fit", "--image", testkit::image(), "--engine-args", &engine_options()]);
