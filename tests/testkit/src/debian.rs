@@ -15,7 +15,7 @@ pub const DEBIAN_IMAGE: &str = "localhost/nginx:latest";
 const PACKAGES: &str = "curl,gosu,haproxy,iputils-ping,nginx-light,openssh-client,openssh-server,postgresql-15,redis-server";
 
 /// Says which making of the image is there; to be changed with what [`settle`] does.
-const MARK: &str = "nginx redis sshd ping tar su haproxy postgres, 3";
+const MARK: &str = "nginx redis sshd ping tar su haproxy postgres, 4";
 
 /// As the official postgres image's entrypoint, and a configuration that a distribution's haproxy has: those
 /// of groundtruth.
@@ -119,7 +119,9 @@ fn settle(root: &Path) {
     );
     succeed(Command::new("chmod").arg("700").arg(root.join("data")));
     archive(root);
-    script(&root.join("usr/local/bin/postgres-entrypoint"), POSTGRES);
+    // A folder that no image has: of one that is there, runc 1.1 gives a tmpfs the mode.
+    let postgres = POSTGRES.replace("/data/", "/database/");
+    script(&root.join("usr/local/bin/postgres-entrypoint"), &postgres);
     fs::write(root.join("etc/haproxy/haproxy.cfg"), HAPROXY).expect("a configuration");
     let chroot = |words: &[&str]| succeed(Command::new("chroot").arg(root).args(words));
     chroot(&["install", "-d", "-o", "haproxy", "-g", "haproxy", "-m", "2775", "/run/haproxy"]);

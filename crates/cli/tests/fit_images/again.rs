@@ -35,7 +35,7 @@ fn runs(case: &Case, image: &str, set: &BTreeSet<String>, time: Duration) -> Res
     run.args(["--sysctl", "net.ipv4.ip_unprivileged_port_start=1024"]);
     run.args(["--sysctl", "net.ipv4.ping_group_range=1 0"]);
     if case.pod.contains("emptyDir") {
-        run.args(["--tmpfs", "/data:mode=0777,notmpcopyup"]);
+        run.args(["--tmpfs", "/database:mode=0777,notmpcopyup"]);
     }
     if case.again.is_empty() {
         let output = run.arg(image).output().unwrap();
