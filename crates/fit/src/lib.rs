@@ -10,11 +10,13 @@
 //! - [`sight`]: what was refused in a run; `safer`: the answer without new denials
 //! - [`answer`]: what was found
 //! - [`mod@test`]: what tells that the program works
+//! - [`container`]: runs of a container of the user's engine
 //! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
 
 pub mod answer;
 mod attempt;
 mod candidates;
+pub mod container;
 mod flaky;
 mod output;
 mod place;

@@ -17,6 +17,15 @@ pub enum Engine {
     Docker,
 }
 
+/// What an engine says of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configured {
+    /// Its user and what it starts; its files nobody has looked at.
+    pub image: Image,
+    /// The words of its HEALTHCHECK: `CMD` and a command, `CMD-SHELL` and a text; empty without one.
+    pub healthcheck: Vec<String>,
+}
+
 /// Why an engine cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -64,6 +73,25 @@ impl Engine {
             Self::Podman => "podman",
             Self::Docker => "docker",
         }
+    }
+
+    /// What its configuration of `image` says, without a look at its files. `None` if it has no such
+    /// image.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn configuration(self, image: &str) -> Result<Option<Configured>, EngineError> {
+        let Some(text) = self.inspect(image)? else { return Ok(None) };
+        let unread =
+            |why: String| EngineError::Archive { engine: self, image: image.to_owned(), why };
+        let inspected = inspect::read(&text).map_err(|error| unread(error.to_string()))?;
+        Ok(inspected.into_iter().next().map(|(mut found, config)| {
+            if found.names.iter().all(|name| name != image) {
+                found.names.push(image.to_owned());
+            }
+            let healthcheck = config.healthcheck.and_then(|check| check.test).unwrap_or_default();
+            Configured { image: found, healthcheck }
+        }))
     }
 
     /// What it has under the name `image`, and the files behind `words` and behind what the image

@@ -21,6 +21,9 @@ struct Inspected {
     #[serde(default)]
     id: Option<String>,
     config: Option<Config>,
+    /// Podman has it here and not in the configuration.
+    #[serde(default)]
+    healthcheck: Option<Healthcheck>,
 }
 
 /// OCI image specification 1.1 `config.md`.
@@ -37,6 +40,16 @@ pub(crate) struct Config {
     pub env: Option<Vec<String>>,
     #[serde(default)]
     pub working_dir: Option<String>,
+    #[serde(default)]
+    pub healthcheck: Option<Healthcheck>,
+}
+
+/// `HEALTHCHECK`, as Docker's image configuration has it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Healthcheck {
+    #[serde(default)]
+    pub test: Option<Vec<String>>,
 }
 
 impl Config {
@@ -52,7 +65,8 @@ pub(crate) fn read(text: &str) -> Result<Vec<(Image, Config)>, InspectError> {
     Ok(list
         .into_iter()
         .map(|one| {
-            let config = one.config.unwrap_or_default();
+            let mut config = one.config.unwrap_or_default();
+            config.healthcheck = config.healthcheck.or(one.healthcheck);
             let user = config.user.clone().unwrap_or_default();
             let names = [one.repo_tags, one.repo_digests].into_iter().flatten().flatten();
             let image = Image {

@@ -10,7 +10,7 @@ mod reference;
 mod table;
 mod tree;
 
-pub use engine::{Engine, EngineError};
+pub use engine::{Configured, Engine, EngineError};
 pub use image::{Files, Image, Privilege, Program, Word};
 pub use inspect::InspectError;
 pub use reference::Reference;

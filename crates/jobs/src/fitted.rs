@@ -1,7 +1,7 @@
 //! What a search has found, as a profile.
 
 use caps::{CapSet, Capability};
-use fit::{Answer, Denial, Outcome, Program, Proof, Trial};
+use fit::{Answer, Denial, Outcome, Proof, Trial};
 use jiff::Timestamp;
 use judge::{ProfileOptions, to_profile};
 use observe::Observed;
@@ -24,7 +24,9 @@ pub enum Wanted {
 #[derive(Debug, Clone)]
 pub struct Made<'a> {
     /// What was run.
-    pub program: &'a Program,
+    pub command: Vec<String>,
+    /// As whom: 0, or who holds a set only where ambient capabilities are raised.
+    pub user: u32,
     /// The test in words.
     pub test: String,
     /// Where.
@@ -51,8 +53,8 @@ pub fn profile(answer: &Answer, made: &Made<'_>, wanted: Wanted) -> Profile {
     let mut profile = match made.first {
         Some(seen) => to_profile(&seen.recording, &seen.judgement, &options),
         None => {
-            let target = Target { command: made.program.words(), ..Target::default() };
-            Profile::new(name(made.program), target, Vec::new(), Vec::new())
+            let target = Target { command: made.command.clone(), ..Target::default() };
+            Profile::new(name(&made.command), target, Vec::new(), Vec::new())
         }
     };
     if has_passed(answer) && answer.proof != Proof::NeverPasses {
@@ -133,8 +135,8 @@ fn refused(denial: &Denial) -> Denied {
 }
 
 /// A name that Kubernetes would accept, as [`to_profile`] makes it where there is a trace.
-fn name(program: &Program) -> String {
-    let first = program.words().first().cloned().unwrap_or_default();
+fn name(command: &[String]) -> String {
+    let first = command.first().cloned().unwrap_or_default();
     let word = first.rsplit('/').next().unwrap_or_default().to_lowercase();
     let shown = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     let name: String = word.chars().map(shown).take(253).collect();

@@ -13,6 +13,8 @@ pub mod doctor;
 mod expand;
 pub mod export;
 #[cfg(target_os = "linux")]
+pub mod fit_container;
+#[cfg(target_os = "linux")]
 pub mod fitted;
 pub mod learnt;
 #[cfg(target_os = "linux")]

@@ -147,8 +147,13 @@ pub(crate) fn find(manifest: &Manifest, wanted: Option<&str>) -> Result<Containe
     let names = |some: &[&(ContainerId, &str, String)]| {
         some.iter().map(|(_, _, place)| place.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let fitting: Vec<_> =
-        all.iter().filter(|(_, name, _)| wanted.is_none_or(|wanted| wanted == *name)).collect();
+    // `WORKLOAD/CONTAINER` where several have it.
+    let is_meant = |(_, name, place): &&(ContainerId, &str, String)| {
+        wanted.is_none_or(|wanted| {
+            wanted == *name || (wanted.contains('/') && place.ends_with(&format!("/{wanted}")))
+        })
+    };
+    let fitting: Vec<_> = all.iter().filter(is_meant).collect();
     let wanted = wanted.map(str::to_owned);
     match fitting.as_slice() {
         [(id, ..)] => Ok(*id),

@@ -340,7 +340,7 @@ fn ignored(odd: &OddWord) -> bool {
 }
 
 /// The container that is meant.
-fn select<'a>(
+pub(crate) fn select<'a>(
     manifest: &'a Manifest,
     name: Option<&str>,
 ) -> Result<(&'a Workload, &'a Container), PlanError> {

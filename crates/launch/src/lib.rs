@@ -5,6 +5,7 @@
 //! capabilities during execve").
 
 mod child;
+pub mod engine;
 mod error;
 mod exact;
 mod forward;

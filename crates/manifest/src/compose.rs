@@ -3,10 +3,11 @@
 //! What Docker makes of the fields: compose `pkg/compose/create.go`; of `security_opt`: moby
 //! `daemon/daemon_unix.go` `parseSecurityOpt`.
 
-mod command_line;
+pub(crate) mod command_line;
 
 use crate::kinds::Kinds;
 use crate::pod;
+use crate::probe::{self, Probe};
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
 use crate::scalar::Value;
@@ -268,7 +269,9 @@ impl<'a> Service<'a> {
             working_dir,
             restart_policy: None,
             env: Vec::new(),
+            env_from: Vec::new(),
             ports: self.ports(reader),
+            probes: self.healthcheck(reader).into_iter().collect(),
             writable_mounts,
             mounts,
             security: self.security(reader),
@@ -382,7 +385,11 @@ impl<'a> Service<'a> {
             let span = reader.tree.span(item);
             let Some((source, target, read_only)) = volume(reader, item) else { continue };
             let path = Spanned { value: target, span };
-            mounts.push(Mount { path, read_only: Some(Spanned { value: read_only, span }) });
+            mounts.push(Mount {
+                volume: String::new(),
+                path,
+                read_only: Some(Spanned { value: read_only, span }),
+            });
             if let Some(source) = source {
                 let volume = index.to_string();
                 if !read_only {
@@ -416,11 +423,17 @@ impl<'a> Service<'a> {
             };
             let last = last.min(first.saturating_add(MAX_RANGE));
             ports.extend((first..=last).map(|port| Port {
+                name: None,
                 container_port: Spanned { value: i64::from(port), span },
                 protocol: protocol.to_uppercase(),
             }));
         }
         ports
+    }
+
+    fn healthcheck(&self, reader: &mut Reader<'_, '_>) -> Option<Probe> {
+        let node = self.first(reader, "healthcheck")?;
+        probe::of_compose(reader.tree, node, filled_in)
     }
 
     /// A list of words, or a text as words; `None` for what the environment fills in, what is no

@@ -11,6 +11,7 @@ mod manifest;
 mod object;
 mod oci;
 mod pod;
+mod probe;
 mod problem;
 mod reader;
 mod scalar;
@@ -22,17 +23,19 @@ mod workload;
 mod write;
 
 pub use comment::{Comment, comments};
+pub use compose::command_line::words as command_words;
 pub use edit::{
     Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, Replacement, SharedWith,
     Sharing, apply,
 };
 pub use kinds::{ContainerPlace, Kind, Kinds, KindsError, PodPlace, Step, Way, WayError};
 pub use manifest::{Content, Document, Manifest, parse, parse_source, read};
+pub use probe::{Probe, ProbeAction, ProbeKind, health_command};
 pub use problem::{MisplacedKey, Problem, ProblemKind};
 pub use source::{LineIndex, MAX_BYTES, Position, ReadError, Source};
 pub use walk::{Counts, Loaded, SkipReason, Skipped, load, load_with};
 pub use workload::{
     CapList, Capabilities, Container, ContainerList, Format, HostPath, Mount, Pod, Port,
-    SecurityContext, SetLists, Span, Spanned, Workload,
+    SecurityContext, SetLists, Span, Spanned, Volume, Workload,
 };
 pub use write::{WriteError, replace_whole, write_whole};

@@ -60,7 +60,9 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
         working_dir: reader.string(process, "cwd", &at),
         restart_policy: None,
         env: environment(reader, process, &at),
+        env_from: Vec::new(),
         ports: Vec::new(),
+        probes: Vec::new(),
         writable_mounts,
         mounts,
         security: SecurityContext {
@@ -174,7 +176,11 @@ fn mounts(
         let has = |words: &[&str]| options.iter().any(|o| words.contains(&o.value.as_str()));
         let read_only = has(&["ro", "rro"]);
         if let Some(path) = reader.string(mount, "destination", &at) {
-            mounts.push(Mount { path, read_only: Some(Spanned { value: read_only, span }) });
+            mounts.push(Mount {
+                volume: String::new(),
+                path,
+                read_only: Some(Spanned { value: read_only, span }),
+            });
         }
         let kind = reader.string(mount, "type", &at);
         let is_bind = kind.is_some_and(|kind| kind.value == "bind") || has(&["bind", "rbind"]);

@@ -2,12 +2,13 @@
 
 use crate::indentation;
 use crate::kinds::{ContainerPlace, PodPlace, Step};
+use crate::probe;
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
 use crate::tree::{NodeId, NodeKind};
 use crate::workload::{
     CapList, Capabilities, Container, ContainerList, Format, HostPath, Mount, Pod, Port,
-    SecurityContext, Span, Spanned,
+    SecurityContext, Span, Spanned, Volume,
 };
 
 /// A pod of which nothing is known yet.
@@ -32,6 +33,7 @@ pub(crate) fn empty(span: Span) -> Pod {
         runtime_class: None,
         os: None,
         host_paths: Vec::new(),
+        volumes: Vec::new(),
         containers: Vec::new(),
     }
 }
@@ -86,6 +88,10 @@ fn fields(reader: &mut Reader<'_, '_>, node: NodeId, at: &At<'_>, pod: &mut Pod)
     let volumes_at = at.key("volumes");
     for volume in reader.maps(node, "volumes", at) {
         let name = reader.string(volume, "name", &volumes_at);
+        pod.volumes.push(Volume {
+            name: name.as_ref().map(|name| name.value.clone()).unwrap_or_default(),
+            kind: volume_kind(reader, volume),
+        });
         if let Some(host_path) = reader.map(volume, "hostPath", &volumes_at)
             && let Some(path) = reader.string(host_path, "path", &volumes_at.key("hostPath"))
         {
@@ -172,6 +178,12 @@ fn each(
             }
         }
     }
+}
+
+/// The key beside the volume's name.
+fn volume_kind(reader: &Reader<'_, '_>, volume: NodeId) -> String {
+    let keys = reader.tree.entries(volume).iter().filter_map(|&(key, _)| reader.tree.text(key));
+    keys.filter(|key| *key != "name").map(str::to_owned).next().unwrap_or_default()
 }
 
 fn integers(reader: &mut Reader<'_, '_>, map: NodeId, key: &str, at: &At<'_>) -> Vec<Spanned<i64>> {
@@ -262,6 +274,10 @@ fn complete(container: &mut Container, defaults: &Container) {
             container.env.push(variable.clone());
         }
     }
+    container.env_from.extend(defaults.env_from.iter().cloned());
+    if container.probes.is_empty() {
+        container.probes.clone_from(&defaults.probes);
+    }
     container.ports.extend(defaults.ports.iter().cloned());
     container.writable_mounts.extend(defaults.writable_mounts.iter().cloned());
     container.mounts.extend(defaults.mounts.iter().cloned());
@@ -295,6 +311,12 @@ fn container(
     let words = |words: Vec<Spanned<String>>| words.into_iter().map(|word| word.value).collect();
     let span = reader.tree.span(node);
     let (writable_mounts, mounts) = mounts(reader, node, at);
+    let ports = ports(reader, node, at);
+    // What is wrong with these has nothing to do with capabilities.
+    let problems = reader.problems.len();
+    let probes = probe::of_container(reader, node, at, &ports);
+    let env_from = environment_from(reader, node, at);
+    reader.problems.truncate(problems);
     Container {
         list,
         index,
@@ -308,7 +330,9 @@ fn container(
         working_dir: reader.elsewhere(|r| r.string(node, "workingDir", at)),
         restart_policy: reader.string(node, "restartPolicy", at),
         env: reader.elsewhere(|reader| environment(reader, node, at)),
-        ports: ports(reader, node, at),
+        env_from,
+        ports,
+        probes,
         writable_mounts,
         mounts,
         security: security(reader, node, at),
@@ -336,6 +360,22 @@ fn environment(
     environment
 }
 
+/// What of the environment is not in the manifest.
+fn environment_from(reader: &mut Reader<'_, '_>, container: NodeId, at: &At<'_>) -> Vec<String> {
+    let mut from = Vec::new();
+    for map in reader.maps(container, "env", at) {
+        if reader.field(map, "valueFrom").is_some()
+            && let Some(name) = reader.string(map, "name", at)
+        {
+            from.push(name.value);
+        }
+    }
+    if !reader.maps(container, "envFrom", at).is_empty() {
+        from.push("envFrom".to_owned());
+    }
+    from
+}
+
 fn ports(reader: &mut Reader<'_, '_>, container: NodeId, at: &At<'_>) -> Vec<Port> {
     let maps = reader.maps(container, "ports", at);
     let at = at.key("ports");
@@ -345,7 +385,9 @@ fn ports(reader: &mut Reader<'_, '_>, container: NodeId, at: &At<'_>) -> Vec<Por
         let protocol = reader.string(map, "protocol", &at);
         let protocol = protocol.map_or_else(|| "TCP".to_owned(), |protocol| protocol.value);
         if let Some(container_port) = reader.integer(map, "containerPort", &at) {
-            ports.push(Port { container_port, protocol });
+            // A name that is none is the API server's business.
+            let name = reader.field(map, "name").and_then(|node| reader.tree.text(node));
+            ports.push(Port { name: name.map(str::to_owned), container_port, protocol });
         }
     }
     ports
@@ -363,13 +405,15 @@ fn mounts(
     for (index, map) in maps.into_iter().enumerate() {
         let at = at.index(index);
         let read_only = reader.boolean(map, "readOnly", &at);
-        if let Some(name) = reader.string(map, "name", &at)
+        let name = reader.string(map, "name", &at);
+        let volume = name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+        if let Some(name) = name
             && !read_only.is_some_and(|flag| flag.value)
         {
             writable.push(Spanned { value: name.value, span: reader.tree.span(map) });
         }
         if let Some(path) = reader.string(map, "mountPath", &at) {
-            mounts.push(Mount { path, read_only });
+            mounts.push(Mount { volume, path, read_only });
         }
     }
     (writable, mounts)

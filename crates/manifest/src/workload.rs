@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::probe::Probe;
+
 /// A range of bytes in the source text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct Span {
@@ -103,8 +105,19 @@ pub struct Pod {
     pub os: Option<Spanned<String>>,
     /// Volumes of type `hostPath`.
     pub host_paths: Vec<HostPath>,
+    /// All volumes of a Kubernetes pod, with what each is.
+    pub volumes: Vec<Volume>,
     /// All containers of the three lists, in the order init, regular, ephemeral, and as written within each.
     pub containers: Vec<Container>,
+}
+
+/// One entry of `volumes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Its name, which mounts refer to.
+    pub name: String,
+    /// What it is: `emptyDir`, `configMap`, `persistentVolumeClaim`, …, as written; empty if nothing is.
+    pub kind: String,
 }
 
 /// A `hostPath` volume.
@@ -167,8 +180,12 @@ pub struct Container {
     pub restart_policy: Option<Spanned<String>>,
     /// `env`, name and value; those with `valueFrom` are left out, their value is not in the manifest.
     pub env: Vec<(String, String)>,
+    /// What of the environment comes from elsewhere: names of `env` with `valueFrom`, and `envFrom`.
+    pub env_from: Vec<String>,
     /// `ports`.
     pub ports: Vec<Port>,
+    /// What tells whether it works; readiness, liveness, startup, or Compose's health check.
+    pub probes: Vec<Probe>,
     /// Names of volumes it mounts writable, with the mount's span.
     pub writable_mounts: Vec<Spanned<String>>,
     /// Where it mounts volumes: `mountPath`, and `readOnly` if it is written.
@@ -197,6 +214,8 @@ pub struct SetLists {
 /// One entry of `volumeMounts`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
+    /// The volume's name; empty where volumes have none.
+    pub volume: String,
     /// `mountPath`.
     pub path: Spanned<String>,
     /// `readOnly`.
@@ -206,6 +225,8 @@ pub struct Mount {
 /// One entry of `ports`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
+    /// `name`, which probes may refer to.
+    pub name: Option<String>,
     /// `containerPort`.
     pub container_port: Spanned<i64>,
     /// `protocol`, `TCP` if not written.

@@ -46,6 +46,8 @@ pub enum Place {
     Here,
     /// Each in a sandbox of its own.
     Sandbox,
+    /// Each in a new container of an engine.
+    Container,
 }
 
 /// What a search came to.

@@ -1,7 +1,12 @@
 //! Namespaces: their identities, and how user IDs map into a user namespace.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::str::FromStr;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The inode of the initial user namespace: `PROC_USER_INIT_INO`, `include/linux/proc_ns.h`,
 /// the same on every kernel since 3.8.
@@ -108,6 +113,17 @@ impl fmt::Display for IdMap {
         }
         Ok(())
     }
+}
+
+/// Moves the calling thread, and what it starts from now on, into the network namespace of a process.
+/// Other threads stay where they are, setns(2).
+///
+/// # Errors
+/// ENOENT if there is no such process; EPERM without SYS_ADMIN here and in the user namespace that owns
+/// the network.
+pub fn enter_network_of(pid: u32) -> io::Result<()> {
+    let link = File::open(format!("/proc/{pid}/ns/net"))?;
+    Ok(move_into_link_name_space(link.as_fd(), Some(LinkNameSpaceType::Network))?)
 }
 
 #[cfg(test)]

@@ -12,10 +12,15 @@ use crate::podman::{podman, succeed};
 pub const DEBIAN_IMAGE: &str = "localhost/nginx:latest";
 
 /// What is in it beyond Debian's minimal base.
-const PACKAGES: &str = "curl,iputils-ping,nginx-light,openssh-client,openssh-server,redis-server";
+const PACKAGES: &str = "curl,gosu,haproxy,iputils-ping,nginx-light,openssh-client,openssh-server,postgresql-15,redis-server";
 
 /// Says which making of the image is there; to be changed with what [`settle`] does.
-const MARK: &str = "nginx redis sshd ping tar su, 2";
+const MARK: &str = "nginx redis sshd ping tar su haproxy postgres, 4";
+
+/// As the official postgres image's entrypoint, and a configuration that a distribution's haproxy has: those
+/// of groundtruth.
+const POSTGRES: &str = include_str!("../../../groundtruth/programs/postgres/entrypoint");
+const HAPROXY: &str = include_str!("../../../groundtruth/programs/haproxy/haproxy.cfg");
 
 /// Debian's suite; the call-site tables and minimal sets of the tests were measured on its programs.
 const SUITE: &str = "bookworm";
@@ -47,6 +52,22 @@ pub fn debian_image() -> &'static str {
         }
     });
     DEBIAN_IMAGE
+}
+
+/// An image of the same files that starts otherwise: lines of a Containerfile behind its FROM, none of which
+/// may run anything. Its name.
+///
+/// # Panics
+/// If it cannot be made.
+pub fn debian_image_with(name: &str, lines: &str) -> String {
+    let image = format!("localhost/dropcap-test/{name}:1");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("Containerfile");
+    fs::write(&file, format!("FROM {}\n{lines}\n", debian_image())).expect("written");
+    // HEALTHCHECK is Docker's, not OCI's.
+    let build = ["build", "--quiet", "--format", "docker", "--network", "none", "--tag", &image];
+    succeed(podman().args(build).arg("--file").arg(&file).arg(folder.path()));
+    image
 }
 
 /// Debootstraps and imports.
@@ -98,6 +119,12 @@ fn settle(root: &Path) {
     );
     succeed(Command::new("chmod").arg("700").arg(root.join("data")));
     archive(root);
+    // A folder that no image has: of one that is there, runc 1.1 gives a tmpfs the mode.
+    let postgres = POSTGRES.replace("/data/", "/database/");
+    script(&root.join("usr/local/bin/postgres-entrypoint"), &postgres);
+    fs::write(root.join("etc/haproxy/haproxy.cfg"), HAPROXY).expect("a configuration");
+    let chroot = |words: &[&str]| succeed(Command::new("chroot").arg(root).args(words));
+    chroot(&["install", "-d", "-o", "haproxy", "-g", "haproxy", "-m", "2775", "/run/haproxy"]);
     fs::create_dir_all(root.join("run/sshd")).expect("mkdir");
     fs::create_dir_all(root.join("root/.ssh")).expect("mkdir");
     succeed(

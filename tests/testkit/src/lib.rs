@@ -27,7 +27,7 @@ mod tryout;
 use std::io::Write;
 
 pub use binary::dropcap;
-pub use debian::{DEBIAN_IMAGE, debian_image};
+pub use debian::{DEBIAN_IMAGE, debian_image, debian_image_with};
 pub use pod::Pod;
 pub use podman::{Container, IMAGE, image, podman, podman_run};
 pub use tryout::tryout;

@@ -1,5 +1,6 @@
 //! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
+mod container;
 mod progress;
 mod report;
 
@@ -37,7 +38,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Run a program again and again with less, until nothing more can be left out.
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "dropcap fit [OPTIONS] -- CMD [ARGS]…",
+    override_usage = "dropcap fit [OPTIONS] -- CMD [ARGS]…\n       \
+                      dropcap fit [OPTIONS] --image IMAGE [-- CMD [ARGS]…]\n       \
+                      dropcap fit [OPTIONS] -f MANIFEST [-c CONTAINER]",
     after_help = "\
 The command is run with everything it may have, and traced; then with what the trace calls needed; then \
 without each of these. What passes its tests without a capability does not need it; what fails without it, \
@@ -51,13 +54,20 @@ command must end with status 0.
 With --sandbox every run has the machine's files under a layer of its own, and processes, a loopback network, \
 /dev and /tmp of its own: nothing it does is left. Without, runs are made on this machine as it is.
 
+An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
+in its network. It starts with what it would get today, and is given more only where a call that failed asks \
+for it; what reaches beyond the container only with --grant. Without a test the manifest's probe or the image's \
+HEALTHCHECK serves. What is found is written into the manifest.
+
 Exit status: 0 if the list is proven (with --quick: explained); 1 if the test never passes, gives two \
 answers, or the search was stopped; 2 if it could not be made.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
   dropcap fit --sandbox --test 'test -s /var/backups/db' -o backup.profile.yaml -- /usr/local/bin/backup
-  dropcap fit -- ping -c 1 127.0.0.1"
+  dropcap fit -- ping -c 1 127.0.0.1
+  dropcap fit --image nginx --http http://localhost
+  dropcap fit -f web.yaml -c nginx --diff"
 )]
 pub struct Args {
     /// It works if this command exits with 0 (for /bin/sh); may be repeated, as all tests: all must pass
@@ -133,8 +143,11 @@ pub struct Args {
     #[arg(long, help_heading = "Answer")]
     json: bool,
 
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[command(flatten)]
+    container: container::ContainerArgs,
+
+    /// The command and its arguments; of a container: in place of its own
+    #[arg(last = true, required_unless_present_any = ["image", "file"], value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -152,6 +165,9 @@ fn log(text: &str) -> Result<Log, ParseLogError> {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    if args.container.asked() {
+        return container::run(args, ui);
+    }
     let start = start(args)?;
     let job = job(args)?;
     let place = place(args, ui)?;
@@ -167,7 +183,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         ));
     }
     let made = Made {
-        program: &runs.job().program,
+        command: runs.job().program.words(),
+        user: runs.job().program.user.as_ref().map_or(0, |user| user.0),
         test: runs.job().tests.to_string(),
         place: if args.sandbox { search::Place::Sandbox } else { search::Place::Here },
         start,
@@ -192,11 +209,8 @@ struct Found {
 }
 
 fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found, Failure> {
-    let options = fit::Options {
-        rigour: if args.quick { Rigour::Explained } else { Rigour::Proven },
-        traced: runs.traces(),
-        ..fit::Options::default()
-    };
+    let options =
+        fit::Options { rigour: rigour(args), traced: runs.traces(), ..fit::Options::default() };
     let mut progress = Progress::new(start, ui);
     let mut first = None;
     let stopped = runs.when_stopped();
@@ -239,17 +253,27 @@ fn job(args: &Args) -> Result<Job, Failure> {
         environment: std::env::vars_os().collect(),
         folder,
     };
+    let mut tests = tests(args);
+    tests.until_exit |= tests.each.is_empty();
+    let command = |text: &Option<String>| text.as_ref().map(Command::new);
+    let around = Around { setup: command(&args.setup), teardown: command(&args.teardown) };
+    Ok(Job { program, tests, around, retries: args.retries, hurry: args.timeout.is_none() })
+}
+
+/// The tests that are named.
+fn tests(args: &Args) -> Tests {
     let commands = args.test.iter().map(|text| Test::Command(Command::new(text)));
     let each: Vec<Test> = (args.tcp.iter().cloned().map(Test::Tcp))
         .chain(args.http.iter().cloned().map(Test::Http))
         .chain(args.log.iter().cloned().map(Test::Log))
         .chain(commands)
         .collect();
-    let until_exit = args.until_exit || each.is_empty();
-    let tests = Tests { each, until_exit, timeout: args.timeout.unwrap_or(TIMEOUT) };
-    let command = |text: &Option<String>| text.as_ref().map(Command::new);
-    let around = Around { setup: command(&args.setup), teardown: command(&args.teardown) };
-    Ok(Job { program, tests, around, retries: args.retries, hurry: args.timeout.is_none() })
+    Tests { each, until_exit: args.until_exit, timeout: args.timeout.unwrap_or(TIMEOUT) }
+}
+
+/// How much is to be shown.
+fn rigour(args: &Args) -> Rigour {
+    if args.quick { Rigour::Explained } else { Rigour::Proven }
 }
 
 fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {

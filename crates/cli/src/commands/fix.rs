@@ -137,7 +137,7 @@ fn write(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Resu
     let (before, after) = (manifest.source.text(), repaired.source.text());
     let writes = !args.diff && !args.check;
     if args.diff && before != after {
-        diff(manifest, repaired, ui)?;
+        diff(manifest, after, ui)?;
     }
     match manifest.source.path() {
         Some(path) if writes => {
@@ -189,10 +189,10 @@ fn indented(snippet: &str) -> String {
     snippet.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>()
 }
 
-/// A unified diff, as `git apply` takes it.
-fn diff(manifest: &Manifest, repaired: &Repaired, ui: &Ui) -> Result<(), Failure> {
+/// A unified diff of a manifest and what it would become, as `git apply` takes it.
+pub(super) fn diff(manifest: &Manifest, after: &str, ui: &Ui) -> Result<(), Failure> {
     let name = manifest.source.name();
-    let lines = similar::TextDiff::from_lines(manifest.source.text(), repaired.source.text());
+    let lines = similar::TextDiff::from_lines(manifest.source.text(), after);
     let mut unified = lines.unified_diff();
     unified.context_radius(3).header(&format!("a/{name}"), &format!("b/{name}"));
     let mut out = ui.out();

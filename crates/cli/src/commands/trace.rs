@@ -1,7 +1,7 @@
 //! `dropcap trace`: watch a command, a process, a cgroup or a container, and say what it needs.
 
 pub mod report;
-mod save;
+pub mod save;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -2,7 +2,8 @@
 
 /// The words of a command line, as Compose splits it (mattn/go-shellwords, without variables and
 /// commands in it): a backslash counts in double quotes too, and an operator ends it all.
-pub(super) fn words(text: &str) -> Option<Vec<String>> {
+#[must_use]
+pub fn words(text: &str) -> Option<Vec<String>> {
     let (mut words, mut word, mut quote, mut escaped) = (Vec::new(), None, None, false);
     for c in text.chars() {
         let is_open = quote.is_none();

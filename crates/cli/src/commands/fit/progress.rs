@@ -19,7 +19,7 @@ pub(super) struct Progress<'a> {
 impl<'a> Progress<'a> {
     pub(super) fn new(start: CapSet, ui: &'a Ui) -> Self {
         let live = std::io::stderr().is_terminal();
-        Self { ui, start, number: 0, about: 1, live }
+        Self { ui, start, number: 1, about: 1, live }
     }
 
     pub(super) fn show(&mut self, event: &Event<'_>) {

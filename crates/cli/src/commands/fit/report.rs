@@ -50,7 +50,7 @@ pub(super) fn print(
     }
     writeln!(out)?;
     context(&mut out, list.needed, list.doubtful, "refused without, the test passes")?;
-    let uid = made.program.user.as_ref().map_or(0, |user| user.0);
+    let uid = made.user;
     if uid != 0 && !list.add().is_empty() {
         writeln!(
             out,
@@ -72,8 +72,9 @@ fn header(
     let place = match made.place {
         Place::Here => "on this machine as it is",
         Place::Sandbox => "each in a sandbox",
+        Place::Container => "each in a new container",
     };
-    let command = made.program.words().join(" ");
+    let command = made.command.join(" ");
     let lists = &profile.spec.capabilities;
     let list = match (lists.needed.len(), lists.doubtful.len()) {
         _ if !has_passed(answer) => "no answer".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use check::{PatchError, PatchOptions, Widen};
+use check::{PatchError, PatchOptions, Patched, Widen};
 use jiff::Timestamp;
 use jobs::patch::{self, patch_file};
 use judge::{ProfileOptions, to_profile};
@@ -45,6 +45,12 @@ pub fn patched(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failur
     let patched =
         patch_file(file, args.container.as_deref(), &profile, args.incomplete(), &options)
             .map_err(|error| explain(error, args))?;
+    wrote(file, &patched, ui);
+    Ok(())
+}
+
+/// What was written into a manifest, and what could not be.
+pub fn wrote(file: &Path, patched: &Patched, ui: &Ui) {
     ui.note(&format!(
         "wrote {}: held {} -> {}",
         file.display(),
@@ -58,7 +64,6 @@ pub fn patched(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failur
             left_out.instead.join("; or ")
         ));
     }
-    Ok(())
 }
 
 fn explain(error: patch::Error, args: &Args) -> Failure {

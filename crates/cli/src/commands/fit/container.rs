@@ -1,0 +1,344 @@
+//! `dropcap fit --image` and `dropcap fit -f`: containers of the user's engine.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use caps::CapSet;
+use check::{PatchError, PatchOptions, Widen};
+use fit::container::{ContainerError, Containers, Probe};
+use fit::{Outcome, Ran, Runner};
+use jiff::Timestamp;
+use jobs::fit_container::{self, Asked, Error, Grant, Options, Plan, Remark, grow};
+use jobs::fitted::{self, Made, Wanted};
+use jobs::patch;
+use jobs::run_container::PlanError;
+use judge::{ProfileOptions, to_profile};
+use launch::engine::{Engine, remove_leftovers};
+use record::profile::Profile;
+use record::search;
+
+use super::progress::Progress;
+use super::{Args, conclude, report, rigour, tests, write};
+use crate::commands::trace;
+use crate::failure::{FOUND, Failure};
+use crate::ui::{Ui, YELLOW};
+
+/// How long a container has to pass its tests, if nothing else is said: it may have a database to make.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one without a test is watched, if nothing else is said.
+const WATCHED: Duration = Duration::from_secs(10);
+/// So often a failing first run is given what it was refused.
+const ROUNDS: usize = 4;
+
+/// Where the help has them.
+const HEADING: &str = "Containers";
+/// What only a command on this machine has.
+const OF_COMMANDS: &[&str] = &["sandbox", "upper", "user", "setup", "teardown", "no_trace"];
+
+/// What is fitted, if it is a container.
+#[derive(Debug, clap::Args)]
+pub struct ContainerArgs {
+    /// Fit containers of this image; the engine must have it, nothing is pulled
+    #[arg(long, value_name = "IMAGE", conflicts_with = "file", conflicts_with_all = OF_COMMANDS, help_heading = HEADING)]
+    image: Option<String>,
+
+    /// Fit a container of this manifest, and write the result into it
+    #[arg(short, long, value_name = "MANIFEST", conflicts_with_all = OF_COMMANDS, help_heading = HEADING)]
+    file: Option<PathBuf>,
+
+    /// Which container of the manifest: its name, or WORKLOAD/CONTAINER
+    #[arg(short, long, value_name = "CONTAINER", requires = "file", help_heading = HEADING)]
+    container: Option<String>,
+
+    /// The engine that runs the containers
+    #[arg(long, value_enum, value_name = "ENGINE", default_value_t = EngineName::Podman, help_heading = HEADING)]
+    engine: EngineName,
+
+    /// Options of the engine's `create`, as one text: '--network none -v /srv:/srv:ro'
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = HEADING)]
+    engine_args: Vec<String>,
+
+    /// Let it hold these in trials beside what it would get today; `all` on a disposable machine
+    #[arg(long, value_name = "CAP|all", value_delimiter = ',', help_heading = HEADING)]
+    grant: Vec<String>,
+
+    /// Show what would change in the manifest, and write nothing
+    #[arg(long, requires = "file", help_heading = HEADING)]
+    diff: bool,
+
+    /// Let the manifest's container have more than it has now
+    #[arg(long, requires = "file", help_heading = HEADING)]
+    allow_widen: bool,
+}
+
+/// `--engine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum EngineName {
+    /// Podman
+    Podman,
+    /// Docker
+    Docker,
+}
+
+impl ContainerArgs {
+    /// Whether a container is to be fitted.
+    pub fn asked(&self) -> bool {
+        self.image.is_some() || self.file.is_some()
+    }
+
+    fn engine(&self) -> Engine {
+        match self.engine {
+            EngineName::Podman => Engine::Podman,
+            EngineName::Docker => Engine::Docker,
+        }
+    }
+
+    fn options(&self, args: &Args) -> Result<Options, Failure> {
+        let mut arguments = Vec::new();
+        for text in &self.engine_args {
+            let words = manifest::command_words(text);
+            arguments.extend(words.ok_or_else(|| {
+                Failure::new(format_args!("--engine-args {text:?} cannot be read as words"))
+                    .help("quote as for a shell; no variables, pipes or substitutions")
+            })?);
+        }
+        let words = args.command.iter().map(|word| word.to_string_lossy().into_owned());
+        Ok(Options {
+            engine: self.engine(),
+            arguments,
+            command: words.collect(),
+            runtime: args.runtime.clone(),
+            grant: self.grant()?,
+        })
+    }
+
+    fn grant(&self) -> Result<Grant, Failure> {
+        let mut set = CapSet::EMPTY;
+        for word in &self.grant {
+            if word.eq_ignore_ascii_case("all") {
+                return Ok(Grant::All);
+            }
+            set.insert(word.parse().map_err(|error| {
+                Failure::new(format_args!("--grant: {error}"))
+                    .help("name capabilities, or `all` on a disposable machine")
+            })?);
+        }
+        Ok(Grant::Named(set))
+    }
+
+    /// Writes the answer into the manifest, or shows what would change.
+    fn patch(&self, profile: &Profile, ui: &Ui) -> Result<(), Failure> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let widen = if self.allow_widen { Widen::Allow } else { Widen::Refuse };
+        let options = PatchOptions { widen, ..PatchOptions::default() };
+        let name = self.container.as_deref();
+        // What the trace lacks, the runs have shown.
+        let incomplete = patch::Incomplete::Accept;
+        if self.diff {
+            let manifest = manifest::read(file).map_err(Failure::new)?;
+            let patched = patch::patch(&manifest, name, profile, incomplete, &options)
+                .map_err(|error| cannot_patch(&error))?;
+            return crate::commands::fix::diff(&manifest, patched.source.text(), ui);
+        }
+        let patched = patch::patch_file(file, name, profile, incomplete, &options)
+            .map_err(|error| cannot_patch(&error))?;
+        trace::save::wrote(file, &patched, ui);
+        Ok(())
+    }
+
+    fn plan(&self, options: &Options) -> Result<Plan, Failure> {
+        if let Some(image) = &self.image {
+            return fit_container::of_image(image, options).map_err(cannot_plan);
+        }
+        let Some(file) = &self.file else {
+            return Err(Failure::new("nothing to fit").help("name --image IMAGE or -f MANIFEST"));
+        };
+        let manifest = manifest::read(file).map_err(Failure::new)?;
+        fit_container::of_manifest(&manifest, self.container.as_deref(), options)
+            .map_err(cannot_plan)
+    }
+}
+
+/// Runs it: the first run, given more where a denial matters; the search; the report; the manifest.
+pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let asked = &args.container;
+    let options = asked.options(args)?;
+    let plan = asked.plan(&options)?;
+    for remark in &plan.remarks {
+        match remark {
+            Remark::Note(text) => ui.note(text),
+            Remark::Warning(text) => ui.warning(text),
+        }
+    }
+    for name in remove_leftovers(options.engine).map_err(Failure::new)? {
+        ui.note(&format!("removed {name}, which a dropcap that was killed had left"));
+    }
+    let tests = tests(args);
+    let given = tests.until_exit || !tests.each.is_empty();
+    let (probe, test) = match (given, &plan.test) {
+        (true, _) => (Probe::Tests(tests.clone()), Some(tests.to_string())),
+        (false, Some((probe, from))) => (probe.clone(), Some(format!("{probe} ({from})"))),
+        (false, None) => (Probe::Runs(args.timeout.unwrap_or(WATCHED)), None),
+    };
+    let limit = match (args.timeout, &test) {
+        (Some(limit), Some(_)) => limit,
+        (None, Some(_)) => TIMEOUT,
+        // To have run for all its time is no failure.
+        (limit, None) => limit.unwrap_or(WATCHED) * 2,
+    };
+    let mut runner =
+        Containers::new(plan.recipe.clone(), probe, limit, &plan.title).map_err(cannot_run)?;
+    runner.load().map_err(cannot_run)?;
+    let (start, ran) = first(&mut runner, &plan, ui)?;
+    let Some(test) = test else { return unproven(args, &ran, ui) };
+    if ran.outcome.passed() && args.timeout.is_none() {
+        runner.hasten(ran.took);
+    }
+    let options =
+        fit::Options { rigour: rigour(args), first: Some(ran.clone()), ..fit::Options::default() };
+    let mut progress = Progress::new(start, ui);
+    let answer = fit::fit(&mut runner, start, options, |event| {
+        progress.show(&event);
+        ControlFlow::Continue(())
+    });
+    progress.clear();
+    let answer = answer.map_err(cannot_run)?;
+    let made = Made {
+        command: named(asked, &plan),
+        // Who it is in a container that is not root, no engine says as a number.
+        user: 0,
+        test,
+        place: search::Place::Container,
+        start,
+        first: ran.observed.as_ref(),
+        recorded: Some(Timestamp::now()),
+    };
+    let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
+    let profile = fitted::profile(&answer, &made, wanted);
+    write(args, &profile, ui)?;
+    if args.json {
+        writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
+    } else {
+        report::print(&answer, &made, &profile, ui)?;
+    }
+    let code = conclude(args, &answer)?;
+    if code == ExitCode::SUCCESS {
+        asked.patch(&profile, ui)?;
+    } else if asked.file.is_some() {
+        ui.note("the manifest is as it was");
+    }
+    Ok(code)
+}
+
+/// What was run, for a person.
+fn named(asked: &ContainerArgs, plan: &Plan) -> Vec<String> {
+    let what = match &asked.image {
+        Some(image) => image.clone(),
+        None => format!("{} ({})", plan.title, plan.recipe.image),
+    };
+    std::iter::once(what).chain(plan.recipe.command.iter().cloned()).collect()
+}
+
+/// There is no test: what was seen is all there is.
+fn unproven(args: &Args, ran: &Ran, ui: &Ui) -> Result<ExitCode, Failure> {
+    let Some(observed) = &ran.observed else { return Ok(ExitCode::from(FOUND)) };
+    let options = ProfileOptions { recorded: Some(Timestamp::now()), ..ProfileOptions::default() };
+    let profile = to_profile(&observed.recording, &observed.judgement, &options);
+    write(args, &profile, ui)?;
+    if args.json {
+        writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
+    } else {
+        trace::report::print(observed, ui)?;
+        writeln!(
+            ui.out(),
+            "\n{YELLOW}traced, unproven:{YELLOW:#} neither the command line nor the manifest nor the \
+             image\nsays what tells that it works; name a test: --http, --tcp, --log, --test"
+        )?;
+    }
+    if let Outcome::Failed(said) = &ran.outcome {
+        ui.warning(&format!("it failed: {said}"));
+    }
+    Ok(ExitCode::from(FOUND))
+}
+
+/// The first run; a failing one is made again with what it was refused, as far as that stays within the
+/// container or somebody agreed.
+fn first(runner: &mut Containers, plan: &Plan, ui: &Ui) -> Result<(CapSet, Ran), Failure> {
+    let mut held = plan.start;
+    for _ in 0..ROUNDS {
+        let ran = runner.run(held, true).map_err(cannot_run)?;
+        let growth = match (&ran.observed, ran.outcome.passed()) {
+            (Some(observed), false) => grow(observed, held),
+            _ => return Ok((held, ran)),
+        };
+        if growth.given.is_empty() {
+            if !growth.to_agree.is_empty() {
+                return Err(not_agreed(&growth.to_agree, &ran));
+            }
+            return Ok((held, ran));
+        }
+        if !plan.root {
+            ui.warning(&format!(
+                "it was refused {}, which no `add` gives to a user that is not root",
+                asked(&growth.given)
+            ));
+            return Ok((held, ran));
+        }
+        ui.note(&format!("it fails with {held}, and was refused {}: given", asked(&growth.given)));
+        held = held | growth.set();
+    }
+    let ran = runner.run(held, true).map_err(cannot_run)?;
+    Ok((held, ran))
+}
+
+/// `NET_ADMIN (set a route), CHOWN (chown /x)`.
+fn asked(list: &[Asked]) -> String {
+    let one = |asked: &Asked| format!("{} ({})", asked.capability, asked.what);
+    list.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn not_agreed(list: &[Asked], ran: &Ran) -> Failure {
+    let said = match &ran.outcome {
+        Outcome::Failed(said) => said.as_str(),
+        Outcome::Passed => "",
+    };
+    let names: CapSet = list.iter().map(|asked| asked.capability).collect();
+    let names = names.iter().map(|c| c.to_string()).collect::<Vec<_>>().join(",");
+    Failure::new(format_args!(
+        "it fails ({said}) and was refused {}, which reaches beyond the container: it is given to an \
+         unknown program only if you say so",
+        asked(list)
+    ))
+    .help(format_args!("if you trust the image with this machine: --grant {names}"))
+}
+
+fn cannot_plan(error: Error) -> Failure {
+    let failure = Failure::new(&error);
+    match &error {
+        Error::NoImage { engine, image } => failure.help(format_args!("{engine} pull {image}")),
+        Error::Plan(PlanError::Ambiguous { .. }) => failure.help("name one: -c WORKLOAD/CONTAINER"),
+        _ => failure,
+    }
+}
+
+fn cannot_patch(error: &patch::Error) -> Failure {
+    let failure = Failure::new(error);
+    match error {
+        patch::Error::Patch { error, .. } if matches!(**error, PatchError::Widens { .. }) => {
+            failure.help("if the program is to have that, say so: --allow-widen")
+        }
+        patch::Error::Several { .. } => failure.help("name one: -c WORKLOAD/CONTAINER"),
+        _ => failure,
+    }
+}
+
+fn cannot_run(error: ContainerError) -> Failure {
+    match error {
+        ContainerError::Trace(error) => trace::cannot_trace(error),
+        ContainerError::Stopped { .. } => Failure::new(error).code(130),
+        error => Failure::new(error),
+    }
+}

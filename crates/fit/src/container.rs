@@ -1,0 +1,260 @@
+//! A container of the user's own engine as a [`Runner`]: made for each run, traced from its
+//! entrypoint's `execve` on, tested, and removed.
+//!
+//! What the engine's runtime does before the entrypoint does not count, and the engine's own health
+//! checks are off. Each container is new, with new anonymous volumes: what one run leaves behind does
+//! not serve the next.
+
+mod probe;
+mod watch;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use caps::CapSet;
+use launch::Exit;
+use launch::engine::{Container, EngineError, Recipe};
+use observe::Observed;
+use sys::signal::{Blocked, STOP};
+use trace::{TraceError, Tracer};
+
+use crate::trial::{Outcome, Ran, Runner};
+use probe::{Attempts, Seen};
+
+pub use probe::Probe;
+
+/// How often the container, the tracer and the signals are looked after.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How many times longer than the first a run may take, and how long in any case.
+const TIMES: u32 = 5;
+const LEAST: Duration = Duration::from_secs(5);
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerError {
+    /// The engine did not do what was asked.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// It could not be traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The container's processes could not be looked at.
+    #[error(transparent)]
+    Procfs(#[from] sys::procfs::ProcfsError),
+    /// The engine says that the container is there, and this machine has none of that identifier.
+    #[error(
+        "no container {id} on this machine: does {engine} run it elsewhere (a virtual machine, another \
+         host)?"
+    )]
+    Elsewhere {
+        /// Which engine.
+        engine: launch::engine::Engine,
+        /// The identifier.
+        id: String,
+    },
+    /// The engine gave other capabilities than it was told: nothing is known of the set then.
+    #[error("{engine} gave the container {got} in its bounding set, was told {asked}")]
+    NotAsAsked {
+        /// Which engine.
+        engine: launch::engine::Engine,
+        /// What it was told.
+        asked: CapSet,
+        /// What the entrypoint was executed with.
+        got: CapSet,
+    },
+    /// Somebody said that it is enough (Ctrl-C, SIGTERM). The container is gone.
+    #[error("stopped by signal {signal}")]
+    Stopped {
+        /// Which.
+        signal: i32,
+    },
+    /// A mistake in this program.
+    #[error("the test came to no answer")]
+    NoAnswer,
+    /// Threads, signals, a test that cannot be started.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Runs containers of one recipe, with one test.
+#[derive(Debug)]
+pub struct Containers {
+    recipe: Recipe,
+    probe: Arc<Probe>,
+    limit: Duration,
+    title: String,
+    tracer: Option<Tracer>,
+    enough: Blocked,
+}
+
+impl Containers {
+    /// Containers of this recipe; the test has so long to pass in each. `title` is what the container is
+    /// called in what is recorded. Signals that ask this program to end are held back from now on, so
+    /// that no container is left behind.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`], which no kernel gives a reason for.
+    pub fn new(
+        recipe: Recipe,
+        probe: Probe,
+        limit: Duration,
+        title: &str,
+    ) -> Result<Self, ContainerError> {
+        let enough = Blocked::new(STOP).map_err(io_error("hold signals back"))?;
+        let title = title.to_owned();
+        Ok(Self { recipe, probe: Arc::new(probe), limit, title, tracer: None, enough })
+    }
+
+    /// A run that passes has taken so long: one that takes many times longer fails. What waits for a
+    /// service that does not come would take most of a search else; a run that is cut short by it is
+    /// counted against leaving a capability out, never for it.
+    pub fn hasten(&mut self, passed: Duration) {
+        self.limit = self.limit.min(LEAST.max(passed * TIMES));
+    }
+
+    /// Loads the tracer, if it is not: what is missing on this machine is known then, before any container
+    /// is made.
+    ///
+    /// # Errors
+    /// [`ContainerError::Trace`].
+    pub fn load(&mut self) -> Result<&Tracer, ContainerError> {
+        let loaded = match self.tracer.take() {
+            Some(tracer) => tracer,
+            None => Tracer::load(crate::options())?,
+        };
+        Ok(self.tracer.insert(loaded))
+    }
+
+    /// From the start to the test's answer.
+    fn go(
+        &mut self,
+        container: &mut Container,
+        mut tracer: Option<&mut Tracer>,
+    ) -> Result<Outcome, ContainerError> {
+        let deadline = Instant::now() + self.limit;
+        let pid = match container.start() {
+            Ok(pid) => pid,
+            // The entrypoint could not be executed under this set: a file that carries more.
+            Err(EngineError::Said { said, .. }) => return Ok(Outcome::Failed(said)),
+            Err(error) => return Err(error.into()),
+        };
+        let seen = Arc::new(Seen::new(container.output()));
+        let stop = OnDrop(Arc::clone(&seen));
+        let attempts = Attempts {
+            probe: Arc::clone(&self.probe),
+            engine: self.recipe.engine,
+            name: container.name.clone(),
+            pid,
+            deadline,
+            seen,
+        };
+        let (answer, answered) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("test".to_owned())
+            .spawn(move || drop(answer.send(attempts.make())))
+            .map_err(io_error("start a thread"))?;
+        loop {
+            if let Some(tracer) = tracer.as_deref_mut() {
+                tracer.poll()?;
+            }
+            if let Some(came) = self.enough.next(Some(Duration::ZERO)).map_err(signals)? {
+                return Err(ContainerError::Stopped { signal: came.signal });
+            }
+            match answered.recv_timeout(TICK) {
+                Ok(answer) => return answer.map_err(io_error("ask the test")),
+                Err(RecvTimeoutError::Disconnected) => return Err(ContainerError::NoAnswer),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(status) = container.exit()? {
+                // All that it printed is there now.
+                stop.0.ended(Exit::Code(status));
+            }
+        }
+    }
+}
+
+impl Runner for Containers {
+    type Error = ContainerError;
+
+    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
+        let begun = Instant::now();
+        let mut tracer = match traced {
+            true => {
+                self.load()?;
+                self.tracer.take()
+            }
+            false => None,
+        };
+        let mut container = self.recipe.create(set)?;
+        let pid = container.prepare()?;
+        if let Some(tracer) = &mut tracer {
+            tracer.watch(watch::scope(self.recipe.engine, &container.id, pid)?)?;
+        }
+        let outcome = self.go(&mut container, tracer.as_mut())?;
+        let observed = match &mut tracer {
+            Some(tracer) => {
+                let recording = tracer.snapshot()?;
+                let of = watch::Of {
+                    engine: self.recipe.engine,
+                    id: &container.id,
+                    image: &self.recipe.image,
+                    title: &self.title,
+                };
+                let recording = of.only(&recording);
+                self.check(&recording, set)?;
+                Some(Observed::of(recording))
+            }
+            None => None,
+        };
+        let took = begun.elapsed();
+        container.remove()?;
+        if let Some(mut tracer) = tracer {
+            tracer.again(crate::options())?;
+            self.tracer = Some(tracer);
+        }
+        Ok(Ran { outcome, observed, took })
+    }
+}
+
+impl Containers {
+    /// The engine was told a set: the entrypoint was executed with it, as the kernel saw it.
+    fn check(
+        &self,
+        recording: &record::observation::Recording,
+        asked: CapSet,
+    ) -> Result<(), ContainerError> {
+        let first = recording.processes.values().next();
+        match first.and_then(|process| process.bounding) {
+            Some(got) if got != asked => {
+                Err(ContainerError::NotAsAsked { engine: self.recipe.engine, asked, got })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Says that it is over, to a test that nobody waits for any more.
+struct OnDrop(Arc<Seen>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn io_error(what: &'static str) -> impl Fn(io::Error) -> ContainerError {
+    move |source| ContainerError::Io { what, source }
+}
+
+fn signals(source: io::Error) -> ContainerError {
+    ContainerError::Io { what: "wait for a signal", source }
+}

@@ -1,0 +1,182 @@
+//! Tests of a container: asked again until they pass, the time is up, or the container has ended.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use launch::Exit;
+use launch::engine::{self, Engine};
+
+use crate::test::{Asking, Subject, Tests};
+use crate::trial::Outcome;
+use crate::words;
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What tells whether a container works.
+#[derive(Debug, Clone)]
+pub enum Probe {
+    /// Tests of this machine, in the container's network namespace.
+    Tests(Tests),
+    /// A command executed in the container, with what the container holds, as an `exec` probe or a
+    /// HEALTHCHECK is: ends with 0. What it asks for is traced as the container's own: without it
+    /// the container would be called ill.
+    Exec {
+        /// The words.
+        command: Vec<String>,
+        /// How long one attempt may take.
+        limit: Duration,
+    },
+    /// None: it runs for so long, or ends well. Nothing is shown of whether it works.
+    Runs(Duration),
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tests(tests) => tests.fmt(f),
+            Self::Exec { command, .. } => write!(f, "{}, in the container", command.join(" ")),
+            Self::Runs(time) => write!(f, "none, it ran for {}", words::duration(*time)),
+        }
+    }
+}
+
+/// What is known of a container meanwhile.
+#[derive(Debug)]
+pub(super) struct Seen {
+    printed: Arc<Mutex<Vec<u8>>>,
+    exit: Mutex<Option<Exit>>,
+    /// Set once nobody waits for an answer.
+    pub(super) stop: AtomicBool,
+}
+
+impl Seen {
+    pub(super) fn new(printed: Arc<Mutex<Vec<u8>>>) -> Self {
+        Self { printed, exit: Mutex::new(None), stop: AtomicBool::new(false) }
+    }
+
+    /// It has ended so.
+    pub(super) fn ended(&self, exit: Exit) {
+        *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = Some(exit);
+    }
+
+    fn exit(&self) -> Option<Exit> {
+        *self.exit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn printed(&self) -> Vec<u8> {
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How it failed: how it ended or what the test said, and the last it printed.
+    fn failed(&self, test: &str) -> Outcome {
+        let how = self.exit().map_or_else(|| test.to_owned(), |exit| format!("ended with {exit}"));
+        let said = words::last_lines(&self.printed());
+        let parts = [how.as_str(), &said].into_iter().filter(|part| !part.is_empty());
+        Outcome::Failed(parts.collect::<Vec<_>>().join(" | "))
+    }
+}
+
+impl Subject for &Seen {
+    fn output(&mut self) -> io::Result<Vec<u8>> {
+        Ok(self.printed())
+    }
+
+    fn exit(&mut self) -> io::Result<Option<Exit>> {
+        Ok(Seen::exit(self))
+    }
+}
+
+/// The attempts at one container.
+pub(super) struct Attempts {
+    pub(super) probe: Arc<Probe>,
+    pub(super) engine: Engine,
+    /// The container.
+    pub(super) name: String,
+    /// Its first process; `None` if it has ended.
+    pub(super) pid: Option<u32>,
+    pub(super) deadline: Instant,
+    pub(super) seen: Arc<Seen>,
+}
+
+impl Attempts {
+    /// Tries until it passes.
+    pub(super) fn make(self) -> io::Result<Outcome> {
+        let tests = match &*self.probe {
+            Probe::Tests(tests) => tests,
+            _ => return Ok(self.watch()),
+        };
+        let entered = self.pid.map(sys::namespace::enter_network_of).transpose();
+        if let Err(error) = entered {
+            // It has ended meanwhile; else nobody would be asked, or somebody else.
+            if error.kind() != io::ErrorKind::NotFound {
+                let what = format!("enter the container's network namespace: {error}");
+                return Err(io::Error::new(error.kind(), what));
+            }
+            return Ok(self.after_the_end(tests));
+        }
+        if self.pid.is_none() {
+            return Ok(self.after_the_end(tests));
+        }
+        let environment: Vec<_> = std::env::vars_os().collect();
+        let folder = std::env::current_dir()?;
+        let asking = Asking { environment: &environment, folder, stop: &self.seen.stop };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let tests = Tests { timeout: left, ..tests.clone() };
+        tests.wait_for(&mut &*self.seen, &asking)
+    }
+
+    /// It has ended before its network could be entered: whatever asks over the network would ask
+    /// somebody else.
+    fn after_the_end(&self, tests: &Tests) -> Outcome {
+        while self.seen.exit().is_none() && !self.is_late() {
+            std::thread::sleep(PAUSE / 10);
+        }
+        let by_itself = tests.until_exit && tests.each.is_empty();
+        match self.seen.exit() {
+            Some(exit) if exit.success() && by_itself => Outcome::Passed,
+            _ => self.seen.failed("it ended too early to be tested"),
+        }
+    }
+
+    /// What takes no test of this machine.
+    fn watch(&self) -> Outcome {
+        let since = Instant::now();
+        let mut said = String::new();
+        while !self.is_late() {
+            if let Some(exit) = self.seen.exit() {
+                let runs = matches!(*self.probe, Probe::Runs(_));
+                let well = runs && exit.success();
+                return if well { Outcome::Passed } else { self.seen.failed("") };
+            }
+            match &*self.probe {
+                Probe::Runs(time) if since.elapsed() >= *time => return Outcome::Passed,
+                Probe::Exec { command, limit } => match self.exec(command, *limit) {
+                    Ok(()) => return Outcome::Passed,
+                    Err(why) => said = why,
+                },
+                Probe::Runs(_) | Probe::Tests(_) => {}
+            }
+            std::thread::sleep(PAUSE);
+        }
+        self.seen.failed(&format!("not done in time | {said}"))
+    }
+
+    fn is_late(&self) -> bool {
+        self.seen.stop.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+
+    fn exec(&self, command: &[String], limit: Duration) -> Result<(), String> {
+        let output = engine::exec(self.engine, &self.name, command, limit)
+            .map_err(|error| error.to_string())?;
+        let last = words::last_lines(output.printed.as_bytes());
+        match output.status {
+            Some(0) => Ok(()),
+            Some(status) => Err(format!("test ended with status {status}: {last}")),
+            None => Err(format!("test did not end within {}", words::duration(limit))),
+        }
+    }
+}

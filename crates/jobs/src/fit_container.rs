@@ -1,0 +1,289 @@
+//! A container to be fitted: of an image as its engine runs it, or of a manifest as far as an engine on
+//! this machine can do the same. What it is given to start with is what it would get today.
+
+mod carry;
+mod grant;
+mod probes;
+
+use std::fmt;
+
+use caps::CapSet;
+use fit::container::Probe;
+use image::{Configured, Engine, EngineError};
+use launch::engine::{self, ArgumentError, Holding, Recipe};
+use manifest::{Format, Manifest, Workload};
+use resolve::{LowPorts, Outcome, Ping};
+use runtime::{Request, Resolution, Runtime, User};
+
+use crate::run_container::{self, PlanError};
+
+pub use grant::{Asked, Grant, Growth, grow};
+
+/// What is asked for, whatever is fitted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whose containers.
+    pub engine: Engine,
+    /// A person's own options of the engine's `create`.
+    pub arguments: Vec<String>,
+    /// In place of the image's or the manifest's command.
+    pub command: Vec<String>,
+    /// The runtime that a manifest's container is started as; containerd 2.0 if none is named.
+    pub runtime: Option<Runtime>,
+    /// What it may hold beyond what it would get today.
+    pub grant: Grant,
+}
+
+/// A container that is ready to be tried, and what was decided about it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What is made for each run.
+    pub recipe: Recipe,
+    /// What it is called: the image's name, or the container's in its manifest.
+    pub title: String,
+    /// What it holds in the first run.
+    pub start: CapSet,
+    /// Whether its first process is root; else nothing of a set is effective where no runtime raises
+    /// ambient capabilities.
+    pub root: bool,
+    /// The test that the manifest or the image says, and where it is from.
+    pub test: Option<(Probe, String)>,
+    /// What was assumed, and what could not be carried over: a line each.
+    pub remarks: Vec<Remark>,
+}
+
+/// Something a person should know before trusting the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// Something assumed.
+    Note(String),
+    /// Something that is not as it will be, and may change the result.
+    Warning(String),
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Note(text) | Self::Warning(text)) = self;
+        f.write_str(text)
+    }
+}
+
+/// Why there is nothing to try.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine does not have it, and nothing is pulled.
+    #[error("{engine} has no image {image}, and nothing is pulled here")]
+    NoImage {
+        /// Which engine.
+        engine: Engine,
+        /// The image.
+        image: String,
+    },
+    /// The engine does not tell about it.
+    #[error(transparent)]
+    Image(#[from] EngineError),
+    /// The engine does not make a container of it.
+    #[error(transparent)]
+    Engine(#[from] engine::EngineError),
+    /// An argument for the engine that contradicts.
+    #[error("--engine-args: {0}")]
+    Argument(#[from] ArgumentError),
+    /// The manifest has no such container, or nothing that can be run.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The container has no image.
+    #[error("{at}: container {container} has no image")]
+    ImageUnsaid {
+        /// File, line and column.
+        at: String,
+        /// Its name.
+        container: String,
+    },
+}
+
+/// An image, as the engine runs it with these arguments.
+///
+/// # Errors
+/// [`Error`].
+pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
+    engine::check_arguments(&options.arguments)?;
+    let configured = configured(image, options.engine)?;
+    let mut remarks = carry::remark_volumes(&options.arguments, options.engine);
+    let recipe = Recipe {
+        engine: options.engine,
+        image: image.to_owned(),
+        options: options.arguments.clone(),
+        command: options.command.clone(),
+        holding: Holding::AsTheEngine,
+    };
+    let today = recipe.today()?;
+    let root = is_root(&today.user);
+    let holding = if root { Holding::AsTheEngine } else { Holding::BoundingOnly };
+    let start = today.bounding.unwrap_or_else(|| default_of(options.engine));
+    let recipe = Recipe { holding, ..recipe };
+    if !root {
+        remarks.push(not_root(&today.user));
+    }
+    let start = options.grant.applied_to(start);
+    let test = probes::of_image(&configured);
+    Ok(Plan { recipe, title: short(image).to_owned(), start, root, test, remarks })
+}
+
+/// A container of a manifest; `name` as in [`run_container::container`].
+///
+/// # Errors
+/// [`Error`].
+pub fn of_manifest(
+    manifest: &Manifest,
+    name: Option<&str>,
+    options: &Options,
+) -> Result<Plan, Error> {
+    engine::check_arguments(&options.arguments)?;
+    let (workload, container) = run_container::select(manifest, name)?;
+    let Some(image) = &container.image else {
+        let at = manifest.source.locate(container.name_span);
+        return Err(Error::ImageUnsaid { at, container: container.name.clone() });
+    };
+    let configured = configured(&image.value, options.engine)?;
+    let mut remarks = Vec::new();
+    let runtime = options.runtime.clone().unwrap_or_else(|| assumed(workload));
+    if options.runtime.is_none() {
+        remarks.push(Remark::Note(format!(
+            "given what {runtime} gives, but for low ports and ping, which stay closed as on every \
+             runtime that does not open them; name one with --runtime"
+        )));
+    }
+    let resolved =
+        resolve::container_of_image(&workload.pod, container, &runtime, Some(&configured.image));
+    if resolved.outcome == Outcome::Windows {
+        return Err(PlanError::Windows { container: container.name.clone() }.into());
+    }
+    let objections = resolved.objections.iter().map(ToString::to_string);
+    remarks.extend(objections.map(Remark::Warning));
+    let user = container.security.user_name.as_ref().map_or_else(
+        || match resolved.context.run_as_user {
+            Some(user) => user.value.to_string(),
+            None => configured.image.user.clone(),
+        },
+        |name| name.value.clone(),
+    );
+    let root = is_root(&user);
+    let start = start(&runtime, &resolved.request, root)?;
+    let privileged = resolved.context.privileged.is_some_and(|flag| flag.value);
+    let opened = options.runtime.is_some();
+    let sysctls = [
+        (
+            "net.ipv4.ip_unprivileged_port_start",
+            match resolved.low_ports {
+                LowPorts::OpenedByRuntime if opened => "0",
+                _ => "1024",
+            },
+        ),
+        (
+            "net.ipv4.ping_group_range",
+            match resolved.ping {
+                Ping::OpenedByRuntime if opened => "0 2147483647",
+                _ => "1 0",
+            },
+        ),
+    ];
+    let mut carried =
+        carry::over(manifest, workload, container, &resolved, options.engine, sysctls)?;
+    if privileged {
+        carried.remarks.push(Remark::Warning(
+            "privileged: only its capabilities are given; devices, and what it opens of /proc and /sys, \
+             are not"
+                .to_owned(),
+        ));
+    }
+    if !root {
+        remarks.push(not_root(&user));
+    }
+    remarks.append(&mut carried.remarks);
+    remarks.extend(carry::remark_volumes(&options.arguments, options.engine));
+    let command =
+        if options.command.is_empty() { carried.command } else { options.command.clone() };
+    let recipe = Recipe {
+        engine: options.engine,
+        image: image.value.clone(),
+        // A person's own come last, and win.
+        options: [carried.options, options.arguments.clone()].concat(),
+        command,
+        holding: if root { Holding::AsTheEngine } else { Holding::BoundingOnly },
+    };
+    let (test, unread) = probes::of_container(container, options.engine);
+    remarks.extend(unread);
+    let test = test.or_else(|| probes::of_image(&configured));
+    let start = options.grant.applied_to(start);
+    Ok(Plan { recipe, title: container.name.clone(), start, root, test, remarks })
+}
+
+fn configured(image: &str, engine: Engine) -> Result<Configured, Error> {
+    let found = engine.configuration(image)?;
+    found.ok_or_else(|| Error::NoImage { engine, image: image.to_owned() })
+}
+
+/// As the other commands assume.
+fn assumed(workload: &Workload) -> Runtime {
+    match workload.pod.format {
+        Format::Compose => Runtime::new(runtime::Engine::Docker),
+        Format::Kubernetes | Format::Oci => Runtime::assumed_for_kubernetes(),
+    }
+}
+
+/// What the runtime puts into the bounding set, which root holds all of.
+fn start(runtime: &Runtime, request: &Request, root: bool) -> Result<CapSet, Error> {
+    let request = Request { user: User::from(u32::from(!root)), ..request.clone() };
+    let known = CapSet::up_to(sys::credentials::last_capability());
+    let resolution = runtime::resolve(&runtime.clone().with_own(known), &request);
+    match resolution.map_err(PlanError::from)? {
+        Resolution::Known(sets) | Resolution::ByUser { root: sets, .. } => {
+            Ok(sets.spec.bounding & known)
+        }
+    }
+}
+
+/// Docker does not say what a container was given; its default can not be changed.
+fn default_of(engine: Engine) -> CapSet {
+    let engine = match engine {
+        Engine::Podman => runtime::Engine::Podman,
+        Engine::Docker => runtime::Engine::Docker,
+    };
+    Runtime::new(engine).default_set()
+}
+
+/// `USER` as an image or an engine has it; empty is root.
+fn is_root(user: &str) -> bool {
+    matches!(user.split(':').next(), None | Some("" | "0" | "root"))
+}
+
+fn not_root(user: &str) -> Remark {
+    Remark::Note(format!(
+        "user {user} is not root: nothing of a set is effective but by set-uid programs and file \
+         capabilities, as on containerd and Docker"
+    ))
+}
+
+/// The last part of an image's name, without tag and digest.
+fn short(image: &str) -> &str {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    name.split(['@', ':']).next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_called_by_the_last_part_of_its_name() {
+        assert_eq!(short("docker.io/library/nginx:1.27"), "nginx");
+        assert_eq!(short("localhost:5000/web@sha256:00"), "web");
+        assert_eq!(short("redis"), "redis");
+    }
+
+    #[test]
+    fn root_is_known_by_name_and_number() {
+        assert!(["", "0", "root", "0:0", "root:web"].into_iter().all(is_root));
+        assert!(!["1000", "web", "00web", "1000:0"].into_iter().any(is_root));
+    }
+}

@@ -1,0 +1,234 @@
+//! What of a manifest's container an engine on this machine can do the same, and what it cannot.
+
+use image::Engine;
+use manifest::{Container, ContainerList, Format, Manifest, Workload};
+use resolve::Resolved;
+
+use super::{Error, Remark};
+use crate::expand::expand;
+use crate::run_container::PlanError;
+
+/// What was carried over.
+pub(super) struct Carried {
+    /// Options of the engine's `create`.
+    pub(super) options: Vec<String>,
+    /// The container's command.
+    pub(super) command: Vec<String>,
+    pub(super) remarks: Vec<Remark>,
+}
+
+/// Everything but its capabilities and its image. `sysctls` are those of the runtime.
+pub(super) fn over(
+    manifest: &Manifest,
+    workload: &Workload,
+    container: &Container,
+    resolved: &Resolved,
+    engine: Engine,
+    sysctls: [(&str, &str); 2],
+) -> Result<Carried, Error> {
+    let mut options = Vec::new();
+    let mut remarks = Vec::new();
+    let mut warn = |text: String| remarks.push(Remark::Warning(text));
+    let pod = &workload.pod;
+    user(manifest, workload, container, resolved, &mut options)?;
+    if resolved.request.no_new_privs {
+        options.extend(["--security-opt".to_owned(), "no-new-privileges".to_owned()]);
+    }
+    if container.security.read_only_root.is_some_and(|flag| flag.value) {
+        options.push("--read-only".to_owned());
+        if engine == Engine::Podman {
+            // Podman would make /tmp and others writable all the same.
+            options.push("--read-only-tmpfs=false".to_owned());
+        }
+    }
+    match container.security.seccomp.as_ref().or(pod.seccomp.as_ref()).map(|s| s.value.as_str()) {
+        Some("Unconfined") => {
+            options.extend(["--security-opt".to_owned(), "seccomp=unconfined".to_owned()]);
+        }
+        Some("Localhost") => {
+            warn("its seccomp profile (Localhost): the engine's own is used".into())
+        }
+        _ => {}
+    }
+    for (name, value) in &container.env {
+        options.extend(["--env".to_owned(), format!("{name}={}", expand(value, &container.env))]);
+    }
+    for name in &container.env_from {
+        warn(match name.as_str() {
+            "envFrom" => "envFrom: these variables are not set here".to_owned(),
+            name => format!("env {name}: its value is not in the manifest, it is not set here"),
+        });
+    }
+    if let Some(folder) = &container.working_dir {
+        options.extend(["--workdir".to_owned(), folder.value.clone()]);
+    }
+    for (name, value) in sysctls {
+        options.extend(["--sysctl".to_owned(), format!("{name}={value}")]);
+    }
+    for sysctl in &pod.sysctls {
+        let (name, value) = &sysctl.value;
+        options.extend(["--sysctl".to_owned(), format!("{}={value}", name.replace('/', "."))]);
+    }
+    volumes(workload, container, engine, &mut options, &mut warn);
+    for (set, what) in [
+        (pod.host_network, "hostNetwork: it has a network of its own here"),
+        (pod.host_pid, "hostPID: it sees its own processes only here"),
+        (pod.host_ipc, "hostIPC: it has its own IPC here"),
+    ] {
+        if set.is_some_and(|flag| flag.value) {
+            warn(what.to_owned());
+        }
+    }
+    if resolved.context.user_namespace.is_some() {
+        warn("hostUsers: false: it has no user namespace of its own here".to_owned());
+    }
+    let others = pod.containers.iter().filter(|other| {
+        other.name != container.name && other.list != ContainerList::EphemeralContainers
+    });
+    let others: Vec<&str> = others.map(|other| other.name.as_str()).collect();
+    if !others.is_empty() {
+        warn(format!("the pod's other containers do not run here: {}", others.join(", ")));
+    }
+    if container.command_unread {
+        warn("its command is not known here (a variable is in it): the image's is used".to_owned());
+    }
+    let command = command(container, &mut options);
+    Ok(Carried { options, command, remarks })
+}
+
+/// `--user` and `--group-add`.
+fn user(
+    manifest: &Manifest,
+    workload: &Workload,
+    container: &Container,
+    resolved: &Resolved,
+    options: &mut Vec<String>,
+) -> Result<(), Error> {
+    let id = |field, span, value: i64| -> Result<i64, Error> {
+        let wrong = || PlanError::Id { file: manifest.source.locate(span), field, value };
+        Ok(i32::try_from(value).ok().filter(|id| *id >= 0).map(i64::from).ok_or_else(wrong)?)
+    };
+    let user = match (&container.security.user_name, resolved.context.run_as_user) {
+        (Some(name), _) => name.value.clone(),
+        (None, Some(user)) => id("runAsUser", user.span, user.value)?.to_string(),
+        (None, None) => String::new(),
+    };
+    let group = match resolved.context.run_as_group {
+        Some(group) => format!(":{}", id("runAsGroup", group.span, group.value)?),
+        None => String::new(),
+    };
+    match (user.as_str(), group.as_str()) {
+        ("", "") => {}
+        // Whoever the image says, in another group: engines want a name before it.
+        ("", group) => {
+            let user = resolved.context.uid().unwrap_or(0);
+            options.extend(["--user".to_owned(), format!("{user}{group}")]);
+        }
+        (user, group) => options.extend(["--user".to_owned(), format!("{user}{group}")]),
+    }
+    let pod = &workload.pod;
+    for group in &pod.supplemental_groups {
+        let group = id("supplementalGroups", group.span, group.value)?;
+        options.extend(["--group-add".to_owned(), group.to_string()]);
+    }
+    if let Some(group) = pod.fs_group {
+        let group = id("fsGroup", group.span, group.value)?;
+        options.extend(["--group-add".to_owned(), group.to_string()]);
+    }
+    Ok(())
+}
+
+/// An emptyDir is an empty folder that everybody may write to; nothing else can be had here.
+fn volumes(
+    workload: &Workload,
+    container: &Container,
+    engine: Engine,
+    options: &mut Vec<String>,
+    warn: &mut impl FnMut(String),
+) {
+    let pod = &workload.pod;
+    for mount in &container.mounts {
+        let path = &mount.path.value;
+        let volume = pod.volumes.iter().find(|volume| volume.name == mount.volume);
+        match volume.map(|volume| volume.kind.as_str()) {
+            Some("emptyDir") => {
+                // As the kubelet makes it (pkg/volume/emptydir/empty_dir.go: 0777; with fsGroup, that
+                // group's and setgid). Podman would copy what the image has there.
+                let mut modes = "rw,exec,mode=0777".to_owned();
+                if pod.fs_group.is_some() {
+                    let group = pod.fs_group.map_or(0, |group| group.value);
+                    modes = format!("rw,exec,mode=2777,gid={group}");
+                }
+                if engine == Engine::Podman {
+                    modes.push_str(",notmpcopyup");
+                }
+                options.extend(["--tmpfs".to_owned(), format!("{path}:{modes}")]);
+            }
+            Some("") | None if pod.format == Format::Kubernetes => {
+                warn(format!("volume {} at {path} is not there here", mount.volume));
+            }
+            Some(kind) => {
+                warn(format!("volume {} ({kind}) at {path} is not there here", mount.volume));
+            }
+            None => warn(format!("the volume at {path} is not there here")),
+        }
+    }
+}
+
+/// Kubernetes' `command` stands for ENTRYPOINT and takes CMD away, `args` stands for CMD; Compose's
+/// `entrypoint` and `command` do the same.
+fn command(container: &Container, options: &mut Vec<String>) -> Vec<String> {
+    let expanded = |word: &String| expand(word, &container.env);
+    let args = container.args.iter().map(expanded);
+    match container.command.split_first() {
+        Some((first, rest)) => {
+            options.extend(["--entrypoint".to_owned(), expand(first, &container.env)]);
+            rest.iter().map(expanded).chain(args).collect()
+        }
+        None => args.collect(),
+    }
+}
+
+/// A volume keeps what a run wrote, for the next one.
+pub(super) fn remark_volumes(arguments: &[String], engine: Engine) -> Vec<Remark> {
+    let mut volumes = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let value = match word.as_str() {
+            "-v" | "--volume" | "--mount" => words.next().map(String::as_str),
+            word => word.strip_prefix("--volume=").or_else(|| word.strip_prefix("--mount=")),
+        };
+        let Some(value) = value else { continue };
+        let fresh = ["ro", "O", "readonly", "readonly=true", "type=tmpfs"];
+        let is_fresh = value.split([',', ':']).any(|part| fresh.contains(&part));
+        // Without a colon it is an anonymous volume, new for each container.
+        if !is_fresh && (value.contains(':') || value.contains('=')) {
+            volumes.push(value.to_owned());
+        }
+    }
+    let how = if engine == Engine::Podman { "`:O` or `:ro`" } else { "`:ro`" };
+    let remark = |volume| {
+        Remark::Warning(format!(
+            "volume {volume} keeps what a run wrote, so that what is done once (a chown at the first \
+             start) is not needed in the next run, and is not found; write {how} behind it"
+        ))
+    };
+    volumes.into_iter().map(remark).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_that_outlives_a_run_is_said() {
+        let count = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            remark_volumes(&words, Engine::Podman).len()
+        };
+        assert_eq!(count(&["-v", "data:/data"]), 1);
+        assert_eq!(count(&["--volume=/srv:/srv", "--mount", "type=bind,src=/a,dst=/b"]), 2);
+        assert_eq!(count(&["-v", "/srv:/srv:ro", "-v", "/data", "-v", "data:/data:O"]), 0);
+        assert_eq!(count(&["--mount", "type=tmpfs,dst=/x", "--network", "none"]), 0);
+    }
+}

@@ -1,0 +1,258 @@
+//! Containers of the user's own engine, by its command line: made for one run under a chosen set, and
+//! gone after it whatever happens.
+//!
+//! What is left by a dropcap that was killed is removed by the next one ([`remove_leftovers`]): the
+//! name of a container says whose it is.
+
+mod argument;
+mod container;
+mod docker;
+mod name;
+mod podman;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use caps::CapSet;
+
+pub use argument::{ArgumentError, check_arguments};
+pub use container::{Container, Output, exec};
+pub use image::Engine;
+pub use name::remove_leftovers;
+
+/// Why an engine did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The program cannot be started.
+    #[error("cannot run {engine}: {source}")]
+    Program {
+        /// Which.
+        engine: Engine,
+        /// Why.
+        source: io::Error,
+    },
+    /// It says no.
+    #[error("{engine} {what} failed: {said}")]
+    Said {
+        /// Which.
+        engine: Engine,
+        /// Its subcommand.
+        what: String,
+        /// What it printed.
+        said: String,
+    },
+    /// The container is of another image than asked for: a word among the engine's arguments was
+    /// taken for the image.
+    #[error(
+        "{engine} made a container of {got}, not of {image}: one of the arguments for the engine is \
+         taken for an image; is a value missing its option?"
+    )]
+    OtherImage {
+        /// Which engine.
+        engine: Engine,
+        /// The image asked for.
+        image: String,
+        /// What it was made of.
+        got: String,
+    },
+    /// It does not say what it was asked.
+    #[error("{engine} inspect printed {said:?}, expected {expected}")]
+    Unread {
+        /// Which.
+        engine: Engine,
+        /// What it printed.
+        said: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+/// What a container is made of, but for its capabilities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Whose.
+    pub engine: Engine,
+    /// The image, which the engine must have: nothing is pulled.
+    pub image: String,
+    /// Options of `create`, as they are: [`check_arguments`] has looked at those of a person.
+    pub options: Vec<String>,
+    /// In place of the image's command; empty keeps it.
+    pub command: Vec<String>,
+    /// What its first process holds.
+    pub holding: Holding,
+}
+
+/// What becomes of a chosen set in a process that is not root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Holding {
+    /// As the engine does it: Podman raises what is added as ambient, Docker leaves it in the
+    /// bounding set.
+    #[default]
+    AsTheEngine,
+    /// In the bounding set only, as containerd and CRI-O do it, whatever the engine. With Podman no more
+    /// can be chosen than its own default set.
+    BoundingOnly,
+}
+
+/// What a container of a recipe is without a chosen set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Today {
+    /// As whom it starts: `--user`, else the image's `USER`; empty is root.
+    pub user: String,
+    /// Its bounding set; `None` where the engine does not tell (Docker).
+    pub bounding: Option<CapSet>,
+}
+
+impl Recipe {
+    /// What the engine would give it by itself: a container is made, looked at and removed.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn today(&self) -> Result<Today, EngineError> {
+        let container = self.make(&[])?;
+        let user = container.inspect("{{.Config.User}}")?;
+        let bounding = match self.engine {
+            Engine::Docker => None,
+            Engine::Podman => Some(podman::read_set(&container.inspect("{{.BoundingCaps}}")?)?),
+        };
+        container.remove()?;
+        Ok(Today { user, bounding })
+    }
+
+    /// Makes a container of it that has exactly `set` in its bounding set, and is not started. Dropped,
+    /// the container is removed with its anonymous volumes.
+    ///
+    /// # Errors
+    /// [`EngineError`]; no container is left then.
+    pub fn create(&self, set: CapSet) -> Result<Container, EngineError> {
+        self.make(&capability_options(self.engine, set, self.holding))
+    }
+
+    fn make(&self, capabilities: &[String]) -> Result<Container, EngineError> {
+        let name = name::next();
+        let mut create = self.engine.call(["create", "--pull", "never", "--name", &name]);
+        create.args(["--label", &format!("{}=trial", name::LABEL)]);
+        // What the engine runs beside the program is not the program; a test calls it by itself.
+        create.arg("--no-healthcheck");
+        create.args(own_options(self.engine)).args(&self.options);
+        create.args(capabilities);
+        create.arg("--").arg(&self.image).args(&self.command);
+        // Owned before it is there: what was made and then refused goes too.
+        let mut container = Container::named(self.engine, name);
+        let said = said(self.engine, "create", create)?;
+        container.id = said.lines().last().unwrap_or_default().trim().to_owned();
+        let got = container.inspect("{{.Config.Image}}")?;
+        if !is_same(&got, &self.image) {
+            let image = self.image.clone();
+            return Err(EngineError::OtherImage { engine: self.engine, image, got });
+        }
+        Ok(container)
+    }
+}
+
+/// Whether an image that an engine names is the one that was asked for: it may add a registry and a tag,
+/// and one asked for by its identifier has a name.
+fn is_same(got: &str, asked: &str) -> bool {
+    let hex = asked.strip_prefix("sha256:").unwrap_or(asked);
+    let is_id = hex.len() >= 12 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (got, asked) = (bare(got), bare(asked));
+    is_id || got == asked || got.ends_with(&format!("/{asked}"))
+}
+
+/// Without digest and tag; a colon before the last slash is a registry's port.
+fn bare(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or_default();
+    let slash = image.rfind('/').map_or(0, |at| at + 1);
+    image[slash..].find(':').map_or(image, |at| &image[..slash + at])
+}
+
+fn own_options(engine: Engine) -> &'static [&'static str] {
+    match engine {
+        Engine::Podman => podman::OPTIONS,
+        Engine::Docker => docker::OPTIONS,
+    }
+}
+
+/// `--cap-drop` and `--cap-add` for exactly this set.
+fn capability_options(engine: Engine, set: CapSet, holding: Holding) -> Vec<String> {
+    match (engine, holding) {
+        (Engine::Podman, Holding::BoundingOnly) => podman::bounding_only(set),
+        _ => {
+            let add = set.iter().map(|capability| format!("--cap-add={capability}"));
+            std::iter::once("--cap-drop=ALL".to_owned()).chain(add).collect()
+        }
+    }
+}
+
+/// A call of an engine: in a process group of its own, so that Ctrl-C does not end it half-way.
+trait Call {
+    fn call<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Command;
+}
+
+impl Call for Engine {
+    fn call<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = Command::new(self.word());
+        command.args(words.into_iter().map(OsStr::new)).stdin(Stdio::null()).process_group(0);
+        command
+    }
+}
+
+/// What it printed, if it succeeds.
+fn said(engine: Engine, what: &str, mut command: Command) -> Result<String, EngineError> {
+    let output = command.output().map_err(|source| EngineError::Program { engine, source })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().filter(|line| !line.trim().is_empty() && !is_warning(line));
+    let said = said.collect::<Vec<_>>().join("; ");
+    Err(EngineError::Said { engine, what: what.to_owned(), said })
+}
+
+/// Podman's log lines stand before what it has to say.
+fn is_warning(line: &str) -> bool {
+    line.starts_with("time=") && line.contains("level=warning")
+}
+
+#[cfg(test)]
+mod tests {
+    use caps::Capability;
+
+    use super::*;
+
+    #[test]
+    fn a_set_is_what_is_added_to_nothing() {
+        let set = CapSet::of(&[Capability::CHOWN, Capability::NET_RAW]);
+        for engine in [Engine::Podman, Engine::Docker] {
+            let options = capability_options(engine, set, Holding::AsTheEngine);
+            assert_eq!(options, ["--cap-drop=ALL", "--cap-add=CHOWN", "--cap-add=NET_RAW"]);
+        }
+        let bounding = capability_options(Engine::Podman, set, Holding::BoundingOnly);
+        assert!(bounding.contains(&"--cap-drop=SYS_ADMIN".to_owned()), "{bounding:?}");
+        assert!(bounding.iter().all(|word| word.starts_with("--cap-drop=")), "{bounding:?}");
+        assert!(!bounding.contains(&"--cap-drop=CHOWN".to_owned()), "{bounding:?}");
+    }
+
+    #[test]
+    fn warnings_are_not_what_an_engine_says() {
+        assert!(is_warning("time=\"2026-11-30T00:56:03Z\" level=warning msg=\"x\""));
+        assert!(!is_warning("Error: no such container"));
+    }
+
+    #[test]
+    fn an_image_is_known_under_its_longer_name() {
+        for (got, asked) in [
+            ("docker.io/library/nginx:latest", "nginx"),
+            ("localhost/dropcap/web:2", "dropcap/web:2"),
+            ("localhost:5000/web:1", "localhost:5000/web"),
+            ("localhost/web:1", "sha256:0123456789ab"),
+            ("quay.io/a/b@sha256:00", "quay.io/a/b@sha256:00"),
+        ] {
+            assert!(is_same(got, asked), "{got} {asked}");
+        }
+        assert!(!is_same("localhost/none:latest", "nginx"));
+        assert!(!is_same("localhost/my-nginx", "nginx"));
+    }
+}

@@ -1,0 +1,43 @@
+//! What is Podman's own.
+
+use caps::CapSet;
+
+use super::{Engine, EngineError};
+
+/// Its log goes to a file of the container: no journal is needed, and nothing is left in one.
+pub(super) const OPTIONS: &[&str] = &["--log-driver", "k8s-file"];
+
+/// Options with which a process that is not root holds nothing of `set`, as elsewhere: what is left of
+/// the default set goes to the bounding set, what is added would also be raised as ambient
+/// (container-libs `pkg/specgen/generate/security_linux.go` `securityConfigureGenerator`).
+pub(super) fn bounding_only(set: CapSet) -> Vec<String> {
+    (CapSet::all_known() - set).iter().map(|other| format!("--cap-drop={other}")).collect()
+}
+
+/// `[CAP_CHOWN CAP_KILL]`, as its inspection prints a set; `[]` is none.
+pub(super) fn read_set(text: &str) -> Result<CapSet, EngineError> {
+    let words = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let names = words.map(|words| words.split_ascii_whitespace().map(str::parse));
+    names.and_then(|names| names.collect::<Result<CapSet, _>>().ok()).ok_or_else(|| {
+        EngineError::Unread {
+            engine: Engine::Podman,
+            said: text.to_owned(),
+            expected: "capabilities in brackets",
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use caps::Capability;
+
+    use super::*;
+
+    #[test]
+    fn a_set_is_read_as_it_is_inspected() {
+        let set = CapSet::of(&[Capability::CHOWN, Capability::NET_BIND_SERVICE]);
+        assert_eq!(read_set("[CAP_CHOWN CAP_NET_BIND_SERVICE]").unwrap(), set);
+        assert_eq!(read_set("[]").unwrap(), CapSet::EMPTY);
+        assert!(read_set("map[]").is_err() && read_set("[CAP_X]").is_err());
+    }
+}
