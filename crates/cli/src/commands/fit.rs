@@ -1,8 +1,10 @@
 //! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
 mod container;
+mod markdown;
 mod progress;
 mod report;
+mod resume;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -31,6 +33,7 @@ use super::trace::duration;
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
 use progress::Progress;
+use resume::Kept;
 
 /// How long a run has, if nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,7 +70,8 @@ Examples:
   dropcap fit --sandbox --test 'test -s /var/backups/db' -o backup.profile.yaml -- /usr/local/bin/backup
   dropcap fit -- ping -c 1 127.0.0.1
   dropcap fit --image nginx --http http://localhost
-  dropcap fit -f web.yaml -c nginx --diff"
+  dropcap fit -f web.yaml -c nginx --diff
+  dropcap fit -f web.yaml --report web.md --resume web.runs.json"
 )]
 pub struct Args {
     /// It works if this command exits with 0 (for /bin/sh); may be repeated, as all tests: all must pass
@@ -139,9 +143,18 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
     output: Option<PathBuf>,
 
+    /// Write a short report in Markdown to this file, for a pull request
+    #[arg(long, value_name = "FILE", help_heading = "Answer")]
+    report: Option<PathBuf>,
+
     /// Print the profile as JSON
     #[arg(long, help_heading = "Answer")]
     json: bool,
+
+    /// Keep the runs in this file while the search goes on, and go on from those that are in it; gone
+    /// once there is an answer. If the program or its tests have changed, begin anew
+    #[arg(long, value_name = "FILE", help_heading = "Runs")]
+    resume: Option<PathBuf>,
 
     #[command(flatten)]
     container: container::ContainerArgs,
@@ -193,13 +206,30 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     };
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let profile = fitted::profile(&found.answer, &made, wanted);
-    write(args, &profile, ui)?;
+    tell(args, &found.answer, &made, &profile, ui)?;
+    conclude(args, &found.answer)
+}
+
+/// Writes and prints what was asked for.
+fn tell(
+    args: &Args,
+    answer: &Answer,
+    made: &Made<'_>,
+    profile: &Profile,
+    ui: &Ui,
+) -> Result<(), Failure> {
+    write(args, profile, ui)?;
+    if let Some(file) = &args.report {
+        let text = markdown::report(answer, made, profile);
+        manifest::write_whole(file, &text).map_err(Failure::new)?;
+        ui.note(&format!("wrote {}", file.display()));
+    }
     if args.json {
         writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
     } else {
-        report::print(&found.answer, &made, &profile, ui)?;
+        report::print(answer, made, profile, ui)?;
     }
-    conclude(args, &found.answer)
+    Ok(())
 }
 
 /// What a search has found, and what was seen in its first run.
@@ -209,8 +239,13 @@ struct Found {
 }
 
 fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found, Failure> {
-    let options =
-        fit::Options { rigour: rigour(args), traced: runs.traces(), ..fit::Options::default() };
+    let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
+    let options = fit::Options {
+        rigour: rigour(args),
+        traced: runs.traces(),
+        earlier: kept.earlier(),
+        ..fit::Options::default()
+    };
     let mut progress = Progress::new(start, ui);
     let mut first = None;
     let stopped = runs.when_stopped();
@@ -221,11 +256,16 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
         if stopped.is_set() {
             return ControlFlow::Break(());
         }
+        if let fit::Event::Ended(trial) = &event {
+            kept.keep(trial);
+        }
         progress.show(&event);
         ControlFlow::Continue(())
     });
     progress.clear();
-    Ok(Found { answer: answer.map_err(cannot_run)?, first })
+    let answer = answer.map_err(cannot_run)?;
+    kept.close(&answer, ui)?;
+    Ok(Found { answer, first })
 }
 
 /// What it may have at most.

@@ -21,7 +21,8 @@ use record::profile::Profile;
 use record::search;
 
 use super::progress::Progress;
-use super::{Args, conclude, report, rigour, tests, write};
+use super::resume::Kept;
+use super::{Args, conclude, rigour, tell, tests, write};
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
 use crate::ui::{Ui, YELLOW};
@@ -197,15 +198,24 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     if ran.outcome.passed() && args.timeout.is_none() {
         runner.hasten(ran.took);
     }
-    let options =
-        fit::Options { rigour: rigour(args), first: Some(ran.clone()), ..fit::Options::default() };
+    let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
+    let options = fit::Options {
+        rigour: rigour(args),
+        first: Some(ran.clone()),
+        earlier: kept.earlier(),
+        ..fit::Options::default()
+    };
     let mut progress = Progress::new(start, ui);
     let answer = fit::fit(&mut runner, start, options, |event| {
+        if let fit::Event::Ended(trial) = &event {
+            kept.keep(trial);
+        }
         progress.show(&event);
         ControlFlow::Continue(())
     });
     progress.clear();
     let answer = answer.map_err(cannot_run)?;
+    kept.close(&answer, ui)?;
     let made = Made {
         command: named(asked, &plan),
         // Who it is in a container that is not root, no engine says as a number.
@@ -218,12 +228,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     };
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let profile = fitted::profile(&answer, &made, wanted);
-    write(args, &profile, ui)?;
-    if args.json {
-        writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
-    } else {
-        report::print(&answer, &made, &profile, ui)?;
-    }
+    tell(args, &answer, &made, &profile, ui)?;
     let code = conclude(args, &answer)?;
     if code == ExitCode::SUCCESS {
         asked.patch(&profile, ui)?;

@@ -1,0 +1,177 @@
+//! What a search has found, in Markdown: what, why, the proof, before and after; for a pull request.
+
+use std::fmt::Write as _;
+
+use caps::{CapSet, Capability, Reach};
+use check::words;
+use fit::{Answer, Outcome, Proof, Trial};
+use jobs::fitted::{Made, has_passed};
+use record::profile::Profile;
+use record::requirement::for_reading;
+use record::search::Place;
+
+use crate::commands::trace::report::context;
+
+/// So many uses of a capability are told.
+const USES: usize = 3;
+
+/// The report.
+pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> String {
+    let list = &profile.spec.capabilities;
+    let mut text = String::new();
+    let add = words::capabilities(list.add().len());
+    let title = match list.add() {
+        _ if !has_passed(answer) => "no answer".to_owned(),
+        none if none.is_empty() => "drop ALL, add nothing".to_owned(),
+        _ => format!("drop ALL, add {add}"),
+    };
+    let _ = writeln!(text, "# {}: {title}\n", code(&made.command.join(" ")));
+    let place = match made.place {
+        Place::Here => "on one machine, one after the other",
+        Place::Sandbox => "each in a sandbox",
+        Place::Container => "each in a new container",
+    };
+    let runs = words::count(answer.trials.len(), "run");
+    let _ =
+        writeln!(text, "**{}**\\\n{runs}, {place}. Test: {}.\\", proof(answer), code(&made.test));
+    if has_passed(answer) {
+        let (before, after) = (made.start, list.add());
+        let _ = writeln!(
+            text,
+            "Held {} -> {}; escape class: {} -> {}.",
+            before.len(),
+            after.len(),
+            escape(before),
+            escape(after)
+        );
+        let _ = writeln!(text, "\n```yaml\n{}```\n", yaml(list.needed, list.doubtful));
+        table(&mut text, answer, profile);
+    }
+    all_runs(&mut text, &answer.trials, made.start);
+    text
+}
+
+fn proof(answer: &Answer) -> &'static str {
+    match answer.proof {
+        Proof::Proven if answer.set.is_empty() => "Proven: the test passes with none at all.",
+        Proof::Proven => {
+            "Proven: the test passes with exactly the needed, and fails, twice in a row, without any \
+             of them."
+        }
+        Proof::Explained => {
+            "Explained, not proven: the test passes with exactly the needed; it failed once without \
+             each of them, and the trace says why."
+        }
+        Proof::Passed => "Unproven: the test passes; whether less would do is open.",
+        Proof::NeverPasses => "Unproven: the test fails even with everything.",
+        Proof::Flaky { .. } => "Unproven: the test gives two answers.",
+        Proof::Stopped => "Unproven: stopped; this is the smallest set that had passed by then.",
+    }
+}
+
+/// Those that reach the host by themselves.
+fn escape(set: CapSet) -> CapSet {
+    let of_host = |c: &Capability| caps::knowledge(*c).is_some_and(|k| k.reach == Reach::Escape);
+    set.iter().filter(of_host).collect()
+}
+
+fn yaml(needed: CapSet, doubtful: CapSet) -> String {
+    let mut text = Vec::new();
+    // A vector takes everything.
+    let _ = context(&mut text, needed, doubtful, "refused without, the test passes");
+    anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string()
+}
+
+fn table(text: &mut String, answer: &Answer, profile: &Profile) {
+    let list = &profile.spec.capabilities;
+    if list.add().is_empty() {
+        return;
+    }
+    text.push_str("| capability | what for | without it | to do without |\n|---|---|---|---|\n");
+    for capability in list.add() {
+        let requirements: Vec<_> = profile.why(capability).collect();
+        let uses = for_reading(requirements.iter().flat_map(|r| &r.uses));
+        let mut what: Vec<String> =
+            uses.iter().take(USES).map(|seen| escaped(&seen.line())).collect();
+        if uses.len() > USES {
+            what.push(format!("and {} more", uses.len() - USES));
+        }
+        if what.is_empty() {
+            let because = answer.safer.iter().flat_map(|safer| &safer.because);
+            let seen = because.filter(|(c, _)| *c == capability).map(|(_, denial)| denial).next();
+            what.push(seen.map_or_else(|| "found by runs alone".to_owned(), |d| escaped(&d.what)));
+        }
+        let without = match answer.failure_without(capability) {
+            Some(said) if list.needed.contains(capability) => format!("fails: {}", escaped(said)),
+            _ => "the test passes; something is refused".to_owned(),
+        };
+        let mut ways: Vec<_> = requirements.iter().flat_map(|r| &r.remedies).collect();
+        ways.sort_by_key(|remedy| remedy.place);
+        let way = ways.first().map(|remedy| escaped(&remedy.how)).unwrap_or_default();
+        let _ = writeln!(text, "| {capability} | {} | {without} | {way} |", what.join("<br>"));
+    }
+    text.push('\n');
+}
+
+fn all_runs(text: &mut String, trials: &[Trial], start: CapSet) {
+    let _ = writeln!(
+        text,
+        "<details><summary>All runs</summary>\n\n| | run | with | test | seconds |\n|--:|---|---|---|--:|"
+    );
+    for (number, trial) in trials.iter().enumerate() {
+        let with = match trial.set {
+            all if all == start => "everything".to_owned(),
+            set => set.to_string(),
+        };
+        let said = match &trial.outcome {
+            Outcome::Passed => "passes".to_owned(),
+            Outcome::Failed(said) => format!("fails: {}", escaped(said)),
+        };
+        let again = if trial.again { ", again" } else { "" };
+        let seconds = trial.took_ms as f64 / 1e3;
+        let number = number + 1;
+        let _ = writeln!(
+            text,
+            "| {number} | {}{again} | {with} | {said} | {seconds:.2} |",
+            trial.purpose
+        );
+    }
+    text.push_str("\n</details>\n");
+}
+
+/// A code span, whatever is in it (CommonMark 0.31, 6.1): its fence is longer than any run of
+/// backticks inside.
+fn code(words: &str) -> String {
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if longest > 0 { " " } else { "" };
+    format!("{fence}{pad}{line}{pad}{fence}")
+}
+
+/// Text that a program or the kernel said, as plain text in a table.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.trim().chars() {
+        match c {
+            c if c.is_control() => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_says_cannot_leave_its_cell() {
+        assert_eq!(escaped("a|b\n<img> `x` *y*"), "a\\|b &lt;img> \\`x\\` \\*y\\*");
+        assert_eq!(code("echo `id` ``x``"), "``` echo `id` ``x`` ```");
+        assert_eq!(code("nginx  -g\n'daemon off;'"), "`nginx -g 'daemon off;'`");
+    }
+}

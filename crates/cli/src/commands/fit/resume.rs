@@ -1,0 +1,191 @@
+//! The runs of a search, kept in a file while it goes on: one that was stopped goes on where it was.
+
+use std::path::PathBuf;
+
+use caps::CapSet;
+use fit::{Answer, Proof, Trial};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// The version of the file; another is not read.
+const VERSION: u32 = 1;
+/// Options that change what is told, and nothing about the runs: with a value, and without.
+const TELLING: [&[&str]; 2] = [
+    &["--resume", "--output", "-o", "--report"],
+    &["--json", "-q", "--quiet", "-v", "--verbose", "-vv"],
+];
+
+/// The file's content.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Content {
+    version: u32,
+    /// The command line, but for what only changes what is told.
+    command: Vec<String>,
+    /// Where it was called.
+    folder: PathBuf,
+    /// What the runs started from.
+    start: CapSet,
+    trials: Vec<Trial>,
+}
+
+/// A search's runs, and where they are kept.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    file: Option<(PathBuf, Content)>,
+    unwritten: Option<String>,
+}
+
+impl Kept {
+    /// What is kept in `file`; with none, nothing is.
+    pub(super) fn open(file: Option<&PathBuf>, start: CapSet, ui: &Ui) -> Result<Self, Failure> {
+        let Some(file) = file else { return Ok(Self::default()) };
+        let folder = std::env::current_dir()
+            .map_err(|error| Failure::new(format!("cannot tell the working directory: {error}")))?;
+        let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        let command = deciding(&words.collect::<Vec<_>>());
+        let mut content = Content { version: VERSION, command, folder, start, trials: Vec::new() };
+        match std::fs::read_to_string(file) {
+            Ok(text) => {
+                let there = read(&text).map_err(|why| {
+                    let name = file.display();
+                    Failure::new(format_args!("{name}: {why}")).help(
+                        "expected what `dropcap fit --resume` wrote; another file name begins anew",
+                    )
+                })?;
+                content.trials = there.of_the_same(&content).map_err(|other| {
+                    Failure::new(format_args!("{}: holds runs of {other}", file.display()))
+                        .help("another file name begins anew")
+                })?;
+                ui.note(&format!(
+                    "{}: goes on after {} runs",
+                    file.display(),
+                    content.trials.len()
+                ));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Failure::new(format_args!(
+                    "{}: cannot read it: {error}",
+                    file.display()
+                )));
+            }
+        }
+        Ok(Self { file: Some((file.clone(), content)), unwritten: None })
+    }
+
+    /// The runs that were made earlier.
+    pub(super) fn earlier(&self) -> Vec<Trial> {
+        self.file.iter().flat_map(|(_, content)| &content.trials).cloned().collect()
+    }
+
+    /// Keeps a run that has ended. What cannot be written is told at the end.
+    pub(super) fn keep(&mut self, trial: &Trial) {
+        let Some((file, content)) = &mut self.file else { return };
+        content.trials.push(trial.clone());
+        let written = serde_json::to_string_pretty(content)
+            .map_err(|error| error.to_string())
+            .and_then(|text| manifest::write_whole(file, &text).map_err(|error| error.to_string()));
+        self.unwritten = written.err();
+    }
+
+    /// A search that came to its end needs no file.
+    pub(super) fn close(self, answer: &Answer, ui: &Ui) -> Result<(), Failure> {
+        if let Some(why) = self.unwritten {
+            ui.warning(&format!("runs are not kept: {why}"));
+        }
+        let Some((file, _)) = self.file else { return Ok(()) };
+        if answer.proof == Proof::Stopped {
+            ui.note(&format!("runs are kept in {}: the same command goes on", file.display()));
+            return Ok(());
+        }
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::new(format_args!("{}: cannot remove it: {error}", file.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Content, String> {
+    let content: Content = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if content.version == VERSION {
+        return Ok(content);
+    }
+    Err(format!("is of version {}, this program reads {VERSION}", content.version))
+}
+
+impl Content {
+    /// The runs, if they are of the same search; else what they are of.
+    fn of_the_same(self, wanted: &Self) -> Result<Vec<Trial>, String> {
+        if (&self.command, &self.folder) != (&wanted.command, &wanted.folder) {
+            let folder = self.folder.display();
+            return Err(format!("`dropcap {}` in {folder}", self.command.join(" ")));
+        }
+        if self.start != wanted.start {
+            return Err(format!("a search from {}, not from {}", self.start, wanted.start));
+        }
+        Ok(self.trials)
+    }
+}
+
+/// The words of a command line that decide what is run: up to `--` without those that only change
+/// what is told.
+fn deciding(words: &[String]) -> Vec<String> {
+    let [with_value, alone] = TELLING;
+    let own = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let mut left = Vec::new();
+    let mut at = 0;
+    while at < own {
+        let word = words[at].as_str();
+        let name = word.split('=').next().unwrap_or(word);
+        match () {
+            () if with_value.contains(&word) => at += 1,
+            () if with_value.contains(&name) || alone.contains(&word) => {}
+            () => left.push(words[at].clone()),
+        }
+        at += 1;
+    }
+    left.extend_from_slice(&words[own..]);
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_only_changes_what_is_told_does_not_make_another_search() {
+        let line = "fit -q --resume r.json --sandbox --output=p.yaml --report r.md -- sh -q --json";
+        assert_eq!(deciding(&words(line)), words("fit --sandbox -- sh -q --json"));
+        assert_eq!(deciding(&words("fit --image a -o b -v")), words("fit --image a"));
+    }
+
+    #[test]
+    fn runs_of_another_search_are_named() {
+        let content = |line: &str, start| Content {
+            version: VERSION,
+            command: words(line),
+            folder: PathBuf::from("/srv"),
+            start,
+            trials: Vec::new(),
+        };
+        let one = || content("fit -- a", CapSet::EMPTY);
+        assert_eq!(one().of_the_same(&one()), Ok(Vec::new()));
+        assert_eq!(
+            one().of_the_same(&content("fit -- b", CapSet::EMPTY)),
+            Err("`dropcap fit -- a` in /srv".to_owned())
+        );
+        assert!(one().of_the_same(&content("fit -- a", CapSet::all_known())).is_err());
+        let text = serde_json::to_string(&one()).unwrap();
+        assert_eq!(read(&text), Ok(one()));
+        assert!(read(&text.replace("\"version\":1", "\"version\":2")).unwrap_err().contains('2'));
+    }
+}
