@@ -32,6 +32,8 @@ fn each_refusal_says_what_to_do() {
         &["--to", "docker", "nginx.yaml", "--allow", "KILL"],
         &["--to", "vap", "nginx.yaml", "--user", "1000"],
         &["--to", "systemd", "nginx.yaml", "--service", "web"],
+        &["--to", "systemd", "nginx.yaml", "--user", ""],
+        &["--to", "docker", "nginx.yaml", "--user", "a b"],
         &["--to", "nomad", "nginx.yaml"],
     ] {
         let output = export_in(folder.path(), args);

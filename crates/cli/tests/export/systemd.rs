@@ -62,6 +62,10 @@ fn systemd_understands_what_the_profile_says() {
         of(&["nginx.yaml", "--user", "www-data", "--no-new-privileges"]),
         (NGINX_SET, NGINX_SET, true)
     );
+    // A group is a setting of its own.
+    let grouped = exported(&["--to", "systemd", "nginx.yaml", "--user", "33:34"]);
+    assert!(grouped.contains("\nUser=33\nGroup=34\n"), "{grouped}");
+    assert_eq!(understood(&grouped), (NGINX_SET, NGINX_SET, false));
     let nothing = of(&["nothing.yaml", "--incomplete", "--ambient"]);
     assert_eq!(nothing, (CapSet::EMPTY, CapSet::EMPTY, false));
 }

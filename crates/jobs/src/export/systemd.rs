@@ -20,7 +20,10 @@ pub(super) fn export(profile: &Profile, options: &Options) -> Exported {
     }
     text += &assign("CapabilityBoundingSet", &items);
     if let Some(user) = &options.user {
+        let (user, group) =
+            user.split_once(':').map_or((user.as_str(), None), |(u, g)| (u, Some(g)));
         text += &format!("User={user}\n");
+        text += &group.map(|group| format!("Group={group}\n")).unwrap_or_default();
     }
     if options.user.is_some() || options.ambient {
         text += &comment(0, "Without them a user that is not root would hold none of it.");

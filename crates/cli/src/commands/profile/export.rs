@@ -55,8 +55,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", help_heading = "Where it goes")]
     service: Option<String>,
 
-    /// docker, podman, systemd: run as this user
-    #[arg(long, value_name = "USER", help_heading = "How it runs")]
+    /// docker, podman, systemd: run as this user (and group)
+    #[arg(long, value_name = "USER[:GROUP]", value_parser = user, help_heading = "How it runs")]
     user: Option<String>,
     /// systemd: raise ambient capabilities, for a unit with a User= of its own
     #[arg(long, help_heading = "How it runs")]
@@ -128,6 +128,19 @@ fn allowed(text: &str) -> Result<CapSet, String> {
         return Ok(CapSet::EMPTY);
     }
     text.parse::<Capability>().map(CapSet::from).map_err(|error| error.to_string())
+}
+
+/// A user, or a user and a group, each a number or a name as systemd and engines take them (systemd
+/// `src/basic/user-util.c` `valid_user_group_name`).
+fn user(text: &str) -> Result<String, String> {
+    let is_name = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+    };
+    let words: Vec<&str> = text.split(':').collect();
+    if words.len() <= 2 && words.iter().all(|word| is_name(word)) {
+        return Ok(text.to_owned());
+    }
+    Err("expected a user, or USER:GROUP, each a name or a number".to_owned())
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
