@@ -291,6 +291,11 @@ mod tests {
         Fake { looks: 0, ends_at, exit, busy: 0 }
     }
 
+    /// With time enough for a busy machine, where the tests are to pass.
+    fn patient(tests: Tests) -> Tests {
+        Tests { timeout: Duration::from_secs(60), ..tests }
+    }
+
     fn command(text: &str) -> Test {
         Test::Command(Command::new(text))
     }
@@ -302,7 +307,7 @@ mod tests {
     #[test]
     fn a_service_passes_once_all_its_tests_have() {
         let log = Test::Log(Log::parse("^ready").unwrap());
-        let all = tests(vec![log, command("true")], false);
+        let all = patient(tests(vec![log, command("true")], false));
         assert_eq!(ask(&all, &mut fake(u32::MAX, Exit::Code(0))), Outcome::Passed);
         assert_eq!(all.to_string(), "prints /^ready/; true");
         let one_fails = tests(vec![command("true"), command("echo no >&2; exit 3")], false);
@@ -314,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_ends_badly_has_failed_whatever_its_tests_say() {
-        let all = tests(vec![command("true")], false);
+        let all = patient(tests(vec![command("true")], false));
         assert_eq!(
             said(ask(&all, &mut fake(0, Exit::Code(1)))),
             "ended with status 1 | starting / ready to serve"
@@ -329,11 +334,11 @@ mod tests {
     #[test]
     fn the_end_is_waited_for_and_its_status_told() {
         let ends = tests(vec![command("test \"$STATUS\" = 0")], true);
-        assert_eq!(ask(&ends, &mut fake(3, Exit::Code(0))), Outcome::Passed);
+        assert_eq!(ask(&patient(ends.clone()), &mut fake(3, Exit::Code(0))), Outcome::Passed);
         assert_eq!(ends.to_string(), "ends with status 0; test \"$STATUS\" = 0");
         let never = said(ask(&ends, &mut fake(u32::MAX, Exit::Code(0))));
         assert!(never.starts_with("not done after 0.3 s"), "{never}");
-        let wrong = tests(vec![command("exit 4")], true);
+        let wrong = patient(tests(vec![command("exit 4")], true));
         assert_eq!(
             said(ask(&wrong, &mut fake(1, Exit::Code(0)))),
             "ended with status 0 | starting / ready to serve | test ended with status 4"
@@ -346,7 +351,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let count = folder.path().join("n").display().to_string();
         let third = format!("echo x >> {count}; test $(wc -l < {count}) = 3");
-        let all = tests(vec![command(&third)], false);
+        let all = patient(tests(vec![command(&third)], false));
         assert_eq!(ask(&all, &mut Fake { busy: 9, ..fake(0, Exit::Code(0)) }), Outcome::Passed);
         std::fs::remove_file(folder.path().join("n")).unwrap();
         // With nothing left there is one round.
