@@ -45,7 +45,7 @@ pub struct CheckedContainer {
     pub held: Option<Held>,
 }
 
-/// Checks manifests one after the other, and remembers what the runtimes said.
+/// Checks manifests, on any number of threads, and remembers what the runtimes said.
 #[derive(Debug)]
 pub struct Checker {
     /// How it is configured.

@@ -1,10 +1,8 @@
 //! The runtimes that an edit is tried on, and what each makes of a request that it refuses.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use caps::FileCaps;
 use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, SpecSets, User, Word, resolve};
@@ -47,14 +45,14 @@ pub fn engines() -> &'static [Runtime] {
     &ENGINES
 }
 
-/// A number of runtimes to ask. It remembers their answers: most containers of a repository ask
-/// for the same.
+/// A number of runtimes to ask, from any thread. It remembers their answers: most containers of a
+/// repository ask for the same.
 #[derive(Debug)]
 pub struct Panel {
     runtimes: Vec<Runtime>,
-    answers: RefCell<HashMap<Key, Rc<[BareAnswer]>>>,
-    whole: RefCell<HashMap<Key, Rc<Answer>>>,
-    readings: RefCell<HashMap<(List, String), Rc<Readings>>>,
+    answers: Mutex<HashMap<Key, Arc<[BareAnswer]>>>,
+    whole: Mutex<HashMap<Key, Arc<Answer>>>,
+    readings: Mutex<HashMap<(List, String), Arc<Readings>>>,
 }
 
 /// All of a request that decides.
@@ -79,9 +77,9 @@ impl Panel {
     pub fn new(runtimes: Vec<Runtime>) -> Self {
         Self {
             runtimes,
-            answers: RefCell::default(),
-            whole: RefCell::default(),
-            readings: RefCell::default(),
+            answers: Mutex::default(),
+            whole: Mutex::default(),
+            readings: Mutex::default(),
         }
     }
 
@@ -119,7 +117,7 @@ impl Panel {
 
     /// What each makes of `request`, in the order of [`Panel::runtimes`].
     #[must_use]
-    pub fn ask(&self, request: &Request) -> Rc<[BareAnswer]> {
+    pub fn ask(&self, request: &Request) -> Arc<[BareAnswer]> {
         remembered(&self.answers, key(request), || {
             self.runtimes.iter().map(|runtime| Answer::of(runtime, request).into()).collect()
         })
@@ -127,15 +125,15 @@ impl Panel {
 
     /// What `runtime` makes of `request`, with the reasons; always the same runtime.
     #[must_use]
-    pub(crate) fn ask_one(&self, runtime: &Runtime, request: &Request) -> Rc<Answer> {
-        remembered(&self.whole, key(request), || Rc::new(Answer::of(runtime, request)))
+    pub(crate) fn ask_one(&self, runtime: &Runtime, request: &Request) -> Arc<Answer> {
+        remembered(&self.whole, key(request), || Arc::new(Answer::of(runtime, request)))
     }
 
     /// What the engines make of a word.
     #[must_use]
-    pub(crate) fn readings(&self, word: &Word) -> Rc<Readings> {
+    pub(crate) fn readings(&self, word: &Word) -> Arc<Readings> {
         let key = (word.list, word.text.clone());
-        remembered(&self.readings, key, || Rc::new(Readings::of(word)))
+        remembered(&self.readings, key, || Arc::new(Readings::of(word)))
     }
 }
 
@@ -147,19 +145,22 @@ fn key(request: &Request) -> Key {
 
 /// What is remembered under `key`, or `made` now.
 fn remembered<K: Eq + Hash, V: ?Sized>(
-    memory: &RefCell<HashMap<K, Rc<V>>>,
+    memory: &Mutex<HashMap<K, Arc<V>>>,
     key: K,
-    made: impl FnOnce() -> Rc<V>,
-) -> Rc<V> {
-    if let Some(known) = memory.borrow().get(&key) {
-        return Rc::clone(known);
+    made: impl FnOnce() -> Arc<V>,
+) -> Arc<V> {
+    // Whoever panicked left answers that are whole.
+    let memory = || memory.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = memory().get(&key) {
+        return Arc::clone(known);
     }
+    // Nobody waits for it; two that ask for the same at once work it out twice.
     let value = made();
-    let mut memory = memory.borrow_mut();
+    let mut memory = memory();
     if memory.len() >= MEMORY {
         memory.clear();
     }
-    memory.insert(key, Rc::clone(&value));
+    memory.insert(key, Arc::clone(&value));
     value
 }
 

@@ -137,17 +137,13 @@ pub fn set_all(
         edits.extend(changes.map(|change| Edit { container: *id, change }));
     }
     let edited = manifest::apply(manifest, &edits);
-    let written = match edited.changed.as_slice() {
-        [] => manifest.clone(),
-        _ => manifest::parse_source(edited.source.clone()),
-    };
     let finish = |(id, planned): (ContainerId, Result<Planned, PatchError>)| {
         let planned = planned?;
         if let Some(refused) = edited.refused.iter().find(|refused| refused.container == id) {
             let (why, snippet) = (refused.message(manifest), refused.snippet.clone());
             return Err(PatchError::Text { why, snippet });
         }
-        let after = subject(checker, &written, id)?.held;
+        let after = subject(checker, &edited.manifest, id)?.held;
         Ok(Patched {
             source: edited.source.clone(),
             changed: edited.changed.contains(&id),
@@ -162,7 +158,7 @@ pub fn set_all(
     };
     let ids = wanted.iter().map(|(id, _)| *id);
     let each = ids.zip(planned).map(finish).collect();
-    (written, each)
+    (edited.manifest, each)
 }
 
 /// What would be written into one container.

@@ -219,7 +219,7 @@ fn all_rounds(
         let changed = |container: ContainerId| edited.changed.contains(&container);
         repaired.applied.extend(round.applied.into_iter().filter(|a| changed(a.container)));
         edits.extend(round.edits.into_iter().filter(|edit| changed(edit.container)));
-        repaired.manifest = manifest::parse_source(edited.source);
+        repaired.manifest = edited.manifest;
         repaired.checked = check(&repaired.manifest);
         rounds += 1;
     }
@@ -227,7 +227,7 @@ fn all_rounds(
         // Round after round leaves traces: a comment in a list that shrinks stands behind it before all
         // of it goes. All edits at once are what a person would write.
         let edited = manifest::apply(manifest, &edits);
-        let once = manifest::parse_source(edited.source);
+        let once = edited.manifest;
         if edited.refused.is_empty()
             && requests(&once, &checker.options) == requests(&repaired.manifest, &checker.options)
         {

@@ -1,6 +1,6 @@
 //! What a rule looks at: one container, with what every runtime makes of it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use caps::{CapSet, Capability};
 use manifest::{Container, ContainerList, Format, Source, Span, Spanned, Workload};
@@ -48,7 +48,7 @@ pub struct Subject<'a> {
     /// What was learnt of it.
     pub learnt: Match<'a>,
     request: Request,
-    answer: Rc<Answer>,
+    answer: Arc<Answer>,
 }
 
 impl<'a> Subject<'a> {
@@ -78,7 +78,7 @@ impl<'a> Subject<'a> {
         let entrypoint = options.entrypoint(&context);
         let request = options.request(&context, container);
         let answer = if context.windows.is_some() {
-            Rc::new(Answer::none())
+            Arc::new(Answer::none())
         } else {
             panel.ask_one(&options.runtime, &request)
         };

@@ -111,6 +111,8 @@ pub struct Edit {
 pub struct Edited {
     /// The text with all edits that were possible; the same text if there were none.
     pub source: Source,
+    /// What that text says.
+    pub manifest: Manifest,
     /// What makes that text of the old one: places of the old text, in order and none within
     /// another, and what stands there now.
     pub replacements: Vec<Replacement>,
@@ -142,6 +144,7 @@ impl From<patch::Patch> for Replacement {
 pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     let mut edited = Edited {
         source: manifest.source.clone(),
+        manifest: manifest.clone(),
         replacements: Vec::new(),
         changed: Vec::new(),
         refused: Vec::new(),
@@ -166,7 +169,7 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
 
     let mut current = manifest.clone();
     settle::settle(manifest.source.text(), &mut current, goals, &mut edited);
-    edited.source = current.source;
+    (edited.source, edited.manifest) = (current.source.clone(), current);
     edited.changed.sort_unstable();
     edited.refused.sort_by_key(|refused| refused.container);
     edited

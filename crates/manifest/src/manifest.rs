@@ -112,7 +112,17 @@ pub(crate) struct Read {
 /// Reads a text as that of `source`; a document that says something else where other line breaks
 /// count is broken.
 pub(crate) fn read_text(source: &Source, text: &str) -> Read {
-    let mut read = read_documents(source, text, &LIMITS);
+    with_line_breaks(source, text, read_documents(source, text, &LIMITS))
+}
+
+/// As [`read_text`], of a text whose tree is there already.
+pub(crate) fn read_tree(source: &Source, tree: &Tree<'_>) -> Read {
+    let mut reading = Reading::new(source, &LIMITS);
+    let _ = tree.documents.iter().all(|document| reading.document(tree, document));
+    with_line_breaks(source, tree.text, reading.read)
+}
+
+fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {
     if line_break::find(text, 0).is_none() {
         return read;
     }
@@ -153,29 +163,46 @@ fn of<T>(all: &[T], index: usize, document: fn(&T) -> usize) -> &[T] {
 
 /// Reads document after document; only one tree is kept at a time.
 fn read_documents(source: &Source, text: &str, limits: &Limits) -> Read {
-    let mut read = Read::default();
-    let mut containers = 0;
-    tree::each_document(text, |tree, document| {
+    let mut reading = Reading::new(source, limits);
+    tree::each_document(text, |tree, document| reading.document(tree, document));
+    reading.read
+}
+
+/// What was read of the documents so far.
+struct Reading<'a> {
+    source: &'a Source,
+    limits: &'a Limits,
+    containers: usize,
+    read: Read,
+}
+
+impl<'a> Reading<'a> {
+    fn new(source: &'a Source, limits: &'a Limits) -> Self {
+        Self { source, limits, containers: 0, read: Read::default() }
+    }
+
+    /// Reads the next document; says whether one more may be read.
+    fn document(&mut self, tree: &Tree<'_>, document: &TreeDocument) -> bool {
+        let Self { source, limits, containers, read } = self;
         let index = read.documents.len();
         let (document, found, wrong) = read_document(source, tree, index, document);
-        containers += found.iter().map(|workload| workload.pod.containers.len()).sum::<usize>();
+        *containers += found.iter().map(|workload| workload.pod.containers.len()).sum::<usize>();
+        let span = document.span;
         read.documents.push(document);
         read.workloads.extend(found);
         read.problems.extend(wrong);
-        if containers <= limits.containers && read.documents.len() <= limits.documents {
+        if *containers <= limits.containers && read.documents.len() <= limits.documents {
             return true;
         }
         // What is behind is not known: the whole file is an error, not a part of it a pass.
-        let span = read.documents[index].span;
-        let kind = if containers > limits.containers {
+        let kind = if *containers > limits.containers {
             ProblemKind::TooManyContainers { limit: limits.containers }
         } else {
             ProblemKind::TooManyDocuments { limit: limits.documents }
         };
         read.problems.push(Problem { document: index, span, kind });
         false
-    });
-    read
+    }
 }
 
 fn read_document(

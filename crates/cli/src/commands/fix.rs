@@ -1,5 +1,6 @@
 //! `dropcap fix`: writes the edits that `check` proposes, and what profiles say.
 
+mod parallel;
 mod profile;
 
 use std::io::Write as _;
@@ -21,6 +22,10 @@ use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
 use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
 use crate::waivers::{self, Waivers};
+
+/// So many manifests are worked out together before the first of them is written; what they come to is
+/// in memory until then.
+const AT_ONCE: usize = 256;
 
 /// Arguments of `dropcap fix`.
 #[derive(Debug, clap::Args)]
@@ -97,14 +102,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let named = args.rules.waivers.clone().or_else(|| config.waivers());
     let when = (waivers::today(), false);
     let waivers = Waivers::of(&loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
-    let mut done = Done::default();
-    for (manifest, waivers_of) in loaded.manifests.iter().zip(&waivers.files) {
-        let untouchable = manifest.errors().next().is_some();
-        if untouchable {
-            let name = manifest.source.name();
-            ui.warning(&format!("{name}: left as it is until the error above is mended"));
-            echo(manifest, args, ui)?;
-            continue;
+    let edit = |(manifest, waivers_of): &(&Manifest, &Option<usize>)| {
+        // Nothing of a manifest with an error is touched.
+        if manifest.errors().next().is_some() {
+            return None;
         }
         let judged = waivers_of.and_then(|at| waivers.judged.get(at));
         let answer = |checked: &mut Checked| {
@@ -113,13 +114,25 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             }
         };
         let (written, treated) = by_profile::write(&learnt, manifest, how, &answer);
-        let repaired = checker.repair_but(&written, consent, &answer);
-        whole &= repaired.refused.is_empty();
-        write(manifest, &repaired, args, ui)?;
-        done.by_profile.say(manifest, &treated, !args.diff && !args.check, ui)?;
-        say(manifest, &repaired, args, ui)?;
-        let changed = manifest.source.text() != repaired.source.text();
-        done.count(&repaired, changed, consent);
+        Some((checker.repair_but(&written, consent, &answer), treated))
+    };
+    let mut done = Done::default();
+    let all: Vec<_> = loaded.manifests.iter().zip(&waivers.files).collect();
+    for some in all.chunks(AT_ONCE) {
+        for ((manifest, _), edited) in some.iter().zip(parallel::each(some, edit)) {
+            let Some((repaired, treated)) = edited else {
+                let name = manifest.source.name();
+                ui.warning(&format!("{name}: left as it is until the error above is mended"));
+                echo(manifest, args, ui)?;
+                continue;
+            };
+            whole &= repaired.refused.is_empty();
+            write(manifest, &repaired, args, ui)?;
+            done.by_profile.say(manifest, &treated, !args.diff && !args.check, ui)?;
+            say(manifest, &repaired, args, ui)?;
+            let changed = manifest.source.text() != repaired.source.text();
+            done.count(&repaired, changed, consent);
+        }
     }
     whole &= done.by_profile.not_written == 0 || !args.rules.profiles.is_named();
     done.report(&loaded, args, &options, ui)?;

@@ -34,8 +34,7 @@ pub(super) fn least(
         if edited.changed.is_empty() {
             return None;
         }
-        let after = manifest::parse_source(edited.source.clone());
-        gives(&after, id, runtime, wanted).then(|| {
+        gives(&edited.manifest, id, runtime, wanted).then(|| {
             let (line, removed, added) = difference(manifest.source.text(), edited.source.text());
             let text = edited.source.text().to_owned();
             Edit { title, gives: wanted.capability, line, removed, added, text }

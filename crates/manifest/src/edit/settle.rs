@@ -12,7 +12,7 @@ use super::refusal::{Refusal, Refused, SharedWith, Sharing};
 use super::share::{Agreement, Wish, agree};
 use super::write::Writer;
 use super::{ContainerId, Edited, Replacement, patch, render, verify};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Read};
 use crate::tree::{self, NodeId, Tree};
 use crate::workload::Format;
 
@@ -33,11 +33,12 @@ pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edit
     let mut settling = Settling::new(&tree, manifest);
     let (clusters, mut patches) = settling.agree(&goals, edited);
     patch::sort(&mut patches);
-    let written = patch::apply(&text, &patches).filter(|text| {
+    let written = patch::apply(&text, &patches).and_then(|text| {
         let members = clusters.iter().flat_map(|cluster| &cluster.members);
         let wanted = members.filter_map(|id| Some((*id, goals.get(id)?))).collect();
         let steps = clusters.iter().flat_map(|cluster| &cluster.steps);
-        verify::holds(&tree, manifest, text, &wanted, steps)
+        let read = verify::holds(&tree, manifest, &text, &wanted, steps)?;
+        Some((text, read))
     });
     let some_of = |clusters: &[Cluster]| -> Goals {
         let members = clusters.iter().flat_map(|cluster| &cluster.members);
@@ -45,14 +46,16 @@ pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edit
     };
     match (written, clusters.as_slice()) {
         (_, []) => {}
-        (Some(text), _) => {
+        (Some((text, read)), _) => {
             // Behind another edit their places are those of a text in between.
             edited.replacements = match edited.changed.is_empty() {
                 true => patches.into_iter().map(Replacement::from).collect(),
                 false => vec![patch::difference(original, &text).into()],
             };
             edited.changed.extend(clusters.iter().flat_map(|cluster| &cluster.members));
-            *manifest = crate::parse_source(manifest.source.with_text(text));
+            let Read { documents, workloads, problems } = read;
+            let source = manifest.source.with_text(text);
+            *manifest = Manifest { source, documents, workloads, problems };
         }
         (None, [one]) => {
             for id in &one.members {

@@ -6,20 +6,22 @@ use super::ContainerId;
 use super::goal::{Fate, Goal};
 use super::plan::{Place, Step};
 use super::render::New;
-use crate::manifest::{Manifest, Read, read_text};
+use crate::manifest::{Manifest, Read, read_tree};
 use crate::tree::{self, NodeId, NodeKind, Tag, Tree};
 use crate::workload::{Format, Workload};
 
-/// Compares the old tree, with the steps in mind, with what the new text says.
+/// Compares the old tree, with the steps in mind, with what the new text says: what was read of that if
+/// it holds.
 pub(super) fn holds<'a>(
     old: &Tree<'_>,
     manifest: &Manifest,
     text: &str,
     goals: &HashMap<ContainerId, &Goal>,
     steps: impl Iterator<Item = &'a (Place, Step)>,
-) -> bool {
+) -> Option<Read> {
     let new = tree::build(text);
-    let Read { documents, workloads, problems } = read_text(&manifest.source, text);
+    let read = read_tree(&manifest.source, &new);
+    let Read { documents, workloads, problems } = &read;
     let same_problems = problems.len() == manifest.problems.len()
         && problems.iter().zip(&manifest.problems).all(|(new, old)| {
             new.document == old.document
@@ -27,9 +29,9 @@ pub(super) fn holds<'a>(
         });
     if !same_problems
         || documents.len() != manifest.documents.len()
-        || !says(&manifest.workloads, &workloads, goals)
+        || !says(&manifest.workloads, workloads, goals)
     {
-        return false;
+        return None;
     }
     let (mut keys, mut values) = (HashMap::<_, Vec<_>>::new(), HashMap::new());
     for (place, step) in steps {
@@ -41,13 +43,14 @@ pub(super) fn holds<'a>(
         }
     }
     let mut compare = Compare { old, new: &new, keys, values, anchors: HashMap::new() };
-    old.documents.len() == new.documents.len()
+    let holds = old.documents.len() == new.documents.len()
         && old.documents.iter().zip(&new.documents).all(|(a, b)| match (&a.root, &b.root) {
             (Ok(Some(a)), Ok(Some(b))) => compare.node(*a, *b),
             (Ok(None), Ok(None)) => true,
             (Err(a), Err(b)) => a.kind == b.kind,
             _ => false,
-        })
+        });
+    holds.then_some(read)
 }
 
 /// Whether every container has what was wanted, and those of which nothing was wanted what they had.
