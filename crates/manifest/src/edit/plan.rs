@@ -253,7 +253,7 @@ impl Planner<'_, '_> {
             let Some((.., entry)) = found else { continue };
             if layer == 0 {
                 own_entry = Some(entry);
-            } else if changes {
+            } else {
                 plan.shares.get_or_insert((key, Sharing::Extends));
             }
             let mark = self.tree.mark(entry.value).filter(|_| form.layered);
