@@ -115,6 +115,14 @@ fn bundles_are_fixed_as_they_should() {
     }
 }
 
+/// Names with dots, as Compose allows them.
+#[test]
+fn services_of_any_name_are_fixed_as_they_should() {
+    let text = "services:\n  a.b:\n    image: x\n  c`d: {image: x}\n";
+    let tried = holds::fixed("compose.yaml", text, Consent::Unsafe, false);
+    assert_eq!((tried.containers, tried.edits, tried.compared), (2, 2, true));
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -232,7 +232,8 @@ fn without(value: Value, path: &str, found: &mut BTreeMap<String, Value>) -> Val
                     }
                     continue;
                 }
-                let path = format!("{path}.{name}");
+                // What splits it again is no part of a name.
+                let path = format!("{path}.{}", name.replace('.', "·"));
                 let value = without(value, &path, found);
                 let is_nothing = |value: &Value| {
                     value.is_null() || value.as_mapping().is_some_and(|map| map.is_empty())
