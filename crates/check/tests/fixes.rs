@@ -98,6 +98,31 @@ fn odd_services_are_mostly_edited_and_with_the_least_lines() {
     mostly_edited_and_with_the_least_lines(Kind::Compose, 50);
 }
 
+/// What a runtime is given has its sets written out; a word goes from all of them, or from one.
+#[test]
+fn bundles_are_fixed_as_they_should() {
+    for (bounding, permitted) in
+        [("\"CAP_KILL\",\"CAP_CHOWN\"", "\"CAP_CHOWN\""), ("", "\"CAP_CHOWN\"")]
+    {
+        let text = format!(
+            r#"{{"ociVersion":"1.2.0","process":{{"args":["/bin/sh"],"cwd":"/","noNewPrivileges":true,
+"capabilities":{{"bounding":[{bounding}],"effective":[],"permitted":[{permitted}]}}}}}}"#
+        );
+        let tried = holds::fixed("config.json", &text, Consent::Unsafe, false);
+        assert_eq!((tried.containers, tried.compared), (1, true));
+        // What is not in the bounding set could still take effect: the kernel drops nothing then.
+        assert_eq!(tried.edits, usize::from(!bounding.is_empty()), "{text}");
+    }
+}
+
+/// Names with dots, as Compose allows them.
+#[test]
+fn services_of_any_name_are_fixed_as_they_should() {
+    let text = "services:\n  a.b:\n    image: x\n  c`d: {image: x}\n";
+    let tried = holds::fixed("compose.yaml", text, Consent::Unsafe, false);
+    assert_eq!((tried.containers, tried.edits, tried.compared), (2, 2, true));
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

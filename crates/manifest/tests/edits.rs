@@ -4,6 +4,8 @@
 mod anchors;
 #[path = "edits/compose.rs"]
 mod compose;
+#[path = "edits/flow.rs"]
+mod flow;
 #[path = "edits/json.rs"]
 mod json;
 #[path = "edits/oci.rs"]
@@ -217,7 +219,7 @@ fn the_files_own_style_is_followed() {
         // Over several lines.
         (
             "name: c\nsecurityContext:\n  capabilities:\n    drop: [\n      KILL, # k\n      CHOWN  # c\n    ]\n",
-            "name: c\nsecurityContext:\n  capabilities:\n    drop: [\n      KILL, # k\n      CHOWN, ALL  # c\n    ]\n",
+            "name: c\nsecurityContext:\n  capabilities:\n    drop: [\n      KILL, # k\n      CHOWN,  # c\n      ALL\n    ]\n",
         ),
         (
             "name: c\nsecurityContext:\n  capabilities:\n    drop: [\n      KILL\n    ]\n",

@@ -98,8 +98,12 @@ fn sets_hold(before: &Manifest, after: &Manifest, consent: Consent, entrypoint: 
         };
         let (old, new) = (carrying(request(before, id)), carrying(request(after, id)));
         // All but the lists is as it was.
-        let but_lists =
-            |request: &Request| Request { add: Vec::new(), drop: Vec::new(), ..request.clone() };
+        let but_lists = |request: &Request| Request {
+            add: Vec::new(),
+            drop: Vec::new(),
+            spec: None,
+            ..request.clone()
+        };
         assert_eq!(but_lists(&old), but_lists(&new));
         if windows {
             assert_eq!(old, new);
@@ -133,9 +137,14 @@ fn nothing_is_left(checker: &Checker, after: &Manifest, first: &Repaired, consen
 type Lists = (Vec<String>, Vec<String>);
 
 fn lists(manifest: &Manifest, id: ContainerId) -> Lists {
-    let security = &manifest.workloads[id.workload].pod.containers[id.container].security;
+    let container = &manifest.workloads[id.workload].pod.containers[id.container];
+    let security = &container.security;
+    // The bounding set of a bundle is read as `add`; here its other sets are behind it.
+    let sets = container.sets.iter().flat_map(|sets| {
+        [&sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient].into_iter().flatten()
+    });
     (
-        security.add().map(|word| word.value.clone()).collect(),
+        security.add().chain(sets).map(|word| word.value.clone()).collect(),
         security.drop().map(|word| word.value.clone()).collect(),
     )
 }
@@ -223,12 +232,14 @@ fn without(value: Value, path: &str, found: &mut BTreeMap<String, Value>) -> Val
                     }
                     continue;
                 }
-                let path = format!("{path}.{name}");
+                // What splits it again is no part of a name.
+                let path = format!("{path}.{}", name.replace('.', "·"));
                 let value = without(value, &path, found);
                 let is_nothing = |value: &Value| {
                     value.is_null() || value.as_mapping().is_some_and(|map| map.is_empty())
                 };
-                if name == "capabilities" && path.ends_with(".securityContext.capabilities") {
+                let of_bundle = path.split('.').skip(1).eq(["process", "capabilities"]);
+                if of_bundle || path.ends_with(".securityContext.capabilities") {
                     // No list and an empty one are the same.
                     let mut lists = value;
                     if let Some(lists) = lists.as_mapping_mut() {

@@ -12,7 +12,8 @@ use crate::manifests::compose;
 use crate::prediction::{Runtime, shown};
 use crate::real::{Real, Score, own, parse, version};
 
-fn start() -> Daemon {
+/// A daemon with the images.
+pub fn start() -> Daemon {
     let daemon = Daemon::dockerd(|folder| call(folder, "GET", "/_ping", None) == "OK");
     let archive = format!("@{}", image::archive(daemon.folder()).display());
     for image in [Image::Root, Image::User] {
@@ -37,7 +38,8 @@ fn call(folder: &Path, method: &str, path: &str, body: Option<&str>) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn run(folder: &Path, case: &Case, image: Image) -> Real {
+/// Runs a case as a container of its own.
+pub fn run(folder: &Path, case: &Case, image: Image) -> Real {
     let security: &[&str] = if case.no_new_privs { &["no-new-privileges"] } else { &[] };
     let body = json!({
         "Image": name(image),

@@ -10,6 +10,7 @@ mod cases;
 mod containerd;
 mod crio;
 mod dockerd;
+mod edited;
 mod image;
 mod manifests;
 mod oci;

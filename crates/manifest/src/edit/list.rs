@@ -87,6 +87,16 @@ fn quote_of(tree: &Tree<'_>, item: NodeId) -> Option<Quote> {
     }
 }
 
+/// A line of its own in a flow list.
+#[derive(Debug, Clone, Copy)]
+struct ItemLine {
+    start: usize,
+    item_end: usize,
+    comma: Option<usize>,
+    /// Behind its line feed.
+    end: usize,
+}
+
 impl ListEdit<'_, '_> {
     fn nothing_stays(&self) -> bool {
         !self.stays.contains(&true)
@@ -142,7 +152,9 @@ impl ListEdit<'_, '_> {
             return vec![Patch::replace(list.range(), "[]")];
         }
         let separator = self.separator();
-        if self.nothing_stays() {
+        if let Some(lines) = self.tall() {
+            patches.extend(lines);
+        } else if self.nothing_stays() {
             patches.push(Patch::replace(self.start(0)..last.end, words.join(&separator)));
         } else {
             let mut kept_before = false;
@@ -171,6 +183,55 @@ impl ListEdit<'_, '_> {
             patches.extend(line_comment(text, list.end, &self.new));
         }
         patches
+    }
+
+    /// A flow list with one item a line: whole lines go and come, each with the comment that is about
+    /// it. The last item has a comma if the last one had.
+    fn tall(&self) -> Option<Vec<Patch>> {
+        let text = self.tree.text;
+        let lines = (0..self.items.len()).map(|index| self.line(index));
+        let lines = lines.collect::<Option<Vec<_>>>()?;
+        let last = lines.last()?;
+        let closed = last.comma.is_some();
+        let going = lines.iter().zip(&self.stays).filter(|(_, stays)| !**stays);
+        let mut patches: Vec<_> =
+            going.map(|(line, _)| Patch::delete(line.start..line.end)).collect();
+        if let Some(kept) = self.stays.iter().rposition(|stays| *stays) {
+            let ItemLine { item_end, comma, .. } = lines[kept];
+            match comma {
+                None if !self.new.is_empty() => patches.push(Patch::insert(item_end, ",")),
+                Some(comma) if self.new.is_empty() && !closed => {
+                    patches.push(Patch::delete(item_end..comma + 1));
+                }
+                _ => {}
+            }
+        }
+        let indent = &text[last.start..self.start(self.items.len() - 1)];
+        let count = self.new.len();
+        let new = self.new.iter().enumerate().map(|(at, item)| {
+            let comma = if closed || at + 1 < count { "," } else { "" };
+            let word = render::word(&item.word, self.layout.quote);
+            format!("{indent}{word}{comma}{}", self.layout.eol)
+        });
+        let new: String = new.collect();
+        if !new.is_empty() {
+            patches.push(Patch::insert(last.end, new));
+        }
+        Some(patches)
+    }
+
+    /// The line of an item of a flow list, if nothing else but its comma and a comment stands there.
+    fn line(&self, index: usize) -> Option<ItemLine> {
+        let text = self.tree.text;
+        let (item_start, item_end) = (self.start(index), self.tree.span(self.items[index]).end);
+        let (start, end) = (line_start(text, item_start), line_end(text, item_end));
+        let next = skip_blank(text, item_end);
+        let comma = text[next..].starts_with(',').then_some(next);
+        let rest = text.get(comma.map_or(item_end, |comma| comma + 1)..end)?.trim_start();
+        let alone = start > self.tree.span(self.list).start
+            && text[start..item_start].trim().is_empty()
+            && (rest.is_empty() || rest.starts_with('#'));
+        alone.then_some(ItemLine { start, item_end, comma, end })
     }
 
     /// Where an item of a flow list begins, with its tag or anchor.

@@ -55,6 +55,8 @@ pub(super) struct Plan {
     pub(super) aliases: HashSet<NodeId>,
     /// Values that it is read from where they are written.
     pub(super) direct: HashSet<NodeId>,
+    /// How far below the container each of these aliases and values stands.
+    pub(super) depths: Vec<(NodeId, usize)>,
     /// How it shares what it reads, and the key at which it begins to.
     pub(super) shares: Option<(&'static str, Sharing)>,
 }
@@ -158,6 +160,8 @@ impl Planner<'_, '_> {
     ) -> Option<Level> {
         let mut aliases = HashSet::new();
         merged_aliases(self.tree, map, &mut HashSet::new(), &mut aliases);
+        let depth = form.way.iter().position(|there| *there == key).unwrap_or(form.way.len());
+        plan.depths.extend(aliases.iter().map(|&alias| (alias, depth)));
         plan.aliases.extend(aliases);
         let lookup = look(self.tree, form.own_first, map, key);
         let places = lookup.passed.iter().map(|&map| Place::Key(map, key));
@@ -166,6 +170,7 @@ impl Planner<'_, '_> {
         let value = self.tree.resolve(entry.value);
         plan.reads.push(Reading { place: Place::Value(value), list });
         let is_alias = value != entry.value;
+        plan.depths.push((entry.value, depth + 1));
         if is_alias {
             plan.aliases.insert(entry.value);
         } else {
@@ -253,7 +258,7 @@ impl Planner<'_, '_> {
             let Some((.., entry)) = found else { continue };
             if layer == 0 {
                 own_entry = Some(entry);
-            } else if changes {
+            } else {
                 plan.shares.get_or_insert((key, Sharing::Extends));
             }
             let mark = self.tree.mark(entry.value).filter(|_| form.layered);

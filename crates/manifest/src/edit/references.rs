@@ -1,6 +1,6 @@
 //! Whether only containers read an anchored value: what else an alias of it says would change, too.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::lookup::way_to;
 use super::plan::{Place, Plan};
@@ -39,6 +39,8 @@ pub(super) struct References<'a, 't> {
     direct: HashSet<NodeId>,
     /// Containers by their mapping.
     containers: HashMap<NodeId, usize>,
+    /// How far below a container each value is read, and where.
+    depths: HashMap<NodeId, BTreeMap<usize, NodeId>>,
 }
 
 impl<'a, 't> References<'a, 't> {
@@ -48,7 +50,8 @@ impl<'a, 't> References<'a, 't> {
             aliases.entry(target).or_default().push(alias);
         }
         let (followed, direct) = (HashSet::new(), HashSet::new());
-        Self { tree, aliases, followed, direct, containers: HashMap::new() }
+        let (containers, depths) = (HashMap::new(), HashMap::new());
+        Self { tree, aliases, followed, direct, containers, depths }
     }
 
     /// Whether there are any.
@@ -62,6 +65,11 @@ impl<'a, 't> References<'a, 't> {
         self.direct.extend(&plan.direct);
         if let Some(container) = container {
             *self.containers.entry(container).or_default() += 1;
+        }
+        for (node, depth) in container.map(|node| (node, 0)).into_iter().chain(plan.depths.clone())
+        {
+            let value = self.depths.entry(self.tree.resolve(node)).or_default();
+            value.entry(depth).or_insert(node);
         }
     }
 
@@ -84,6 +92,12 @@ impl<'a, 't> References<'a, 't> {
         for (depth, &shared) in way.iter().enumerate() {
             if !self.tree.node(shared).shared || !seen.insert(shared) {
                 continue;
+            }
+            // One reads as its `securityContext` what is merged into another itself: a key that is put
+            // there for the one would be a key of the other.
+            let depths = self.depths.get(&shared).filter(|depths| depths.len() > 1);
+            if let Some((_, other)) = depths.and_then(|depths| depths.first_key_value()) {
+                return Some(self.tree.span(*other));
             }
             // Around a container, or the container itself, it is that which is read.
             let around = in_container.is_some_and(|at| depth <= at);

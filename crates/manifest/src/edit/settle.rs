@@ -9,7 +9,7 @@ use super::lookup::{way_to, way_to_map};
 use super::plan::{Place, Plan, Planner, Step};
 use super::references::References;
 use super::refusal::{Refusal, Refused, SharedWith, Sharing};
-use super::share::{Agreement, Wish, agree};
+use super::share::{Agreement, Conflict, Wish, agree};
 use super::write::Writer;
 use super::{ContainerId, Edited, Replacement, patch, render, verify};
 use crate::manifest::{Manifest, Read};
@@ -121,7 +121,7 @@ impl<'a, 't> Settling<'a, 't> {
                 Ok(agreement) => agreement,
                 Err(conflicts) => {
                     let reasons =
-                        conflicts.into_iter().map(|(id, user)| (id, shared(&wishes, id, user)));
+                        conflicts.into_iter().map(|(id, with)| (id, shared(&wishes, id, with)));
                     failed.extend(reasons);
                     Agreement::default()
                 }
@@ -198,8 +198,8 @@ impl<'a, 't> Settling<'a, 't> {
                 continue;
             };
             if let Some(span) = self.references.elsewhere(document, *place) {
-                let user = SharedWith::Elsewhere(span);
-                failed.extend(wanting.iter().map(|&id| (id, shared(wishes, id, user))));
+                let with = Conflict { user: SharedWith::Elsewhere(span), list: None, how: None };
+                failed.extend(wanting.iter().map(|&id| (id, shared(wishes, id, with))));
             }
         }
         failed
@@ -273,15 +273,20 @@ impl<'a, 't> Settling<'a, 't> {
     }
 }
 
-/// Why a container is refused what it shares with `user`.
-fn shared(wishes: &BTreeMap<ContainerId, Wish<'_>>, id: ContainerId, user: SharedWith) -> Refusal {
+/// Why a container is refused what it shares.
+fn shared(wishes: &BTreeMap<ContainerId, Wish<'_>>, id: ContainerId, with: Conflict) -> Refusal {
     let wish = wishes.get(&id);
-    let form = wish.map(|wish| wish.goal.form());
-    let first = form.and_then(|form| form.way.first().or(form.lists.first()));
-    let (what, how) = wish
-        .and_then(|wish| wish.plan.shares)
-        .unwrap_or((first.copied().unwrap_or_default(), Sharing::Anchor));
-    Refusal::Shared { what, how, user }
+    let lists = wish.map(|wish| wish.goal.form().lists).unwrap_or_default();
+    let first = wish.and_then(|wish| wish.goal.form().way.first().or(lists.first()));
+    // It is written where it says itself, and others come to it there.
+    let by_other = match with.how {
+        Some(Sharing::Extends) => Sharing::Extends,
+        _ => Sharing::Anchor,
+    };
+    let own = wish.and_then(|wish| wish.plan.shares);
+    let (key, how) = own.unwrap_or((first.copied().unwrap_or_default(), by_other));
+    let what = with.list.filter(|_| lists.contains(&key)).unwrap_or(key);
+    Refusal::Shared { what, how, user: with.user }
 }
 
 /// The containers that take part in the same steps, together.

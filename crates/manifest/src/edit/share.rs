@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::ContainerId;
 use super::goal::{Fate, Goal};
 use super::plan::{Place, Plan, Step};
-use super::refusal::SharedWith;
+use super::refusal::{SharedWith, Sharing};
 use super::render::New;
 
 /// A container with what it is to have and how it comes to that.
@@ -13,6 +13,17 @@ use super::render::New;
 pub(super) struct Wish<'a> {
     pub(super) goal: &'a Goal,
     pub(super) plan: Plan,
+}
+
+/// Why a container's step is not done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conflict {
+    /// Who reads the place too.
+    pub(super) user: SharedWith,
+    /// The list, if it is about one.
+    pub(super) list: Option<&'static str>,
+    /// How that one comes to read it.
+    pub(super) how: Option<Sharing>,
 }
 
 /// What is to be done in the whole text.
@@ -31,7 +42,7 @@ pub(super) struct Agreement {
 pub(super) fn agree(
     wishes: &BTreeMap<ContainerId, Wish<'_>>,
     readers: &BTreeMap<ContainerId, Wish<'_>>,
-) -> Result<Agreement, BTreeMap<ContainerId, SharedWith>> {
+) -> Result<Agreement, BTreeMap<ContainerId, Conflict>> {
     let mut agreement = Agreement::default();
     let mut conflicts = BTreeMap::new();
     let wanted: HashMap<Place, Vec<(ContainerId, &Step)>> = by_place(wishes);
@@ -67,8 +78,14 @@ pub(super) fn agree(
                 (_, None) => agreement.served.iter().any(|(served, _)| *served == reader),
             };
             if !accepts {
+                let form = wish.goal.form();
+                let conflict = Conflict {
+                    user: SharedWith::Container(reader),
+                    list: reading.list.and_then(|index| form.lists.get(index).copied()),
+                    how: wish.plan.shares.map(|(_, how)| how),
+                };
                 for &id in wanting.iter().filter(|id| **id != reader) {
-                    conflicts.entry(id).or_insert(SharedWith::Container(reader));
+                    conflicts.entry(id).or_insert(conflict);
                 }
             }
         }
@@ -172,7 +189,7 @@ where
 /// has to be the same.
 fn add(
     agreement: &mut Agreement,
-    conflicts: &mut BTreeMap<ContainerId, SharedWith>,
+    conflicts: &mut BTreeMap<ContainerId, Conflict>,
     id: ContainerId,
     (place, step): (Place, Step),
 ) {
@@ -190,9 +207,11 @@ fn add(
         (there, step) if *there == step => {}
         _ => {
             let first = wanting.first().copied().unwrap_or(id);
-            conflicts.entry(id).or_insert(SharedWith::Container(first));
+            let with =
+                |other| Conflict { user: SharedWith::Container(other), list: None, how: None };
+            conflicts.entry(id).or_insert(with(first));
             for &other in wanting.iter() {
-                conflicts.entry(other).or_insert(SharedWith::Container(id));
+                conflicts.entry(other).or_insert(with(id));
             }
             return;
         }

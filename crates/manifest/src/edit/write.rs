@@ -93,6 +93,11 @@ impl Writer<'_, '_> {
         let value = self.tree.node(entry.value);
         let colon = self.colon(entry.key)?;
         let behind = if value.decorated { behind_properties(text, colon) } else { colon };
+        let is_null_tag = |word: &str| word.starts_with('!') && word.contains("null");
+        if text[colon..behind].split_whitespace().any(is_null_tag) {
+            // What is put there would be tagged as nothing: no reader takes that.
+            return Err(Refusal::Unsupported);
+        }
         let written = value.span.start < value.span.end;
         let replaced = |new: String| match written {
             true => Patch::replace(value.span.range(), new),

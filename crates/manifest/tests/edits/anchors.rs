@@ -175,6 +175,29 @@ spec:
     );
 }
 
+/// What one container reads as its `securityContext` is merged into another as its own keys.
+#[test]
+fn what_is_read_at_two_depths_is_left_alone() {
+    for (shared, other) in [
+        ("securityContext: *sc", "<<: *sc"),
+        ("securityContext: {<<: *sc}", "<<: [*sc]"),
+        ("securityContext: {capabilities: *sc}", "securityContext: *sc"),
+    ] {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nx-sc: &sc {{note: x}}\nspec:\n  containers:\n  - name: a\n    {shared}\n  - name: b\n    {other}\n"
+        );
+        let manifest = parse("t", text.as_str());
+        let result = apply(&manifest, &all(&manifest, &[drop_all()])[..1]);
+        let wanted = match shared {
+            "securityContext: {<<: *sc}" => {
+                text.replace("{<<: *sc}", "{<<: *sc, capabilities: {drop: [ALL]}}")
+            }
+            _ => text,
+        };
+        assert_eq!(result.source.text(), wanted);
+    }
+}
+
 #[test]
 fn what_is_merged_behind_a_key_counts() {
     let text = "apiVersion: v1\nkind: Pod\nx: &x {securityContext: {runAsUser: 1}}\nspec:\n  containers:\n  - name: c\n    securityContext: {runAsUser: 2}\n    <<: *x\n";

@@ -177,8 +177,8 @@ services:
     assert_eq!(
         reasons,
         [
-            "`cap_drop` is written in one place for several (an anchor `&…` that is used elsewhere \
-             too), and container `own` (t:10:3) reads it too and is not to change like this",
+            "`cap_add` is written in one place for several (`extends`), and container `own` \
+             (t:10:3) reads it too and is not to change like this",
             "`cap_add` is written in one place for several (`extends`), and container `own` \
              (t:10:3) reads it too and is not to change like this",
         ]

@@ -1,0 +1,74 @@
+//! Lists in brackets over several lines, with comments and tags.
+
+use dropcap_manifest::{Change, List};
+
+use crate::{drop_all, edit, edited};
+
+/// A container with these lines below `capabilities`.
+fn pod(lines: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    securityContext:\n      capabilities:\n{lines}"
+    )
+}
+
+fn without(words: &[&str]) -> Vec<Change> {
+    words.iter().map(|word| Change::Remove(List::Add, (*word).into())).collect()
+}
+
+#[test]
+fn each_word_keeps_its_own_comment() {
+    let text = pod(
+        "        add: [\n          # first\n          CHOWN, # owner\n          SYS_ADMIN, # admin\n          KILL # kill\n        ]\n",
+    );
+    for (gone, left) in [
+        (&["CHOWN"][..], "          SYS_ADMIN, # admin\n          KILL # kill\n"),
+        (&["SYS_ADMIN"], "          CHOWN, # owner\n          KILL # kill\n"),
+        (&["KILL"], "          CHOWN, # owner\n          SYS_ADMIN # admin\n"),
+        (&["CHOWN", "KILL"], "          SYS_ADMIN # admin\n"),
+    ] {
+        let wanted = pod(&format!("        add: [\n          # first\n{left}        ]\n"));
+        assert_eq!(edited(&text, &without(gone)), wanted, "{gone:?}");
+    }
+}
+
+#[test]
+fn a_new_word_stands_behind_the_comment_of_the_last_one() {
+    for (now, wanted) in [
+        ("KILL # kill\n", "KILL, # kill\n          ALL\n"),
+        ("KILL, # kill\n", "KILL, # kill\n          ALL,\n"),
+        ("!!str KILL, # kill\n", "!!str KILL, # kill\n          ALL,\n"),
+        ("'KILL' # kill\r\n", "'KILL', # kill\r\n          'ALL'\r\n"),
+    ] {
+        let around = |words: &str| {
+            let lines = pod(&format!("        drop: [\n          {words}        ]\n"));
+            if words.contains('\r') {
+                lines.replace("\r\n", "\n").replace('\n', "\r\n")
+            } else {
+                lines
+            }
+        };
+        assert_eq!(edited(&around(now), &[drop_all()]), around(wanted));
+    }
+    // With a comma in front of each line there is no line of its own.
+    let text = pod("        drop: [\n          KILL\n          , CHOWN\n        ]\n");
+    let wanted =
+        pod("        drop: [\n          KILL\n          , CHOWN\n          , ALL\n        ]\n");
+    assert_eq!(edited(&text, &[drop_all()]), wanted);
+}
+
+/// Go's readers refuse a list or a mapping with the tag of nothing.
+#[test]
+fn what_is_tagged_as_nothing_is_not_filled() {
+    for text in [
+        pod("        drop: !!null\n"),
+        pod("        drop: !!null ~ # none\n"),
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    securityContext: !!null\n".to_owned(),
+    ] {
+        let edited = edit(&text, &[drop_all()]);
+        assert_eq!(edited.source.text(), text);
+        let [refused] = &edited.refused[..] else { panic!("{:?}", edited.refused) };
+        assert!(refused.snippet.contains("drop: [ALL]") || refused.snippet.contains("- ALL"));
+    }
+    let text = pod("        drop: !!seq []\n");
+    assert_eq!(edited(&text, &[drop_all()]), pod("        drop: !!seq [ALL]\n"));
+}
