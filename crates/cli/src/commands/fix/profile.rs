@@ -185,6 +185,7 @@ fn next(objection: &Objection) -> &'static str {
         Objection::OtherImage { .. } => {
             "watch the image that runs, or take it as it is: --other-image"
         }
+        Objection::OtherUser { .. } => "watch it as that user, or give the container the other one",
     }
 }
 
