@@ -296,13 +296,13 @@ mod tests {
     fn about(words: &str) -> About {
         let mut about = About::default();
         for (key, value) in words.split_whitespace().filter_map(|word| word.split_once('=')) {
-            let value = Some(value.to_owned());
+            let (text, value) = (value, Some(value.to_owned()));
             match key {
                 "image" => about.image = value,
                 "container" => about.container = value,
                 "workload" => about.workload = value,
                 "namespace" => about.namespace = value,
-                "ran" => about.ran = ran(&value.unwrap_or_default()),
+                "ran" => about.ran = ran(text),
                 _ => panic!("{key}"),
             }
         }

@@ -73,12 +73,12 @@ impl Said {
 /// The last value of an option, `--name value` or `--name=value`.
 fn value_of<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
     let next = |at: usize| arguments.get(at + 1).map(String::as_str);
-    let each =
+    let mut each =
         arguments.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix(name)? {
             "" => next(at),
             value => value.strip_prefix('='),
         });
-    each.last()
+    each.next_back()
 }
 
 #[cfg(test)]
