@@ -193,6 +193,12 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
+    /// Whether it takes no effect in a user namespace other than the initial one.
+    #[must_use]
+    pub fn is_void_in_user_namespace(&self) -> bool {
+        self.user_namespace.starts_with("Nothing:")
+    }
+
     /// The tier: how bad it is by itself, and how bad it can get.
     #[must_use]
     pub fn tier(&self) -> Tier {

@@ -13,7 +13,7 @@ use manifest::{Container, Workload};
 
 use image_name::ImageName;
 use matching::Here;
-pub use matching::{About, By};
+pub use matching::{About, By, Ran};
 pub use survey::{Survey, Unused};
 
 /// A capability that a program needs, or may need.
@@ -166,6 +166,13 @@ pub enum Objection {
         /// The image of the container.
         here: String,
     },
+    /// It was learnt as a user that somebody chose, and the container runs as another.
+    OtherUser {
+        /// The user that was watched.
+        learnt: u32,
+        /// The user of the container, in words: `user 0`, `the image's own user`.
+        here: String,
+    },
 }
 
 impl fmt::Display for Objection {
@@ -177,6 +184,9 @@ impl fmt::Display for Objection {
             }
             Self::OtherImage { learnt, here } => {
                 write!(f, "it was learnt from {learnt}, and this is {here}")
+            }
+            Self::OtherUser { learnt, here } => {
+                write!(f, "it was learnt as user {learnt}, and this container runs as {here}")
             }
         }
     }
@@ -207,7 +217,7 @@ impl Accepted {
         match objection {
             Objection::Incomplete(_) => self.incomplete,
             Objection::OtherImage { .. } => self.other_image,
-            Objection::TooOld { .. } => false,
+            Objection::TooOld { .. } | Objection::OtherUser { .. } => false,
         }
     }
 }
@@ -317,7 +327,7 @@ impl Library {
         match best.as_slice() {
             [] => Match::None,
             [(entry, by)] => {
-                let all = self.objections(entry, container);
+                let all = self.objections(entry, workload, container);
                 let (accepted, objections) =
                     all.into_iter().partition(|objection| self.accepted.covers(objection));
                 Match::One(Known { learnt: &entry.learnt, by: *by, objections, accepted })
@@ -326,7 +336,12 @@ impl Library {
         }
     }
 
-    fn objections(&self, entry: &Entry, container: &Container) -> Vec<Objection> {
+    fn objections(
+        &self,
+        entry: &Entry,
+        workload: &Workload,
+        container: &Container,
+    ) -> Vec<Objection> {
         let Entry { learnt, image } = entry;
         let mut objections = Vec::new();
         if !learnt.incomplete.is_empty() {
@@ -340,6 +355,17 @@ impl Library {
             && let Some((learnt, here)) = image_name::differ(image.as_ref(), digest, &here.value)
         {
             objections.push(Objection::OtherImage { learnt, here });
+        }
+        let here = resolve::Context::of(&workload.pod, container).run_as_user;
+        if let Some(learnt) = learnt.about.user
+            && here.is_none_or(|here| here.value != i64::from(learnt))
+        {
+            let here = match (here, &container.security.user_name) {
+                (Some(uid), _) => format!("user {}", uid.value),
+                (None, Some(name)) => format!("user {}", name.value),
+                (None, None) => "the image's own user".to_owned(),
+            };
+            objections.push(Objection::OtherUser { learnt, here });
         }
         objections
     }

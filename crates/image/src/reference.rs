@@ -15,15 +15,20 @@ impl Reference {
             Some((name, digest)) => (name, Some(digest)),
             None => (written, None),
         };
-        let path = match name.split_once('/') {
-            Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => name.to_owned(),
-            Some(_) => format!("docker.io/{name}"),
-            None => format!("docker.io/library/{name}"),
+        // `splitDockerDomain`, likewise.
+        let (host, rest) = match name.split_once('/') {
+            Some(("index.docker.io", rest)) => ("docker.io", rest),
+            Some((host, rest))
+                if host.contains(['.', ':'])
+                    || host == "localhost"
+                    || host.chars().any(char::is_uppercase) =>
+            {
+                (host, rest)
+            }
+            _ => ("docker.io", name),
         };
-        let path = match path.strip_prefix("index.docker.io/") {
-            Some(rest) => format!("docker.io/{rest}"),
-            None => path,
-        };
+        let library = if host == "docker.io" && !rest.contains('/') { "library/" } else { "" };
+        let path = format!("{host}/{library}{rest}");
         let last = path.rsplit('/').next().unwrap_or_default();
         Self(match digest {
             // Beside a digest the tag says nothing.
@@ -62,6 +67,12 @@ mod tests {
             ("nginx:1.27", "docker.io/library/nginx:1.27"),
             ("bitnami/redis", "docker.io/bitnami/redis:latest"),
             ("index.docker.io/library/nginx", "docker.io/library/nginx:latest"),
+            ("docker.io/web", "docker.io/library/web:latest"),
+            ("docker.io/web:1", "docker.io/library/web:1"),
+            ("docker.io/library/web", "docker.io/library/web:latest"),
+            ("index.docker.io/web", "docker.io/library/web:latest"),
+            ("docker.io/a/web", "docker.io/a/web:latest"),
+            ("Host/web", "Host/web:latest"),
             ("localhost/web", "localhost/web:latest"),
             ("registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.9"),
             ("host:5000/web", "host:5000/web:latest"),

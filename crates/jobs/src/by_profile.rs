@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use caps::CapSet;
 use check::learnt::{By, Known, Learnt, Match, Objection};
 use check::{Checked, Checker, Need, PatchError, Patched, Widen, set_all};
 use manifest::{ContainerId, Manifest};
@@ -14,6 +15,9 @@ pub struct Options {
     pub allow_widen: bool,
     /// Whether behind each new word stands what it is for.
     pub explain: bool,
+    /// Whether only what takes nothing away, or what trials proved to be needless, is written: nobody
+    /// asked for more.
+    pub safe_only: bool,
 }
 
 /// A container that a profile is about, and what came of it.
@@ -55,6 +59,13 @@ pub enum Outcome<'l> {
         learnt: &'l Learnt,
         /// Why.
         error: PatchError,
+    },
+    /// It was traced only, takes something away, and nobody asked for that.
+    HeldBack {
+        /// The profile.
+        learnt: &'l Learnt,
+        /// What could take effect and no longer would.
+        lost: CapSet,
     },
     /// Somebody answers for what it holds too much: a waiver, or a comment.
     Kept {
@@ -109,6 +120,15 @@ pub fn write<'l>(
         }
     }
     let widen = if options.allow_widen { Widen::Allow } else { Widen::LeaveOut };
+    if options.safe_only {
+        wanted.retain(|(id, known, needs)| {
+            let lost = lost_unproven(checker, manifest, (*id, known, needs), widen);
+            let Some(lost) = lost else { return true };
+            let outcome = Outcome::HeldBack { learnt: known.learnt, lost };
+            treated.push(Treated { id: *id, outcome });
+            false
+        });
+    }
     let needs: Vec<(ContainerId, &[Need])> =
         wanted.iter().map(|(id, _, needs)| (*id, needs.as_slice())).collect();
     let (written, each) = set_all(checker, manifest, &needs, widen);
@@ -122,6 +142,21 @@ pub fn write<'l>(
     }
     treated.sort_by_key(|treated| treated.id);
     (written, treated)
+}
+
+/// What would be taken away though no trial showed that it is not needed, if anything would.
+fn lost_unproven(
+    checker: &Checker,
+    manifest: &Manifest,
+    (id, known, needs): (ContainerId, &Known<'_>, &[Need]),
+    widen: Widen,
+) -> Option<CapSet> {
+    if known.learnt.proof.is_some() {
+        return None;
+    }
+    let (_, alone) = set_all(checker, manifest, &[(id, needs)], widen);
+    let lost = alone.into_iter().next()?.ok()?.lost;
+    (!lost.is_empty()).then_some(lost)
 }
 
 /// The containers of which somebody answers for what they hold too much, and why.

@@ -4,6 +4,7 @@
 mod carry;
 mod grant;
 mod probes;
+mod said;
 
 use std::fmt;
 
@@ -16,6 +17,8 @@ use resolve::{LowPorts, Outcome, Ping};
 use runtime::{Request, Resolution, Runtime, User};
 
 use crate::run_container::{self, PlanError};
+
+pub use said::Said;
 
 pub use grant::{Asked, Grant, Growth, grow};
 
@@ -48,6 +51,8 @@ pub struct Plan {
     pub root: bool,
     /// The test that the manifest or the image says, and where it is from.
     pub test: Option<(Probe, String)>,
+    /// What it is made to run and as whom, for its profile.
+    pub said: Said,
     /// What was assumed, and what could not be carried over: a line each.
     pub remarks: Vec<Remark>,
 }
@@ -126,7 +131,10 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
     }
     let start = options.grant.applied_to(start);
     let test = probes::of_image(&configured);
-    Ok(Plan { recipe, title: short(image).to_owned(), start, root, test, remarks })
+    let chosen = (today.user != configured.image.user).then_some(today.user.as_str());
+    let said = Said::new(&configured.image, None, options, chosen);
+    remarks.extend(said.remark());
+    Ok(Plan { recipe, title: short(image).to_owned(), start, root, test, said, remarks })
 }
 
 /// A container of a manifest; `name` as in [`run_container::container`].
@@ -215,7 +223,12 @@ pub fn of_manifest(
     remarks.extend(unread);
     let test = test.or_else(|| probes::of_image(&configured));
     let start = options.grant.applied_to(start);
-    Ok(Plan { recipe, title: container.name.clone(), start, root, test, remarks })
+    // A person's own options may name another user.
+    let user = if options.arguments.is_empty() { user } else { recipe.today()?.user };
+    let chosen = (user != configured.image.user).then_some(user.as_str());
+    let said = Said::new(&configured.image, Some(container), options, chosen);
+    remarks.extend(said.remark());
+    Ok(Plan { recipe, title: container.name.clone(), start, root, test, said, remarks })
 }
 
 fn configured(image: &str, engine: Engine) -> Result<Configured, Error> {

@@ -60,6 +60,7 @@ pub fn profile(answer: &Answer, made: &Made<'_>, wanted: Wanted) -> Profile {
     if has_passed(answer) && answer.proof != Proof::NeverPasses {
         settle(&mut profile, answer, made, wanted);
     }
+    profile.spec.target.user = Some(made.user).filter(|user| *user != 0);
     profile.status.searches.push(search(answer, made));
     profile.settle();
     profile

@@ -3,11 +3,12 @@
 
 use caps::{CapSet, Capability};
 use check::Need;
-use check::learnt::{About, Learnt};
+use check::learnt::{About, Learnt, Ran};
 use jiff::Timestamp;
 use record::observation::Target;
 use record::profile::{Profile, ProofState};
 use record::requirement::{Place, Requirement, Use, Verdict};
+use record::search;
 
 /// What `profile`, read from `file`, says, as it looks at this time.
 #[must_use]
@@ -30,6 +31,8 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
             container: target.container.clone(),
             workload: target.workload.clone(),
             namespace: target.namespace.clone(),
+            ran: ran(profile),
+            user: target.user,
         },
         needs: needs(profile),
         incomplete: match (status.complete, status.incomplete.as_slice()) {
@@ -40,6 +43,19 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
         proof: proofs().max_by_key(|proof| proof.recorded).map(|proof| one_line(&proof.test)),
         age,
         in_container: in_container(profile),
+    }
+}
+
+/// A search in containers says what these were made to run, unless it is the image's own.
+fn ran(profile: &Profile) -> Ran {
+    let target = &profile.spec.target;
+    let (command, args) = (target.command.clone(), target.args.clone());
+    let searched =
+        || profile.status.searches.iter().any(|one| one.place == search::Place::Container);
+    match (command.is_empty() && args.is_empty(), searched()) {
+        (false, _) => Ran::Words { command, args },
+        (true, true) => Ran::Own,
+        (true, false) => Ran::Unknown,
     }
 }
 

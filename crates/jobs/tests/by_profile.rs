@@ -5,7 +5,7 @@
 mod made;
 
 use caps::{CapSet, Capability};
-use check::learnt::{Accepted, Library, MAX_AGE_DAYS};
+use check::learnt::{Accepted, Library, MAX_AGE_DAYS, Ran};
 use check::{Checked, Checker, Options, PatchError, Selection, panel};
 use dropcap_jobs::by_profile::{self, Outcome, Treated, write};
 use dropcap_jobs::learnt::learnt;
@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use record::observation;
 use record::profile::{Profile, Proof, Run, Target};
 use record::requirement::{Requirement, Verdict};
+use record::search::{Found, Place, Search};
 use runtime::{Request, Runtime, User, resolve};
 
 const NOW: &str = "2026-06-01T12:00:00Z";
@@ -133,7 +134,7 @@ proptest! {
         ));
         let before = request(&manifest);
         let checker = checker(&[profile], Accepted::default());
-        let how = by_profile::Options { allow_widen, explain };
+        let how = by_profile::Options { allow_widen, explain, safe_only: false };
         let (written, treated) = write(&checker, &manifest, how, &nobody);
         prop_assert_eq!(&written.workloads[0].pod.containers[0], &manifest.workloads[0].pod.containers[0]);
         let patched = match only(&treated) {
@@ -334,4 +335,104 @@ fn what_serves_as_well_stays_and_ports_are_known() {
     assert!(text.contains("add: [DAC_READ_SEARCH, NET_BIND_SERVICE]"), "{text}");
     let Outcome::Written { patched, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(patched.lost, CapSet::from(Capability::SYS_TIME));
+}
+
+#[test]
+fn a_search_in_a_container_is_about_what_it_ran_and_as_whom() {
+    let mut one = web();
+    one.status.searches.push(search());
+    assert_eq!(learnt("a", &one, now()).about.ran, Ran::Own);
+    one.spec.target.args = vec!["true".to_owned()];
+    one.spec.target.user = Some(33);
+    let about = learnt("a", &one, now()).about;
+    let args = vec!["true".to_owned()];
+    assert_eq!((about.ran, about.user), (Ran::Words { command: Vec::new(), args }, Some(33)));
+    assert_eq!(learnt("a", &web(), now()).about.ran, Ran::Unknown);
+
+    // A proof as a user is none for root, by whatever it is met.
+    for workload in [None, Some("Pod/web".to_owned())] {
+        let mut profile = proven();
+        profile.spec.target.user = Some(33);
+        profile.spec.target.workload = workload;
+        let checker = checker(&[profile], Accepted { incomplete: true, other_image: true });
+        for (security, here) in [
+            ("{ runAsUser: 0 }", "user 0"),
+            ("{ runAsUser: 1000 }", "user 1000"),
+            ("{ privileged: false }", "the image's own user"),
+        ] {
+            let (text, outcome) = treat(&checker, security);
+            assert_eq!(text, pod(security).source.text());
+            let Outcome::Doubted { objections, .. } = outcome else { panic!("{outcome:?}") };
+            let said: Vec<String> = objections.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                said,
+                [format!("it was learnt as user 33, and this container runs as {here}")]
+            );
+        }
+        let (text, outcome) = treat(&checker, "{ runAsUser: 33 }");
+        assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+        assert!(text.contains("drop: [ALL]"), "{text}");
+    }
+}
+
+fn search() -> Search {
+    Search {
+        test: "it serves".to_owned(),
+        place: Place::Container,
+        found: Found::Proven,
+        start: CapSet::EMPTY,
+        minimum: CapSet::EMPTY,
+        without_new_denials: None,
+        recorded: None,
+        runs: Vec::new(),
+    }
+}
+
+fn proven() -> Profile {
+    let mut profile = web();
+    let (capabilities, test) = (profile.add(), "it serves".to_owned());
+    profile.status.proofs.push(Proof { capabilities, test, trials: 3, recorded: None });
+    profile.settle();
+    profile
+}
+
+#[test]
+fn nobody_asked_for_what_is_not_proven() {
+    let how = by_profile::Options { safe_only: true, ..by_profile::Options::default() };
+    let root = pod("{ runAsUser: 0 }");
+    let traced = checker(&[web()], Accepted::default());
+    let (written, treated) = write(&traced, &root, how, &nobody);
+    assert_eq!(written.source.text(), root.source.text());
+    let Outcome::HeldBack { lost, .. } = only(&treated) else { panic!("{treated:?}") };
+    assert!(lost.contains(Capability::NET_RAW) && (*lost & web().add()).is_empty(), "{lost}");
+    let proven = checker(&[proven()], Accepted::default());
+    let (written, treated) = write(&proven, &root, how, &nobody);
+    assert!(matches!(only(&treated), Outcome::Written { .. }), "{treated:?}");
+    assert_ne!(written.source.text(), root.source.text());
+    // What takes nothing away takes no consent.
+    let (_, treated) = write(&traced, &written, how, &nobody);
+    assert!(matches!(only(&treated), Outcome::Written { .. }), "{treated:?}");
+}
+
+#[test]
+fn what_a_user_namespace_cannot_give_is_missing_whatever_the_lists_say() {
+    let profile = profile(vec![
+        needs(&[Capability::SYS_TIME], Verdict::Needed, "set the clock"),
+        needs(&[Capability::CHOWN], Verdict::Needed, "chown /x to 7"),
+    ]);
+    let checker = checker(&[profile], Accepted::default());
+    let plain = pod("{ runAsUser: 0, capabilities: { drop: [ALL], add: [SYS_TIME, CHOWN] } }");
+    let said = |text: &str| {
+        let manifest = manifest::parse("web.yaml", text);
+        let found = checker.check(&manifest).findings;
+        found.iter().map(|one| format!("{}: {}", one.rule.id, one.message)).collect::<Vec<_>>()
+    };
+    let text = plain.source.text();
+    assert_eq!(said(text), [""; 0]);
+    let own = text.replace("spec:\n", "spec:\n  hostUsers: false\n");
+    let expected = "missing-capability: SYS_TIME takes no effect in container `web`, which will break \
+                    at set the clock";
+    let found = said(&own);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with(expected), "{found:?}");
 }

@@ -65,6 +65,8 @@ fn merge_metadata(a: Metadata, b: Metadata) -> Metadata {
 fn merge_target(a: Target, b: Target) -> Target {
     Target {
         command: a.command.max(b.command),
+        args: a.args.max(b.args),
+        user: a.user.max(b.user),
         image: a.image.max(b.image),
         image_digest: a.image_digest.max(b.image_digest),
         container: a.container.max(b.container),
@@ -80,6 +82,8 @@ pub fn different_targets(a: &Target, b: &Target) -> Vec<(&'static str, String, S
     let command = |t: &Target| t.command.first().cloned();
     let fields = [
         ("command", command(a), command(b)),
+        ("args", a.args.first().cloned(), b.args.first().cloned()),
+        ("user", a.user.map(|uid| uid.to_string()), b.user.map(|uid| uid.to_string())),
         ("image", a.image.clone(), b.image.clone()),
         ("imageDigest", a.image_digest.clone(), b.image_digest.clone()),
         ("container", a.container.clone(), b.container.clone()),

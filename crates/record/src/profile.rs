@@ -103,9 +103,15 @@ pub struct Spec {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Target {
-    /// Program and arguments.
+    /// Program and arguments; of a container what it runs in place of the image's ENTRYPOINT.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// Of a container, what the image's ENTRYPOINT was called with in place of its CMD.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// As which user it ran, where somebody chose another one than the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<u32>,
     /// The image's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,

@@ -99,6 +99,9 @@ mod tests {
             ("localhost/a/web:1", "docker.io/a/web:1", true),
             ("host:5000/web:1", "host:5000/web:1", true),
             ("host:5000/web", "host:5000/web:latest", true),
+            ("docker.io/web", "web", true),
+            ("docker.io/web", "docker.io/library/web:latest", true),
+            ("localhost/web:1", "docker.io/web:1", true),
             ("ghcr.io/a/nginx:1", "nginx:1", false),
         ] {
             assert_eq!(ImageName::new(a).same(&ImageName::new(b)), same, "{a} {b}");

@@ -1,6 +1,6 @@
 //! Which container a profile is about: docs/profiles.md has this in words.
 
-use manifest::{Container, Workload};
+use manifest::{Container, ContainerList, Workload};
 
 use super::image_name::ImageName;
 
@@ -17,6 +17,65 @@ pub struct About {
     pub workload: Option<String>,
     /// Its namespace.
     pub namespace: Option<String>,
+    /// What the image was made to run.
+    pub ran: Ran,
+    /// As which user it ran, where somebody chose another one than the image's.
+    pub user: Option<u32>,
+}
+
+/// What an image was made to run while it was watched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Ran {
+    /// Nobody wrote it down.
+    #[default]
+    Unknown,
+    /// What it runs by itself.
+    Own,
+    /// This, and in words of its own.
+    Words {
+        /// In place of its ENTRYPOINT, as a manifest's `command`.
+        command: Vec<String>,
+        /// In place of its CMD, as a manifest's `args`.
+        args: Vec<String>,
+    },
+}
+
+impl Ran {
+    /// Whether `container` makes the same image run the same. Only one that has a `command` is known
+    /// to the last word: what stands in front of `args` the image says.
+    pub(super) fn is_of(&self, container: &Container) -> bool {
+        let Container { command, args, command_unread, .. } = container;
+        match self {
+            Self::Unknown => true,
+            _ if *command_unread => false,
+            Self::Own => command.is_empty() && args.is_empty(),
+            Self::Words { command: own, args: more } if command.is_empty() => {
+                own.is_empty() && more == args
+            }
+            Self::Words { command: own, args: more } => {
+                !own.is_empty() && own.iter().chain(more).eq(command.iter().chain(args))
+            }
+        }
+    }
+
+    /// For a sentence: `runs "true"`.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Unknown => "runs what nobody wrote down".to_owned(),
+            Self::Own => "runs what the image says".to_owned(),
+            Self::Words { command, args } => runs(command, args),
+        }
+    }
+}
+
+/// `runs "chown 33 /x"`, `runs the image's with "-g"`.
+pub(super) fn runs(command: &[String], args: &[String]) -> String {
+    let all: Vec<&str> = command.iter().chain(args).map(String::as_str).collect();
+    match (command, args) {
+        ([], []) => "runs what the image says".to_owned(),
+        ([], _) => format!("calls the image's entrypoint with {:?}", all.join(" ")),
+        _ => format!("runs {:?}", all.join(" ")),
+    }
 }
 
 /// By what a profile is about a container, the surest last.
@@ -130,14 +189,18 @@ impl About {
     }
 
     fn by_image(&self, image: &ImageName, here: &Here<'_>) -> Option<By> {
-        if !here.runs(image) {
+        // An init or ephemeral container of the same image does something else, and so does one that
+        // is told what to run.
+        if here.container.list != ContainerList::Containers
+            || !here.runs(image)
+            || !self.ran.is_of(here.container)
+        {
             return None;
         }
         match &self.container {
             Some(name) if here.running(image).any(|other| other.name == *name) => {
                 (here.container.name == *name).then_some(By::ImageAndName)
             }
-            // An init container of the same image does something else.
             _ => (here.running(image).count() == 1).then_some(By::Image),
         }
     }
@@ -157,13 +220,33 @@ const SUFFIX: usize = 5;
 
 /// Whether Kubernetes would call a pod of this workload so, and hardly anything else.
 fn is_pod_of(pod: &str, workload: &Workload) -> bool {
-    let Some(rest) = pod.strip_prefix(&workload.name).and_then(|rest| rest.strip_prefix('-'))
-    else {
-        return false;
-    };
+    behind(pod, workload).is_some_and(|rest| is_made_for(&workload.kind, rest))
+}
+
+/// Whether a pod of this workload may be called so, for a hint: what is made for another kind is not.
+pub(super) fn may_be_pod_of(pod: &str, workload: &Workload) -> bool {
+    let Some(rest) = behind(pod, workload) else { return false };
+    let of = |kind: &str| is_made_for(kind, rest);
+    match workload.kind.as_str() {
+        // One without an owner, and what has no pods.
+        "Pod" | "ComposeService" | "OciBundle" => false,
+        // Its pods have numbers, and only its.
+        "StatefulSet" => of("StatefulSet"),
+        kind if of(kind) => true,
+        kind => !of("StatefulSet") && (kind == "Deployment" || !of("Deployment")),
+    }
+}
+
+/// What a pod's name has behind that of this workload.
+fn behind<'n>(pod: &'n str, workload: &Workload) -> Option<&'n str> {
+    pod.strip_prefix(&workload.name)?.strip_prefix('-')
+}
+
+/// Whether Kubernetes puts this behind the dash for a pod of such a workload.
+fn is_made_for(kind: &str, rest: &str) -> bool {
     let suffix = |word: &str| word.len() == SUFFIX && of_alphabet(word);
     let number = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-    match workload.kind.as_str() {
+    match kind {
         // Its ReplicaSet's name ends in a hash of 32 bits; one of less than five digits is as good as
         // never, and could be anything.
         "Deployment" => rest.split_once('-').is_some_and(|(hash, end)| {
@@ -213,16 +296,29 @@ mod tests {
     fn about(words: &str) -> About {
         let mut about = About::default();
         for (key, value) in words.split_whitespace().filter_map(|word| word.split_once('=')) {
-            let value = Some(value.to_owned());
+            let (text, value) = (value, Some(value.to_owned()));
             match key {
                 "image" => about.image = value,
                 "container" => about.container = value,
                 "workload" => about.workload = value,
                 "namespace" => about.namespace = value,
+                "ran" => about.ran = ran(text),
                 _ => panic!("{key}"),
             }
         }
         about
+    }
+
+    /// `own`, `sh+-c` in place of the entrypoint, `:-g` in place of the image's words.
+    fn ran(words: &str) -> Ran {
+        let list = |text: &str| {
+            text.split('+').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
+        match words.split_once(':') {
+            _ if words == "own" => Ran::Own,
+            Some((command, args)) => Ran::Words { command: list(command), args: list(args) },
+            None => Ran::Words { command: list(words), args: Vec::new() },
+        }
     }
 
     /// By what it is about each container.
@@ -272,6 +368,61 @@ mod tests {
         assert_eq!(fits(&both, "image=nginx:1.27"), [None; 2]);
         assert_eq!(fits(&both, "image=nginx:1.27 container=web"), [None, Some(By::ImageAndName)]);
         assert_eq!(fits(&both, "image=nginx:1.27 container=other"), [None; 2]);
+        assert_eq!(fits(&both, "image=nginx:1.27 container=init"), [None; 2]);
+        let alone = both.source.text().replace("docker.io/library/nginx:1.27", "other");
+        let alone = manifest::parse("web.yaml", alone.as_str());
+        for (words, expected) in [
+            ("image=nginx:1.27", None),
+            ("image=nginx:1.27 container=init", None),
+            ("workload=Deployment/web container=init image=nginx:1.27", Some(By::Workload)),
+        ] {
+            assert_eq!(fits(&alone, words), [expected, None], "{words}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_was_told_what_to_run_is_about_what_is_told_the_same() {
+        for (lines, matching, other) in [
+            ("", "own", "true :true sh+-c"),
+            ("\n  command: [sh, -c, id]", "sh+-c+id sh+-c:id", "own true sh+-c :sh+-c+id"),
+            ("\n  command: [sh]\n  args: [-c, id]", "sh+-c+id sh:-c+id", "own sh :-c+id :sh+-c+id"),
+            ("\n  args: [-c, id]", ":-c+id", "own -c+id sh+-c+id sh:-c+id :id"),
+        ] {
+            let manifest =
+                pod("Deployment", &format!("containers:\n- name: web\n  image: web{lines}"));
+            let by = |ran: &str| fits(&manifest, &format!("image=web ran={ran}"));
+            for ran in matching.split(' ') {
+                assert_eq!(by(ran), [Some(By::Image)], "{lines} {ran}");
+            }
+            for ran in other.split(' ') {
+                assert_eq!(by(ran), [None], "{lines} {ran}");
+                let named = format!("workload=Deployment/web image=web ran={ran}");
+                assert_eq!(fits(&manifest, &named), [Some(By::Workload)], "{lines} {ran}");
+            }
+            assert_eq!(fits(&manifest, "image=web"), [Some(By::Image)], "nobody wrote it down");
+        }
+    }
+
+    #[test]
+    fn a_hint_says_of_a_pod_only_what_may_be() {
+        for (kind, pod_name, may_be) in [
+            ("Deployment", "web-7d4b9c5f6-x2x4c", true),
+            ("StatefulSet", "web-7d4b9c5f6-x2x4c", false),
+            ("DaemonSet", "web-7d4b9c5f6-x2x4c", false),
+            ("Deployment", "web-7d4b9c-x2x", true),
+            ("DaemonSet", "web-7d4b9c-x2x", true),
+            ("StatefulSet", "web-7d4b9c-x2x", false),
+            ("StatefulSet", "web-0", true),
+            ("Deployment", "web-0", false),
+            ("Deployment", "webb-0", false),
+        ] {
+            let manifest = pod(kind, TWO);
+            assert_eq!(
+                may_be_pod_of(pod_name, &manifest.workloads[0]),
+                may_be,
+                "{kind} {pod_name}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `missing-capability`.
 
-use caps::Capability;
+use caps::{CapSet, Capability, knowledge};
 use manifest::Span;
 use resolve::Ping;
 use runtime::{List, User};
@@ -24,7 +24,9 @@ rule! {
     /// which call will fail. It is an error, unless that is not certain: a warning where the process
     /// is not root and was watched elsewhere, perhaps as root, or where a file in the image may
     /// carry it; a note for what the profile calls doubtful. A profile that is incomplete or old
-    /// counts here, too: what was needed is needed. One of another image does not.
+    /// counts here, too: what was needed is needed. One of another image or user does not.
+    /// What the kernel asks for in the initial user namespace (SYS_TIME, SYS_MODULE) no list gives to
+    /// a pod with `hostUsers: false`.
     ///
     /// ## Why is this bad?
     /// The program fails with "Operation not permitted", perhaps only on the day on which it first
@@ -73,7 +75,10 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(known) = subject.learnt.known() else { return };
     if subject.is_windows()
-        || known.objections.iter().any(|one| matches!(one, Objection::OtherImage { .. }))
+        || known
+            .objections
+            .iter()
+            .any(|one| matches!(one, Objection::OtherImage { .. } | Objection::OtherUser { .. }))
     {
         return;
     }
@@ -84,9 +89,21 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// Whether the program will not fail for want of it.
 fn is_met(subject: &Subject<'_>, need: &Need) -> bool {
-    let strongest = subject.held.strongest(need.served_by());
+    let strongest = subject.held.strongest(serving(subject, need));
     let by_file = need.seen_granted && strongest > Holding::No;
     strongest >= Holding::Permitted || by_file || is_open(subject, need)
+}
+
+/// All that serve it here: not what the kernel asks for in the initial user namespace, where the pod
+/// has its own.
+fn serving(subject: &Subject<'_>, need: &Need) -> CapSet {
+    let served_by = need.served_by();
+    if subject.context.user_namespace.is_none() {
+        return served_by;
+    }
+    let is_void =
+        |one: &Capability| knowledge(*one).is_some_and(|known| known.is_void_in_user_namespace());
+    served_by - served_by.iter().filter(is_void).collect::<CapSet>()
 }
 
 /// Whether the ports that it is for are open to everybody.
@@ -102,6 +119,11 @@ fn missing(subject: &Subject<'_>, learnt: &Learnt, need: &Need) -> Finding {
     let capability = need.capability;
     let name = subject.container_name();
     let (severity, why) = severity(subject, learnt, need);
+    if let Some(span) = subject.context.user_namespace
+        && serving(subject, need).is_empty()
+    {
+        return void(subject, learnt, need, severity, span);
+    }
     let message = match (&need.what, severity) {
         (None, _) if need.doubtful => format!("{name} lacks {capability}, which it may need"),
         (None, _) => format!("{name} lacks {capability}, which its profile needs"),
@@ -132,6 +154,38 @@ fn missing(subject: &Subject<'_>, learnt: &Learnt, need: &Need) -> Finding {
         .no_fix("to add it would grant it: a person decides that")
 }
 
+/// Of one that no list can give: the pod has a user namespace of its own.
+fn void(
+    subject: &Subject<'_>,
+    learnt: &Learnt,
+    need: &Need,
+    severity: Severity,
+    span: Span,
+) -> Finding {
+    let capability = need.capability;
+    let name = subject.container_name();
+    let message = match &need.what {
+        Some(what) if severity == Severity::Error => {
+            format!("{capability} takes no effect in {name}, which will break at {what}")
+        }
+        _ if need.doubtful => {
+            format!("{capability} takes no effect in {name}, whose profile may need it")
+        }
+        _ => format!("{capability} takes no effect in {name}, whose profile needs it"),
+    };
+    let mut finding = Finding::new(&RULE, subject, severity, span, message)
+        .label("a user namespace of its own")
+        .about(capability)
+        .note(format!("{}.", learnt.described()))
+        .note(format!("The kernel asks for {capability} in the initial user namespace."));
+    for remedy in &need.remedies {
+        finding = finding.help(format!("without it: {remedy}"));
+    }
+    finding
+        .help("if it is to have it: take the user namespace out, and accept what that opens")
+        .no_fix("no list of capabilities can give it in a user namespace")
+}
+
 /// How bad, and why no worse.
 fn severity(
     subject: &Subject<'_>,
@@ -141,7 +195,7 @@ fn severity(
     if need.doubtful {
         return (Severity::Note, Some("It is doubtful: a trace cannot tell whether it is needed."));
     }
-    if subject.held.strongest(need.served_by()) > Holding::No {
+    if subject.held.strongest(serving(subject, need)) > Holding::No {
         let why = "It has it if a file in its image carries it, which nobody has seen.";
         return (Severity::Warning, Some(why));
     }

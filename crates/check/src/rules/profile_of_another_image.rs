@@ -7,13 +7,15 @@ use crate::severity::Severity;
 use crate::subject::Subject;
 
 rule! {
-    /// Finds containers whose profile was learnt from another image.
+    /// Finds containers whose profile was learnt from another image, or as another user.
     ///
     /// ## What it does
     /// With `--profile` it compares the image that was watched with the one in the manifest: their
     /// digests where both have one, else repository and tag, with `docker.io/library/` and
     /// `:latest` understood. Engines often say the digest of an image's configuration where a
     /// manifest has the one of the registry; these cannot be compared, and count as different.
+    /// A profile that was learnt as a user whom somebody chose (`spec.target.user`) is about
+    /// containers with that `runAsUser`.
     ///
     /// ## Why is this bad?
     /// Another image is another program, or another release of it. `over-granted` and
@@ -62,11 +64,19 @@ rule! {
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(known) = subject.learnt.known() else { return };
     for objection in &known.objections {
-        let Objection::OtherImage { learnt, here } = objection else { continue };
         let name = subject.container_name();
-        let message = format!("{name} runs {here}, and its profile is of {learnt}");
-        let image = subject.container.image.as_ref();
-        let span = image.map_or(subject.container.name_span, |image| image.span);
+        let (span, message) = match objection {
+            Objection::OtherImage { learnt, here } => (
+                subject.container.image.as_ref().map(|image| image.span),
+                format!("{name} runs {here}, and its profile is of {learnt}"),
+            ),
+            Objection::OtherUser { learnt, here } => (
+                subject.context.user_span(),
+                format!("{name} runs as {here}, and its profile was learnt as user {learnt}"),
+            ),
+            Objection::Incomplete(_) | Objection::TooOld { .. } => continue,
+        };
+        let span = span.unwrap_or(subject.container.name_span);
         findings.push(
             Finding::new(&RULE, subject, Severity::Warning, span, message)
                 .note(format!("{}.", known.learnt.described()))

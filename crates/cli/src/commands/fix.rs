@@ -73,7 +73,7 @@ needless. No edit grants anything without --allow-widen, and only the lists of c
 of Kubernetes objects, Compose files (cap_add and cap_drop) and OCI configurations, YAML and JSON; every
 other byte stays as it is. What several containers share by anchors, merge keys or `extends` is changed
 if all of them are to have it. A profile is met by workload or image (docs/profiles.md), and its edit is
-made because you name it, proven or traced only.
+made because you name it, proven or traced only; named in dropcap.toml alone, only a safe one is made.
 
 Exit status: 0 done, 1 with --check something would change, 2 something could not be read or edited, or
 a profile of --profile could not be written.";
@@ -96,7 +96,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     // What the profiles say is written first, and by itself.
     let only = Selection::new(&[ABOUT_PROFILES[0].id], &[]).map_err(Failure::new)?;
     let learnt = Checker::new(Options { selection: only, ..options.clone() });
-    let how = by_profile::Options { allow_widen: args.allow_widen, explain: args.explain };
+    let how = by_profile::Options {
+        allow_widen: args.allow_widen,
+        explain: args.explain,
+        // That a configuration names it is no consent to what is not proven.
+        safe_only: !args.unsafe_fixes && !args.rules.profiles.is_named(),
+    };
     options.selection = options.selection.without(&ABOUT_PROFILES);
     let checker = Checker::new(options.clone());
     let named = args.rules.waivers.clone().or_else(|| config.waivers());
@@ -321,10 +326,11 @@ impl Done {
         if let Some(words) = self.by_profile.words() {
             line.push_str(&format!(" ({words})"));
         }
-        if !self.held_back.is_empty() {
+        let held_back = self.held_back.len() + self.by_profile.held_back;
+        if held_back > 0 {
             line.push_str(&format!(
                 "; {} held back, --unsafe-fixes makes them",
-                words::count(self.held_back.len(), "unsafe edit")
+                words::count(held_back, "unsafe edit")
             ));
         }
         let templates = loaded.counts().templates;

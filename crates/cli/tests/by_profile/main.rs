@@ -273,3 +273,68 @@ fn standard_input_comes_out_by_profile() {
     place.run(&["fix", "-q", "--profile", "profiles", "shop.yaml"]);
     assert_eq!(text(&output.stdout), place.now());
 }
+
+#[test]
+fn a_configuration_is_no_consent_to_what_was_traced_only() {
+    let place = both();
+    place.put("dropcap.toml", "profiles = [\"profiles/\"]\n");
+    let output = place.run(&["fix", "shop.yaml"]);
+    insta::assert_snapshot!("configured", said(&output));
+    // The clock's is proven, that of the web page is not.
+    let held_back = place.now();
+    assert!(held_back.contains("image: nginx:1.27 # the page\n        - name: log"), "{held_back}");
+    assert!(held_back.contains("add: [SETUID]"), "{held_back}");
+    for agreed in [&["--unsafe-fixes"][..], &["--profile", "profiles"]] {
+        place.put("shop.yaml", SHOP);
+        let output = place.run(&[&["fix", "shop.yaml"], agreed].concat());
+        assert!(place.now().contains("add: [CHOWN, KILL, SETUID"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn an_init_container_of_the_image_is_not_what_was_proven() {
+    let proven = CLOCK
+        .replace("    workload: Pod/clock-x2x4c\n    namespace: shop\n    container: clock\n", "")
+        .replace("image: clock:2\n", "image: clock:2\n    command: [\"true\"]\n");
+    let place = Place::new(&[("clock.yaml", &proven)]);
+    let pod = |key: &str, command: &str| {
+        let more = match key {
+            "containers" => "",
+            _ => "  containers:\n    - { name: main, image: main }\n",
+        };
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{ name: web }}\nspec:\n  {key}:\n    - name: own\n      \
+             image: docker.io/library/clock:2\n      command: {command}\n      securityContext: {{ \
+             runAsUser: 0 }}\n{more}"
+        )
+    };
+    for (key, command, hint) in [
+        ("initContainers", "[\"true\"]", "container own, which is no regular one and may do"),
+        (
+            "containers",
+            "[chown, \"33\", /x]",
+            "container own, which runs \"chown 33 /x\", and what",
+        ),
+    ] {
+        let text = pod(key, command);
+        place.put("own.yaml", &text);
+        let output = place.run(&["fix", "--profile", "profiles", "own.yaml"]);
+        let said = said(&output);
+        assert!(code(&output) == Some(2) && said.contains(hint), "{said}");
+        assert_eq!(fs::read_to_string(place.0.path().join("own.yaml")).expect("there"), text);
+    }
+    place.put("own.yaml", &pod("containers", "[\"true\"]"));
+    let output = place.run(&["fix", "--profile", "profiles", "own.yaml"]);
+    assert_eq!(code(&output), Some(0), "{}", said(&output));
+    let text = fs::read_to_string(place.0.path().join("own.yaml")).expect("there");
+    assert!(text.contains("ALL"), "{text}");
+    // Learnt as a user whom somebody chose, it is not about root.
+    let as_user = proven.replace("    command:", "    user: 33\n    command:");
+    place.put("profiles/clock.yaml", &as_user);
+    place.put("own.yaml", &pod("containers", "[\"true\"]"));
+    let output = place.run(&["fix", "--profile", "profiles", "own.yaml"]);
+    insta::assert_snapshot!("refused_other_user", said(&output));
+    let check =
+        ["check", "--select", "profile-of-another-image", "--profile", "profiles", "own.yaml"];
+    insta::assert_snapshot!("found_other_user", said(&place.run(&check)));
+}

@@ -194,7 +194,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         Containers::new(plan.recipe.clone(), probe, limit, &plan.title).map_err(cannot_run)?;
     runner.load().map_err(cannot_run)?;
     let (start, ran) = first(&mut runner, &plan, ui)?;
-    let Some(test) = test else { return unproven(args, &ran, ui) };
+    let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
         runner.hasten(ran.took);
     }
@@ -227,7 +227,8 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         recorded: Some(Timestamp::now()),
     };
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
-    let profile = fitted::profile(&answer, &made, wanted);
+    let mut profile = fitted::profile(&answer, &made, wanted);
+    plan.said.write(&mut profile);
     tell(args, &answer, &made, &profile, ui)?;
     let code = conclude(args, &answer)?;
     if code == ExitCode::SUCCESS {
@@ -248,10 +249,11 @@ fn named(asked: &ContainerArgs, plan: &Plan) -> Vec<String> {
 }
 
 /// There is no test: what was seen is all there is.
-fn unproven(args: &Args, ran: &Ran, ui: &Ui) -> Result<ExitCode, Failure> {
+fn unproven(args: &Args, plan: &Plan, ran: &Ran, ui: &Ui) -> Result<ExitCode, Failure> {
     let Some(observed) = &ran.observed else { return Ok(ExitCode::from(FOUND)) };
     let options = ProfileOptions { recorded: Some(Timestamp::now()), ..ProfileOptions::default() };
-    let profile = to_profile(&observed.recording, &observed.judgement, &options);
+    let mut profile = to_profile(&observed.recording, &observed.judgement, &options);
+    plan.said.write(&mut profile);
     write(args, &profile, ui)?;
     if args.json {
         writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;

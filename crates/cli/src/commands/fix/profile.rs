@@ -22,6 +22,8 @@ pub(super) struct Count {
     pub(super) same: usize,
     /// Containers with a profile that was not written.
     pub(super) not_written: usize,
+    /// Containers whose edit waits for consent.
+    pub(super) held_back: usize,
 }
 
 impl Count {
@@ -40,6 +42,7 @@ impl Count {
             match outcome {
                 Outcome::Written { patched, .. } if patched.changed => self.written += 1,
                 Outcome::Written { .. } | Outcome::Kept { .. } => self.same += 1,
+                Outcome::HeldBack { .. } => self.held_back += 1,
                 Outcome::Doubted { .. } | Outcome::Ambiguous(_) | Outcome::Refused { .. } => {
                     self.not_written += 1;
                 }
@@ -55,7 +58,7 @@ impl Count {
 
     /// For the last line: `2 by profile, 1 so already, 1 not written`; `None` without any.
     pub(super) fn words(&self) -> Option<String> {
-        let Self { written, same, not_written } = *self;
+        let Self { written, same, not_written, held_back: _ } = *self;
         let parts = [
             (written, format!("{written} by profile")),
             (same, format!("{same} so already")),
@@ -126,6 +129,16 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
                 _ => {}
             }
         }
+        Outcome::HeldBack { learnt, lost } => {
+            let taken = match lost.len() {
+                0..=5 => lost.to_string(),
+                number => words::capabilities(number),
+            };
+            writeln!(err, "{YELLOW}held back{YELLOW:#} {place}: takes away {taken}")?;
+            indented(&mut err, &learnt.described())?;
+            let way = format!("if you trust it: dropcap fix --profile {} PATH", learnt.file);
+            writeln!(err, "  {BOLD}next:{BOLD:#} {}", text::clean(&way))?;
+        }
         Outcome::Kept { why, .. } => {
             writeln!(err, "{DIM}left as it is{DIM:#} {place}: {}", text::clean(why))?;
         }
@@ -185,6 +198,7 @@ fn next(objection: &Objection) -> &'static str {
         Objection::OtherImage { .. } => {
             "watch the image that runs, or take it as it is: --other-image"
         }
+        Objection::OtherUser { .. } => "watch it as that user, or give the container the other one",
     }
 }
 
