@@ -128,7 +128,7 @@ impl Runs {
     /// # Errors
     /// [`RunError::PassesWithout`] if they pass all the same; else as for a run.
     pub fn check_tests(&mut self) -> Result<(), RunError> {
-        if self.job.tests.until_exit || self.job.tests.each.is_empty() {
+        if !self.job.tests.tell_of_runs() {
             return Ok(());
         }
         let (output, _) = Output::new()?;

@@ -183,6 +183,11 @@ impl Tests {
         }
     }
 
+    /// Whether they must fail without the program: all that tells of it is what they say.
+    pub(crate) fn tell_of_runs(&self) -> bool {
+        !self.until_exit && !self.each.is_empty()
+    }
+
     /// Whether every test passes though the program does not run: then they test something else.
     ///
     /// # Errors
