@@ -165,6 +165,18 @@ fn what_an_earlier_run_left_proves_nothing() {
     );
 }
 
+#[test]
+fn what_ends_with_a_failure_just_after_its_tests_has_failed() {
+    testkit::needs!(root, bpf);
+    let script = "echo up; sleep 0.5; chown 33 /etc/hostname || exit 4; sleep 60";
+    let options = ["--sandbox", "--json", "--quick", "--log", "^up$"];
+    let found = fit(&options, script);
+    assert_eq!(found.status.code(), Some(0), "{}", text(&found.stderr));
+    let found = profile(&found);
+    assert_eq!(found["spec"]["capabilities"]["add"], serde_json::json!(["CHOWN"]));
+    assert_eq!(found["status"]["searches"][0]["test"], "prints /^up$/; then watched for 2 s");
+}
+
 /// What a run that goes on is made of: its process 1, and the namespaces of that.
 struct Going {
     dropcap: Child,

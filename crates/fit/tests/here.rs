@@ -15,7 +15,12 @@ fn runs(script: &str, each: Vec<Test>, retries: u32) -> Runs {
     let command = ["/bin/sh", "-c", script].map(OsString::from).to_vec();
     let environment = std::env::vars_os().collect();
     let program = Program { command, user: None, environment, folder: "/".into() };
-    let tests = Tests { until_exit: each.is_empty(), each, timeout: Duration::from_secs(10) };
+    let tests = Tests {
+        until_exit: each.is_empty(),
+        each,
+        timeout: Duration::from_secs(10),
+        settle: Duration::ZERO,
+    };
     let job = Job { program, tests, around: Around::default(), retries, hurry: false };
     Runs::new(job, Place::here().unwrap(), None).unwrap()
 }

@@ -36,6 +36,8 @@ use crate::ui::Ui;
 use progress::Progress;
 use resume::Kept;
 
+/// How long one that passed is watched, if nothing else is said.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How long a run has, if nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -102,6 +104,11 @@ pub struct Args {
     /// runs after one that passed
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Tests")]
     timeout: Option<Duration>,
+
+    /// How long it is watched after its tests have passed, unless it is to end: one that ends with a failure
+    /// meanwhile has failed; 0s does not watch [default: 2s]
+    #[arg(long, value_name = "TIME", value_parser = watch, help_heading = "Tests")]
+    watch: Option<Duration>,
 
     /// Count a run as failed only if it fails so many times more
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Tests")]
@@ -174,6 +181,13 @@ fn http(text: &str) -> Result<Http, ParseHttpError> {
 
 fn tcp(text: &str) -> Result<Tcp, ParseTcpError> {
     Tcp::parse(text)
+}
+
+fn watch(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" | "0s" => Ok(Duration::ZERO),
+        _ => duration(text).map_err(|error| error.to_string()),
+    }
 }
 
 fn log(text: &str) -> Result<Log, ParseLogError> {
@@ -328,7 +342,12 @@ fn tests(args: &Args) -> Tests {
         .chain(args.log.iter().cloned().map(Test::Log))
         .chain(commands)
         .collect();
-    Tests { each, until_exit: args.until_exit, timeout: args.timeout.unwrap_or(TIMEOUT) }
+    Tests {
+        each,
+        until_exit: args.until_exit,
+        timeout: args.timeout.unwrap_or(TIMEOUT),
+        settle: args.watch.unwrap_or(SETTLE),
+    }
 }
 
 /// How much is to be shown.
