@@ -236,6 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn hooks_are_read_and_one_that_sleeps_is_none() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostAliases: []\n  \
+                    containers:\n  - name: web\n    lifecycle:\n      postStart: {exec: {command: \
+                    [a, b]}}\n      preStop: {sleep: {seconds: 5}}\n";
+        let manifest = parse("pod.yaml", text);
+        let pod = &manifest.workloads[0].pod;
+        assert!(pod.host_aliases);
+        let hooks: Vec<_> = pod.containers[0].hooks.iter().map(|h| (h.kind, &h.action)).collect();
+        let command = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(hooks, [(ProbeKind::PostStart, &ProbeAction::Exec { command })]);
+    }
+
+    #[test]
     fn probes_are_read_with_their_ports_by_name() {
         let found = probes(
             "apiVersion: v1
