@@ -127,6 +127,56 @@ fn what_never_passes_or_tests_nothing_has_its_own_exit_status() {
     assert!(text(&missing.stderr).contains("/no/such/program"), "{}", text(&missing.stderr));
 }
 
+#[test]
+fn what_an_earlier_run_left_proves_nothing() {
+    testkit::needs!(root, bpf);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let once = |name: &str| {
+        let d = at(name);
+        format!("test -d {d} || {{ mkdir {d} && chown 33 {d}; }}; test $(stat -c %u {d}) = 33")
+    };
+    // Traced, the runs show it; untraced, nobody can tell.
+    let traced = fit(&["--json"], &once("d"));
+    assert_eq!(traced.status.code(), Some(1), "{}", text(&traced.stderr));
+    assert_eq!(profile(&traced)["status"]["searches"][0]["found"], "passed");
+    let said = text(&traced.stderr);
+    assert!(said.contains("CHOWN was used in the first run and never asked for again"), "{said}");
+    assert!(said.contains("--sandbox"), "{said}");
+    let untraced = fit(&["--no-trace"], &once("e"));
+    assert_eq!(untraced.status.code(), Some(1), "{}", text(&untraced.stderr));
+    let alike = fit(&["--json", "--teardown", &format!("rm -r {}", at("f"))], &once("f"));
+    assert_eq!(alike.status.code(), Some(0), "{}", text(&alike.stderr));
+    assert_eq!(profile(&alike)["spec"]["capabilities"]["add"], serde_json::json!(["CHOWN"]));
+
+    // What works once only is no failure for want of everything.
+    let once = fit(&["--no-trace", "--setup", "true"], &format!("mkdir {}", at("g")));
+    assert_eq!(once.status.code(), Some(1), "{}", text(&once.stdout));
+    assert!(text(&once.stdout).contains("flaky"), "{}", text(&once.stdout));
+
+    // A test that passes by what the first run made is found out before the second.
+    let test = format!("test -s {}", at("out"));
+    let passes = fit(&["--test", &test], &format!("echo x > {}; sleep 60", at("out")));
+    let said = text(&passes.stderr);
+    assert_eq!(passes.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("passes before the program is run") && said.contains("--setup"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_ends_with_a_failure_just_after_its_tests_has_failed() {
+    testkit::needs!(root, bpf);
+    let script = "echo up; sleep 0.5; chown 33 /etc/hostname || exit 4; sleep 60";
+    let options = ["--sandbox", "--json", "--quick", "--log", "^up$"];
+    let found = fit(&options, script);
+    assert_eq!(found.status.code(), Some(0), "{}", text(&found.stderr));
+    let found = profile(&found);
+    assert_eq!(found["spec"]["capabilities"]["add"], serde_json::json!(["CHOWN"]));
+    assert_eq!(found["status"]["searches"][0]["test"], "prints /^up$/; then watched for 2 s");
+}
+
 /// What a run that goes on is made of: its process 1, and the namespaces of that.
 struct Going {
     dropcap: Child,

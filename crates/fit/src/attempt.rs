@@ -63,6 +63,15 @@ pub enum RunError {
         /// The tests.
         tests: String,
     },
+    /// The tests pass before the program runs, though they did not before the first run.
+    #[error(
+        "the test passes before the program is run, by what an earlier run has left, so it tells \
+         nothing of this one: {tests}"
+    )]
+    PassesBefore {
+        /// The tests.
+        tests: String,
+    },
     /// A thread of a run panicked.
     #[error("a run came to no end, by a mistake of this program")]
     Panicked,
@@ -140,6 +149,11 @@ impl Orders<'_> {
         hear: &Receiver<()>,
     ) -> Result<(Outcome, Duration), RunError> {
         self.set_up()?;
+        // Where an earlier run may have left what the tests look for, each run is checked.
+        let may_pass = matches!(site, Site::Here) && self.tests.tell_of_runs();
+        if may_pass && self.tests.pass_without(&self.asking)? {
+            return Err(RunError::PassesBefore { tests: self.tests.to_string() });
+        }
         let held = launch::spawn_held(self.program.spec(self.set, ends))?;
         if self.watched && (say.send(Said::Held(held.pid())).is_err() || hear.recv().is_err()) {
             return Ok((Outcome::Failed("stopped".to_owned()), Duration::ZERO));

@@ -10,7 +10,7 @@ mod watch;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use observe::Observed;
 use sys::signal::{Blocked, STOP};
 use trace::{TraceError, Tracer};
 
+use crate::run::Stopped;
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
 
@@ -66,12 +67,6 @@ pub enum ContainerError {
         /// What the entrypoint was executed with.
         got: CapSet,
     },
-    /// Somebody said that it is enough (Ctrl-C, SIGTERM). The container is gone.
-    #[error("stopped by signal {signal}")]
-    Stopped {
-        /// Which.
-        signal: i32,
-    },
     /// A mistake in this program.
     #[error("the test came to no answer")]
     NoAnswer,
@@ -94,6 +89,8 @@ pub struct Containers {
     title: String,
     tracer: Option<Tracer>,
     enough: Blocked,
+    stop: Arc<AtomicBool>,
+    settle: Duration,
 }
 
 impl Containers {
@@ -111,14 +108,47 @@ impl Containers {
     ) -> Result<Self, ContainerError> {
         let enough = Blocked::new(STOP).map_err(io_error("hold signals back"))?;
         let title = title.to_owned();
-        Ok(Self { recipe, probe: Arc::new(probe), limit, title, tracer: None, enough })
+        let (stop, settle) = (Arc::default(), Duration::ZERO);
+        Ok(Self {
+            recipe,
+            probe: Arc::new(probe),
+            limit,
+            title,
+            tracer: None,
+            enough,
+            stop,
+            settle,
+        })
+    }
+
+    /// Containers that do not end are watched for so long after their tests have passed: one that ends
+    /// with another status than 0 meanwhile has failed.
+    #[must_use]
+    pub fn watched_for(mut self, time: Duration) -> Self {
+        self.settle = time;
+        self
+    }
+
+    /// Tells whether somebody has asked to stop (Ctrl-C, SIGTERM): the last run was cut short then, and
+    /// its container is gone.
+    #[must_use]
+    pub fn when_stopped(&self) -> Stopped {
+        Stopped(Arc::clone(&self.stop))
+    }
+
+    fn hears_stop(&self) -> Result<bool, ContainerError> {
+        if self.enough.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        Ok(self.stop.load(Ordering::Relaxed))
     }
 
     /// A run that passes has taken so long: one that takes many times longer fails. What waits for a
     /// service that does not come would take most of a search else; a run that is cut short by it is
     /// counted against leaving a capability out, never for it.
     pub fn hasten(&mut self, passed: Duration) {
-        self.limit = self.limit.min(LEAST.max(passed * TIMES));
+        let to_pass = passed.saturating_sub(self.settle);
+        self.limit = self.limit.min(LEAST.max(to_pass * TIMES));
     }
 
     /// Loads the tracer, if it is not: what is missing on this machine is known then, before any container
@@ -155,6 +185,7 @@ impl Containers {
             name: container.name.clone(),
             pid,
             deadline,
+            settle: self.settle,
             seen,
         };
         let (answer, answered) = mpsc::channel();
@@ -166,8 +197,8 @@ impl Containers {
             if let Some(tracer) = tracer.as_deref_mut() {
                 tracer.poll()?;
             }
-            if let Some(came) = self.enough.next(Some(Duration::ZERO)).map_err(signals)? {
-                return Err(ContainerError::Stopped { signal: came.signal });
+            if self.hears_stop()? {
+                return Ok(stopped());
             }
             match answered.recv_timeout(TICK) {
                 Ok(answer) => return answer.map_err(io_error("ask the test")),
@@ -187,6 +218,9 @@ impl Runner for Containers {
 
     fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
         let begun = Instant::now();
+        if self.hears_stop()? {
+            return Ok(Ran { outcome: stopped(), observed: None, took: begun.elapsed() });
+        }
         let mut tracer = match traced {
             true => {
                 self.load()?;
@@ -249,6 +283,10 @@ impl Drop for OnDrop {
     fn drop(&mut self) {
         self.0.stop.store(true, Ordering::Relaxed);
     }
+}
+
+fn stopped() -> Outcome {
+    Outcome::Failed("stopped".to_owned())
 }
 
 fn io_error(what: &'static str) -> impl Fn(io::Error) -> ContainerError {

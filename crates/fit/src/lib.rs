@@ -8,7 +8,7 @@
 //! - [`search`]: what is run in which order
 //! - [`proof`]: when that proves anything; `flaky`: when it contradicts itself
 //! - [`sight`]: what was refused in a run; `safer`: the answer without new denials
-//! - [`answer`]: what was found
+//! - [`answer`]: what was found; [`unasked`]: what of it runs that are not alike do not show
 //! - [`mod@test`]: what tells that the program works
 //! - [`container`]: runs of a container of the user's engine
 //! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
@@ -29,6 +29,7 @@ pub mod session;
 pub mod sight;
 pub mod test;
 pub mod trial;
+pub mod unasked;
 mod words;
 
 pub use answer::{Alternative, Answer, Proof, Safer};

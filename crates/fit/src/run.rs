@@ -48,7 +48,7 @@ pub struct Job {
 
 /// Whether somebody has asked to stop.
 #[derive(Debug, Clone)]
-pub struct Stopped(Arc<AtomicBool>);
+pub struct Stopped(pub(crate) Arc<AtomicBool>);
 
 impl Stopped {
     /// Whether that is so.
@@ -128,7 +128,7 @@ impl Runs {
     /// # Errors
     /// [`RunError::PassesWithout`] if they pass all the same; else as for a run.
     pub fn check_tests(&mut self) -> Result<(), RunError> {
-        if self.job.tests.until_exit || self.job.tests.each.is_empty() {
+        if !self.job.tests.tell_of_runs() {
             return Ok(());
         }
         let (output, _) = Output::new()?;
@@ -284,7 +284,8 @@ impl Runner for Runs {
             }
         }
         if attempt.outcome.passed() {
-            self.slowest = self.slowest.max(Some(attempt.took));
+            let to_pass = attempt.took.saturating_sub(self.job.tests.settle);
+            self.slowest = self.slowest.max(Some(to_pass));
         }
         let outcome = match attempt.outcome {
             Outcome::Failed(_) if self.stopped() => Outcome::Failed("stopped".to_owned()),

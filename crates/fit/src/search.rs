@@ -43,6 +43,9 @@ pub struct Options {
     pub alternatives: bool,
     /// The first run, under the start set, if it is there already: then it is not made again.
     pub first: Option<Ran>,
+    /// Whether every run starts from the same state. Where that is not sure, what was found is run
+    /// again at the end: what only works once fails then, and nothing is proven.
+    pub alike: bool,
     /// The trials of a search that was stopped. What fits is not run again.
     pub earlier: Vec<Trial>,
 }
@@ -54,6 +57,7 @@ impl Default for Options {
             traced: true,
             alternatives: false,
             first: None,
+            alike: true,
             earlier: Vec::new(),
         }
     }
@@ -72,11 +76,12 @@ pub fn fit<R: Runner>(
     options: Options,
     watch: impl FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<Answer, R::Error> {
-    let Options { rigour, traced, alternatives, first, earlier } = options;
+    let Options { rigour, traced, alternatives, first, alike, earlier } = options;
     let session = Session::new(runner, traced, earlier, watch);
     let mut search = Search {
         session,
         rigour,
+        alike,
         start,
         set: start,
         candidates: Candidates::default(),
@@ -95,6 +100,7 @@ pub fn fit<R: Runner>(
 pub(crate) struct Search<'r, R, W> {
     pub(crate) session: Session<'r, R, W>,
     rigour: Rigour,
+    alike: bool,
     pub(crate) start: CapSet,
     /// The smallest set that passed; the start set until then.
     pub(crate) set: CapSet,
@@ -118,6 +124,9 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
         self.expect(self.set);
         if self.rigour > Rigour::Passed {
             self.leave_one_out()?;
+        }
+        if !self.alike {
+            self.session.fresh(self.set, Purpose::Confirm, false)?;
         }
         self.name_alternatives();
         if self.session.sees() {
@@ -265,7 +274,7 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
             Rigour::Proven => 2,
         };
         // One that passes, if none has yet; one for the answer without new denials.
-        let other = 1 + usize::from(self.set == self.start);
+        let other = 1 + usize::from(self.set == self.start) + usize::from(!self.alike);
         self.session.about = self.session.trials.len() + each * left.len() + other;
     }
 

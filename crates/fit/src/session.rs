@@ -158,7 +158,8 @@ impl<'r, R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Session<'r, R, W> {
         Ok(self.trials[anew].outcome.passed())
     }
 
-    fn fresh(
+    /// A run that is made in any case.
+    pub(crate) fn fresh(
         &mut self,
         set: CapSet,
         purpose: Purpose,

@@ -127,6 +127,9 @@ pub struct Tests {
     pub until_exit: bool,
     /// How long it has.
     pub timeout: Duration,
+    /// How long one that does not end is watched after its tests have passed: one that ends with
+    /// another status than 0 meanwhile has failed.
+    pub settle: Duration,
 }
 
 /// As it stands in a profile: `ends with status 0; curl -fs localhost`.
@@ -134,7 +137,9 @@ impl fmt::Display for Tests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ends = self.until_exit.then(|| "ends with status 0".to_owned());
         let each = self.each.iter().map(ToString::to_string);
-        f.write_str(&ends.into_iter().chain(each).collect::<Vec<_>>().join("; "))
+        let settles = !self.until_exit && !self.settle.is_zero();
+        let watched = settles.then(|| words::watched(self.settle));
+        f.write_str(&ends.into_iter().chain(each).chain(watched).collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -166,7 +171,7 @@ impl Tests {
                 }
                 let ended = subject.exit()?;
                 if open.is_empty() && ended.is_none_or(Exit::success) {
-                    return Ok(Outcome::Passed);
+                    return self.watch_on(subject, asking);
                 }
                 if over {
                     return Ok(failed("ended with status 0", &subject.output()?, &said));
@@ -181,6 +186,31 @@ impl Tests {
             }
             sleep(self.pause(round, deadline));
         }
+    }
+
+    /// Whether it goes on without a failure once its tests have passed.
+    fn watch_on(&self, subject: &mut dyn Subject, asking: &Asking<'_>) -> io::Result<Outcome> {
+        let until = Instant::now() + self.settle;
+        while !self.until_exit && Instant::now() < until {
+            let exit = subject.exit()?;
+            if let Some(exit) = exit.filter(|exit| !exit.success()) {
+                let how = format!("passed, and then ended with {exit}");
+                return Ok(failed(&how, &subject.output()?, ""));
+            }
+            if exit.is_some() && !subject.is_busy()? {
+                break;
+            }
+            if asking.stopped() {
+                return Ok(failed("stopped", &[], ""));
+            }
+            sleep(AGAIN.min(until.saturating_duration_since(Instant::now())));
+        }
+        Ok(Outcome::Passed)
+    }
+
+    /// Whether they must fail without the program: all that tells of it is what they say.
+    pub(crate) fn tell_of_runs(&self) -> bool {
+        !self.until_exit && !self.each.is_empty()
     }
 
     /// Whether every test passes though the program does not run: then they test something else.
@@ -284,7 +314,7 @@ mod tests {
     }
 
     fn tests(each: Vec<Test>, until_exit: bool) -> Tests {
-        Tests { each, until_exit, timeout: Duration::from_millis(300) }
+        Tests { each, until_exit, timeout: Duration::from_millis(300), settle: Duration::ZERO }
     }
 
     fn fake(ends_at: u32, exit: Exit) -> Fake {

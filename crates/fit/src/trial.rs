@@ -69,6 +69,8 @@ pub enum Purpose {
     Without(Capability),
     /// Whether anything is still refused that used to be granted.
     NoDenials,
+    /// Whether it still works with what was found, where runs are not made from the same state.
+    Confirm,
     /// Whether this one serves in the place of another.
     Alternative(Capability),
 }
@@ -82,6 +84,7 @@ impl fmt::Display for Purpose {
             Self::Narrow => f.write_str("with a part of the rest"),
             Self::Without(capability) => write!(f, "without {capability}"),
             Self::NoDenials => f.write_str("without new denials"),
+            Self::Confirm => f.write_str("again with what was found"),
             Self::Alternative(capability) => write!(f, "with {capability} instead"),
         }
     }

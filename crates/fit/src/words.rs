@@ -21,6 +21,11 @@ pub(crate) fn duration(time: Duration) -> String {
     if seconds.fract() == 0.0 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
 }
 
+/// What is said of a time in which nothing failed.
+pub(crate) fn watched(time: Duration) -> String {
+    format!("then watched for {}", duration(time))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

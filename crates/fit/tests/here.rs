@@ -9,13 +9,18 @@ use std::time::Duration;
 
 use caps::CapSet;
 use dropcap_fit::test::{Command, Test, Tests};
-use dropcap_fit::{Around, Job, Outcome, Place, Program, Runner, Runs};
+use dropcap_fit::{Around, Job, Outcome, Place, Program, RunError, Runner, Runs};
 
 fn runs(script: &str, each: Vec<Test>, retries: u32) -> Runs {
     let command = ["/bin/sh", "-c", script].map(OsString::from).to_vec();
     let environment = std::env::vars_os().collect();
     let program = Program { command, user: None, environment, folder: "/".into() };
-    let tests = Tests { until_exit: each.is_empty(), each, timeout: Duration::from_secs(10) };
+    let tests = Tests {
+        until_exit: each.is_empty(),
+        each,
+        timeout: Duration::from_secs(10),
+        settle: Duration::ZERO,
+    };
     let job = Job { program, tests, around: Around::default(), retries, hurry: false };
     Runs::new(job, Place::here().unwrap(), None).unwrap()
 }
@@ -52,6 +57,8 @@ fn what_goes_into_the_background_serves_and_is_ended_and_failures_are_repeated()
     assert_eq!(running(&sleep), 0);
     // What it has written stays, and the test passes by it: that is found out.
     assert!(service.check_tests().is_err());
+    let again = service.run(all(), false);
+    assert!(matches!(again, Err(RunError::PassesBefore { .. })), "{again:?}");
     drop(service);
 
     let count = path("count");

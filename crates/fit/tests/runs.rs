@@ -19,7 +19,8 @@ fn job(script: &str, each: Vec<Test>, until_exit: bool) -> Job {
         environment: std::env::vars_os().collect(),
         folder: "/".into(),
     };
-    let tests = Tests { each, until_exit, timeout: Duration::from_secs(10) };
+    let tests =
+        Tests { each, until_exit, timeout: Duration::from_secs(10), settle: Duration::ZERO };
     Job { program, tests, around: Around::default(), retries: 0, hurry: false }
 }
 

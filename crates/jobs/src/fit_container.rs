@@ -53,6 +53,10 @@ pub struct Plan {
     pub test: Option<(Probe, String)>,
     /// What it is made to run and as whom, for its profile.
     pub said: Said,
+    /// What is done in it at its start (`postStart`), whatever the test is.
+    pub hook: Option<Probe>,
+    /// Whether a volume keeps what a run wrote for the next one.
+    pub keeps: bool,
     /// What was assumed, and what could not be carried over: a line each.
     pub remarks: Vec<Remark>,
 }
@@ -114,6 +118,7 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
     engine::check_arguments(&options.arguments)?;
     let configured = configured(image, options.engine)?;
     let mut remarks = carry::remark_volumes(&options.arguments, options.engine);
+    let keeps = !remarks.is_empty();
     let recipe = Recipe {
         engine: options.engine,
         image: image.to_owned(),
@@ -129,12 +134,13 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
     if !root {
         remarks.push(not_root(&today.user));
     }
-    let start = options.grant.applied_to(start);
+    let start = hold(&recipe, options.grant.applied_to(start), today.bounding, &mut remarks);
     let test = probes::of_image(&configured);
     let chosen = (today.user != configured.image.user).then_some(today.user.as_str());
     let said = Said::new(&configured.image, None, options, chosen);
     remarks.extend(said.remark());
-    Ok(Plan { recipe, title: short(image).to_owned(), start, root, test, said, remarks })
+    let title = short(image).to_owned();
+    Ok(Plan { recipe, title, start, root, test, said, hook: None, keeps, remarks })
 }
 
 /// A container of a manifest; `name` as in [`run_container::container`].
@@ -208,7 +214,9 @@ pub fn of_manifest(
         remarks.push(not_root(&user));
     }
     remarks.append(&mut carried.remarks);
-    remarks.extend(carry::remark_volumes(&options.arguments, options.engine));
+    let volumes = carry::remark_volumes(&options.arguments, options.engine);
+    let keeps = !volumes.is_empty();
+    remarks.extend(volumes);
     let command =
         if options.command.is_empty() { carried.command } else { options.command.clone() };
     let recipe = Recipe {
@@ -219,16 +227,41 @@ pub fn of_manifest(
         command,
         holding: if root { Holding::AsTheEngine } else { Holding::BoundingOnly },
     };
-    let (test, unread) = probes::of_container(container, options.engine);
-    remarks.extend(unread);
-    let test = test.or_else(|| probes::of_image(&configured));
-    let start = options.grant.applied_to(start);
+    let own = probes::of_container(container);
+    remarks.extend(own.remarks);
+    let test = own.test.or_else(|| probes::of_image(&configured));
+    let given = if root { None } else { recipe.today()?.bounding };
+    let start = hold(&recipe, options.grant.applied_to(start), given, &mut remarks);
     // A person's own options may name another user.
     let user = if options.arguments.is_empty() { user } else { recipe.today()?.user };
     let chosen = (user != configured.image.user).then_some(user.as_str());
     let said = Said::new(&configured.image, Some(container), options, chosen);
     remarks.extend(said.remark());
-    Ok(Plan { recipe, title: container.name.clone(), start, root, test, said, remarks })
+    let title = container.name.clone();
+    Ok(Plan { recipe, title, start, root, test, said, hook: own.hook, keeps, remarks })
+}
+
+/// What the engine can give of `start`: with Podman, what is added for a user that is not root is raised
+/// as ambient, so that no more can be left in the bounding set than `given`, what it gives by itself.
+fn hold(
+    recipe: &Recipe,
+    start: CapSet,
+    given: Option<CapSet>,
+    remarks: &mut Vec<Remark>,
+) -> CapSet {
+    let (Holding::BoundingOnly, Engine::Podman, Some(given)) =
+        (recipe.holding, recipe.engine, given)
+    else {
+        return start;
+    };
+    let lacks = start - given;
+    if !lacks.is_empty() {
+        remarks.push(Remark::Note(format!(
+            "tried without {lacks}, which podman cannot leave in the bounding set of a user that is \
+             not root; only a set-uid program or one with file capabilities could tell"
+        )));
+    }
+    start & given
 }
 
 fn configured(image: &str, engine: Engine) -> Result<Configured, Error> {

@@ -130,6 +130,22 @@ impl Recipe {
         self.make(&capability_options(self.engine, set, self.holding))
     }
 
+    /// What it executes, as far as it is said here and not in the image: the entrypoint of its options,
+    /// and the command.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let mut entrypoint = None;
+        let mut options = self.options.iter();
+        while let Some(word) = options.next() {
+            match word.strip_prefix("--entrypoint=") {
+                Some(value) => entrypoint = Some(value.to_owned()),
+                None if word == "--entrypoint" => entrypoint = options.next().cloned(),
+                None => {}
+            }
+        }
+        entrypoint.into_iter().chain(self.command.iter().cloned()).collect()
+    }
+
     fn make(&self, capabilities: &[String]) -> Result<Container, EngineError> {
         let name = name::next();
         let mut create = self.engine.call(["create", "--pull", "never", "--name", &name]);
@@ -233,6 +249,19 @@ mod tests {
         assert!(bounding.contains(&"--cap-drop=SYS_ADMIN".to_owned()), "{bounding:?}");
         assert!(bounding.iter().all(|word| word.starts_with("--cap-drop=")), "{bounding:?}");
         assert!(!bounding.contains(&"--cap-drop=CHOWN".to_owned()), "{bounding:?}");
+    }
+
+    #[test]
+    fn what_is_executed_begins_with_the_entrypoint() {
+        let words = |options: &[&str]| {
+            let options = options.iter().map(|&word| word.to_owned()).collect();
+            let (engine, image) = (Engine::Podman, "web".to_owned());
+            let command = vec!["-c".to_owned(), "httpd".to_owned()];
+            Recipe { engine, image, options, command, holding: Holding::AsTheEngine }.words()
+        };
+        assert_eq!(words(&["--entrypoint", "sh", "--read-only"]), ["sh", "-c", "httpd"]);
+        assert_eq!(words(&["--entrypoint", "sh", "--entrypoint=ash"]), ["ash", "-c", "httpd"]);
+        assert_eq!(words(&["--read-only"]), ["-c", "httpd"]);
     }
 
     #[test]

@@ -272,6 +272,7 @@ impl<'a> Service<'a> {
             env_from: Vec::new(),
             ports: self.ports(reader),
             probes: self.healthcheck(reader).into_iter().collect(),
+            hooks: Vec::new(),
             writable_mounts,
             mounts,
             security: self.security(reader),

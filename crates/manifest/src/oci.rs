@@ -63,6 +63,7 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
         env_from: Vec::new(),
         ports: Vec::new(),
         probes: Vec::new(),
+        hooks: Vec::new(),
         writable_mounts,
         mounts,
         security: SecurityContext {

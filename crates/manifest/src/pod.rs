@@ -30,6 +30,7 @@ pub(crate) fn empty(span: Span) -> Pod {
         host_ipc: None,
         host_users: None,
         share_process_namespace: None,
+        host_aliases: false,
         runtime_class: None,
         os: None,
         host_paths: Vec::new(),
@@ -105,6 +106,7 @@ fn fields(reader: &mut Reader<'_, '_>, node: NodeId, at: &At<'_>, pod: &mut Pod)
     pod.host_ipc = reader.boolean(node, "hostIPC", at);
     pod.host_users = reader.boolean(node, "hostUsers", at);
     pod.share_process_namespace = reader.boolean(node, "shareProcessNamespace", at);
+    pod.host_aliases = reader.tree.get(node, "hostAliases").is_some();
     pod.runtime_class = reader.string(node, "runtimeClassName", at);
     let Some(security) = reader.map(node, "securityContext", at) else { return };
     let at = at.key("securityContext");
@@ -275,6 +277,9 @@ fn complete(container: &mut Container, defaults: &Container) {
         }
     }
     container.env_from.extend(defaults.env_from.iter().cloned());
+    if container.hooks.is_empty() {
+        container.hooks.clone_from(&defaults.hooks);
+    }
     if container.probes.is_empty() {
         container.probes.clone_from(&defaults.probes);
     }
@@ -315,6 +320,7 @@ fn container(
     // What is wrong with these has nothing to do with capabilities.
     let problems = reader.problems.len();
     let probes = probe::of_container(reader, node, at, &ports);
+    let hooks = probe::hooks(reader, node, at, &ports);
     let env_from = environment_from(reader, node, at);
     reader.problems.truncate(problems);
     Container {
@@ -333,6 +339,7 @@ fn container(
         env_from,
         ports,
         probes,
+        hooks,
         writable_mounts,
         mounts,
         security: security(reader, node, at),

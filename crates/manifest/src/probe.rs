@@ -17,6 +17,10 @@ pub enum ProbeKind {
     Startup,
     /// `healthcheck` of a Compose service.
     Healthcheck,
+    /// `lifecycle.postStart`: done once at its start; if it fails, the container is ended.
+    PostStart,
+    /// `lifecycle.preStop`: done before it is ended.
+    PreStop,
 }
 
 impl ProbeKind {
@@ -28,6 +32,8 @@ impl ProbeKind {
             Self::Liveness => "livenessProbe",
             Self::Startup => "startupProbe",
             Self::Healthcheck => "healthcheck",
+            Self::PostStart => "postStart",
+            Self::PreStop => "preStop",
         }
     }
 }
@@ -89,9 +95,35 @@ pub(crate) fn of_container(
     at: &At<'_>,
     ports: &[Port],
 ) -> Vec<Probe> {
+    let kinds = [ProbeKind::Readiness, ProbeKind::Liveness, ProbeKind::Startup];
+    of_kinds(kinds, reader, container, at, ports)
+}
+
+/// Its `lifecycle` hooks; one that only sleeps is none.
+pub(crate) fn hooks(
+    reader: &mut Reader<'_, '_>,
+    container: NodeId,
+    at: &At<'_>,
+    ports: &[Port],
+) -> Vec<Probe> {
+    let Some(lifecycle) = reader.map(container, "lifecycle", at) else { return Vec::new() };
+    let at = at.key("lifecycle");
+    of_kinds([ProbeKind::PostStart, ProbeKind::PreStop], reader, lifecycle, &at, ports)
+}
+
+fn of_kinds(
+    kinds: impl IntoIterator<Item = ProbeKind>,
+    reader: &mut Reader<'_, '_>,
+    holder: NodeId,
+    at: &At<'_>,
+    ports: &[Port],
+) -> Vec<Probe> {
     let mut probes = Vec::new();
-    for kind in [ProbeKind::Readiness, ProbeKind::Liveness, ProbeKind::Startup] {
-        let Some(node) = reader.map(container, kind.key(), at) else { continue };
+    for kind in kinds {
+        let Some(node) = reader.map(holder, kind.key(), at) else { continue };
+        if reader.field(node, "sleep").is_some() {
+            continue;
+        }
         let at = at.key(kind.key());
         let action = action(reader, node, &at, ports).unwrap_or(ProbeAction::Unread);
         let timeout_seconds = reader.integer(node, "timeoutSeconds", &at);
@@ -201,6 +233,19 @@ mod tests {
         let manifest = parse("test.yaml", text);
         assert!(manifest.errors().next().is_none(), "{:?}", manifest.problems);
         manifest.workloads[0].pod.containers[0].probes.clone()
+    }
+
+    #[test]
+    fn hooks_are_read_and_one_that_sleeps_is_none() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostAliases: []\n  \
+                    containers:\n  - name: web\n    lifecycle:\n      postStart: {exec: {command: \
+                    [a, b]}}\n      preStop: {sleep: {seconds: 5}}\n";
+        let manifest = parse("pod.yaml", text);
+        let pod = &manifest.workloads[0].pod;
+        assert!(pod.host_aliases);
+        let hooks: Vec<_> = pod.containers[0].hooks.iter().map(|h| (h.kind, &h.action)).collect();
+        let command = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(hooks, [(ProbeKind::PostStart, &ProbeAction::Exec { command })]);
     }
 
     #[test]

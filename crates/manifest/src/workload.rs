@@ -99,6 +99,8 @@ pub struct Pod {
     pub host_users: Option<Spanned<bool>>,
     /// `shareProcessNamespace`.
     pub share_process_namespace: Option<Spanned<bool>>,
+    /// Whether there are `hostAliases`.
+    pub host_aliases: bool,
     /// `runtimeClassName`.
     pub runtime_class: Option<Spanned<String>>,
     /// `os.name`.
@@ -186,6 +188,8 @@ pub struct Container {
     pub ports: Vec<Port>,
     /// What tells whether it works; readiness, liveness, startup, or Compose's health check.
     pub probes: Vec<Probe>,
+    /// `lifecycle` of Kubernetes: what is done at its start and before its end.
+    pub hooks: Vec<Probe>,
     /// Names of volumes it mounts writable, with the mount's span.
     pub writable_mounts: Vec<Spanned<String>>,
     /// Where it mounts volumes: `mountPath`, and `readOnly` if it is written.

@@ -5,6 +5,7 @@ mod markdown;
 mod progress;
 mod report;
 mod resume;
+mod state;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -35,8 +36,13 @@ use crate::ui::Ui;
 use progress::Progress;
 use resume::Kept;
 
+/// How long one that passed is watched, if nothing else is said.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How long a run has, if nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What makes runs on this machine alike.
+const ALIKE: &str = "make runs alike with --sandbox, or with --setup or --teardown";
 
 /// Run a program again and again with less, until nothing more can be left out.
 #[derive(Debug, clap::Args)]
@@ -98,6 +104,11 @@ pub struct Args {
     /// runs after one that passed
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Tests")]
     timeout: Option<Duration>,
+
+    /// How long it is watched after its tests have passed, unless it is to end: one that ends with a failure
+    /// meanwhile has failed; 0s does not watch [default: 2s]
+    #[arg(long, value_name = "TIME", value_parser = watch, help_heading = "Tests")]
+    watch: Option<Duration>,
 
     /// Count a run as failed only if it fails so many times more
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Tests")]
@@ -172,6 +183,13 @@ fn tcp(text: &str) -> Result<Tcp, ParseTcpError> {
     Tcp::parse(text)
 }
 
+fn watch(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" | "0s" => Ok(Duration::ZERO),
+        _ => duration(text).map_err(|error| error.to_string()),
+    }
+}
+
 fn log(text: &str) -> Result<Log, ParseLogError> {
     Log::parse(text)
 }
@@ -188,7 +206,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut runs = Runs::new(job, place, tracer)
         .map_err(|error| Failure::new(format!("cannot hold signals back: {error}")))?;
     runs.check_tests().map_err(cannot_run)?;
-    let found = search(args, &mut runs, start, ui)?;
+    let mut found = search(args, &mut runs, start, ui)?;
+    if !args.sandbox {
+        let alike = state::Runs { prepared: args.is_prepared(), help: ALIKE };
+        state::hold(&mut found.answer, found.needs.as_deref(), alike, ui);
+    }
     for point in runs.read_only() {
         ui.warning(&format!(
             "{} could only be read in the sandbox: the kernel lays no layer over it",
@@ -236,6 +258,15 @@ fn tell(
 struct Found {
     answer: Answer,
     first: Option<Observed>,
+    /// What first runs used, where they were traced.
+    needs: Option<Vec<CapSet>>,
+}
+
+impl Args {
+    /// Whether something is done around each run.
+    fn is_prepared(&self) -> bool {
+        self.setup.is_some() || self.teardown.is_some()
+    }
 }
 
 fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found, Failure> {
@@ -243,6 +274,7 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     let options = fit::Options {
         rigour: rigour(args),
         traced: runs.traces(),
+        alike: args.sandbox,
         earlier: kept.earlier(),
         ..fit::Options::default()
     };
@@ -252,6 +284,7 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     let answer = fit::fit(runs, start, options, |event| {
         if let fit::Event::First(ran) = &event {
             first.clone_from(&ran.observed);
+            kept.used(ran.observed.as_ref());
         }
         if stopped.is_set() {
             return ControlFlow::Break(());
@@ -264,8 +297,9 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     });
     progress.clear();
     let answer = answer.map_err(cannot_run)?;
+    let needs = first.is_some().then(|| kept.needs().to_vec());
     kept.close(&answer, ui)?;
-    Ok(Found { answer, first })
+    Ok(Found { answer, first, needs })
 }
 
 /// What it may have at most.
@@ -308,7 +342,12 @@ fn tests(args: &Args) -> Tests {
         .chain(args.log.iter().cloned().map(Test::Log))
         .chain(commands)
         .collect();
-    Tests { each, until_exit: args.until_exit, timeout: args.timeout.unwrap_or(TIMEOUT) }
+    Tests {
+        each,
+        until_exit: args.until_exit,
+        timeout: args.timeout.unwrap_or(TIMEOUT),
+        settle: args.watch.unwrap_or(SETTLE),
+    }
 }
 
 /// How much is to be shown.
@@ -377,6 +416,9 @@ fn cannot_run(error: RunError) -> Failure {
         RunError::PassesWithout { .. } => {
             "ask for something that only the program does; if another one serves there, end it, \
              or use --sandbox"
+        }
+        RunError::PassesBefore { .. } => {
+            "take it away before each run (--setup 'rm -f out'), or use --sandbox"
         }
         RunError::Launch(launch::LaunchError::Lacks { .. }) => "run it as root",
         _ => return Failure::new(error),

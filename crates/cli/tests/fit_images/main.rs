@@ -10,6 +10,7 @@
 
 mod again;
 mod ends;
+mod pods;
 
 use std::collections::BTreeSet;
 use std::fs;

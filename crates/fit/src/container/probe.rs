@@ -30,6 +30,16 @@ pub enum Probe {
         /// How long one attempt may take.
         limit: Duration,
     },
+    /// A command executed once in the container at its start, as its `postStart` hook: if it fails, so
+    /// has the container.
+    Hook {
+        /// The words.
+        command: Vec<String>,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// Each of these, one after the other.
+    All(Vec<Probe>),
     /// None: it runs for so long, or ends well. Nothing is shown of whether it works.
     Runs(Duration),
 }
@@ -39,7 +49,34 @@ impl fmt::Display for Probe {
         match self {
             Self::Tests(tests) => tests.fmt(f),
             Self::Exec { command, .. } => write!(f, "{}, in the container", command.join(" ")),
+            Self::Hook { command, .. } => write!(f, "{}, once at the start", command.join(" ")),
+            Self::All(each) => {
+                let each: Vec<String> = each.iter().map(ToString::to_string).collect();
+                f.write_str(&each.join("; "))
+            }
             Self::Runs(time) => write!(f, "none, it ran for {}", words::duration(*time)),
+        }
+    }
+}
+
+impl Probe {
+    /// Whether it waits for the end of the container, or watches it by itself.
+    fn watches(&self) -> bool {
+        match self {
+            Self::Tests(tests) => tests.until_exit,
+            Self::All(each) => each.iter().any(Self::watches),
+            Self::Runs(_) => true,
+            Self::Exec { .. } | Self::Hook { .. } => false,
+        }
+    }
+
+    /// Whether it executes a command in the container.
+    #[must_use]
+    pub fn executes(&self) -> bool {
+        match self {
+            Self::All(each) => each.iter().any(Self::executes),
+            Self::Exec { .. } | Self::Hook { .. } => true,
+            Self::Tests(_) | Self::Runs(_) => false,
         }
     }
 }
@@ -73,9 +110,19 @@ impl Seen {
 
     /// How it failed: how it ended or what the test said, and the last it printed.
     fn failed(&self, test: &str) -> Outcome {
-        let how = self.exit().map_or_else(|| test.to_owned(), |exit| format!("ended with {exit}"));
+        let ended = self.exit().map(|exit| format!("ended with {exit}"));
+        self.fails(&ended.unwrap_or_else(|| test.to_owned()))
+    }
+
+    /// It has ended, after this.
+    fn failed_after(&self, what: &str) -> Outcome {
+        let exit = self.exit().map(|exit| exit.to_string()).unwrap_or_default();
+        self.fails(&format!("{what}ended with {exit}"))
+    }
+
+    fn fails(&self, how: &str) -> Outcome {
         let said = words::last_lines(&self.printed());
-        let parts = [how.as_str(), &said].into_iter().filter(|part| !part.is_empty());
+        let parts = [how, &said].into_iter().filter(|part| !part.is_empty());
         Outcome::Failed(parts.collect::<Vec<_>>().join(" | "))
     }
 }
@@ -99,16 +146,57 @@ pub(super) struct Attempts {
     /// Its first process; `None` if it has ended.
     pub(super) pid: Option<u32>,
     pub(super) deadline: Instant,
+    /// How long it is watched after it has passed.
+    pub(super) settle: Duration,
     pub(super) seen: Arc<Seen>,
 }
 
 impl Attempts {
     /// Tries until it passes.
     pub(super) fn make(self) -> io::Result<Outcome> {
-        let tests = match &*self.probe {
-            Probe::Tests(tests) => tests,
-            _ => return Ok(self.watch()),
-        };
+        let outcome = self.ask(&self.probe)?;
+        if outcome.passed() && !self.probe.watches() {
+            return Ok(self.watch_on());
+        }
+        Ok(outcome)
+    }
+
+    fn ask(&self, probe: &Probe) -> io::Result<Outcome> {
+        match probe {
+            Probe::All(each) => {
+                for one in each {
+                    let outcome = self.ask(one)?;
+                    if !outcome.passed() {
+                        return Ok(outcome);
+                    }
+                }
+                Ok(Outcome::Passed)
+            }
+            // In a thread that stays in the container's network; the engine is called from outside.
+            Probe::Tests(tests) => std::thread::scope(|scope| {
+                let asked = scope.spawn(|| self.ask_from_inside(tests)).join();
+                asked.unwrap_or_else(|_| Err(io::Error::other("a test panicked")))
+            }),
+            _ => Ok(self.watch(probe)),
+        }
+    }
+
+    /// Whether it goes on without a failure.
+    fn watch_on(&self) -> Outcome {
+        let until = Instant::now() + self.settle;
+        while Instant::now() < until && !self.seen.stop.load(Ordering::Relaxed) {
+            match self.seen.exit() {
+                Some(exit) if !exit.success() => {
+                    return self.seen.failed_after("passed, and then ");
+                }
+                Some(_) => break,
+                None => std::thread::sleep(PAUSE),
+            }
+        }
+        Outcome::Passed
+    }
+
+    fn ask_from_inside(&self, tests: &Tests) -> io::Result<Outcome> {
         let entered = self.pid.map(sys::namespace::enter_network_of).transpose();
         if let Err(error) = entered {
             // It has ended meanwhile; else nobody would be asked, or somebody else.
@@ -125,7 +213,7 @@ impl Attempts {
         let folder = std::env::current_dir()?;
         let asking = Asking { environment: &environment, folder, stop: &self.seen.stop };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let tests = Tests { timeout: left, ..tests.clone() };
+        let tests = Tests { timeout: left, settle: Duration::ZERO, ..tests.clone() };
         tests.wait_for(&mut &*self.seen, &asking)
     }
 
@@ -143,22 +231,28 @@ impl Attempts {
     }
 
     /// What takes no test of this machine.
-    fn watch(&self) -> Outcome {
+    fn watch(&self, probe: &Probe) -> Outcome {
         let since = Instant::now();
         let mut said = String::new();
         while !self.is_late() {
             if let Some(exit) = self.seen.exit() {
-                let runs = matches!(*self.probe, Probe::Runs(_));
+                let runs = matches!(probe, Probe::Runs(_));
                 let well = runs && exit.success();
                 return if well { Outcome::Passed } else { self.seen.failed("") };
             }
-            match &*self.probe {
+            match probe {
                 Probe::Runs(time) if since.elapsed() >= *time => return Outcome::Passed,
                 Probe::Exec { command, limit } => match self.exec(command, *limit) {
                     Ok(()) => return Outcome::Passed,
                     Err(why) => said = why,
                 },
-                Probe::Runs(_) | Probe::Tests(_) => {}
+                Probe::Hook { command, limit } => {
+                    return match self.exec(command, *limit) {
+                        Ok(()) => Outcome::Passed,
+                        Err(why) => self.seen.failed(&format!("postStart: {why}")),
+                    };
+                }
+                Probe::Runs(_) | Probe::Tests(_) | Probe::All(_) => {}
             }
             std::thread::sleep(PAUSE);
         }

@@ -74,10 +74,14 @@ pub(super) fn over(
         (pod.host_network, "hostNetwork: it has a network of its own here"),
         (pod.host_pid, "hostPID: it sees its own processes only here"),
         (pod.host_ipc, "hostIPC: it has its own IPC here"),
+        (pod.share_process_namespace, "shareProcessNamespace: it sees its own processes only here"),
     ] {
         if set.is_some_and(|flag| flag.value) {
             warn(what.to_owned());
         }
+    }
+    if pod.host_aliases {
+        warn("hostAliases: these names are not known here".to_owned());
     }
     if resolved.context.user_namespace.is_some() {
         warn("hostUsers: false: it has no user namespace of its own here".to_owned());

@@ -4,31 +4,77 @@ use std::time::Duration;
 
 use fit::container::Probe;
 use fit::test::{Http, Tcp, Test, Tests};
-use image::{Configured, Engine};
-use manifest::{Container, ProbeAction};
+use image::Configured;
+use manifest::{Container, ProbeAction, ProbeKind};
 
 use super::Remark;
 
 /// How long one attempt of a command in the container may take: starting it takes the engine longer than
 /// the second that the kubelet gives.
 const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long a hook may take, which the kubelet waits for as long as it takes.
+const HOOK: Duration = Duration::from_secs(30);
 
-/// The first probe that can be done here, and what is said of the others.
-pub(super) fn of_container(
-    container: &Container,
-    _engine: Engine,
-) -> (Option<(Probe, String)>, Vec<Remark>) {
-    let mut remarks = Vec::new();
-    for probe in &container.probes {
-        let from = format!("{} of container {}", probe.kind.key(), container.name);
-        let seconds = probe.timeout_seconds.map_or(0, |seconds| seconds.value);
-        let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(ATTEMPT);
-        match as_test(&probe.action, limit) {
-            Ok(test) => return (Some((test, from)), remarks),
-            Err(why) => remarks.push(Remark::Warning(format!("the {from} is no test here: {why}"))),
+/// What a manifest says tells that its container works.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// All probes that can be done here, and where they are from.
+    pub(super) test: Option<(Probe, String)>,
+    /// What is done in it at its start.
+    pub(super) hook: Option<Probe>,
+    /// What is said of the others.
+    pub(super) remarks: Vec<Remark>,
+}
+
+/// All probes that can be done here, in the order in which the kubelet waits for them: what any of them
+/// needs the container needs, or it is called ill.
+pub(super) fn of_container(container: &Container) -> Own {
+    let mut own = Own::default();
+    let name = &container.name;
+    let mut warn = |text: String| own.remarks.push(Remark::Warning(text));
+    let mut order: Vec<&manifest::Probe> = container.probes.iter().collect();
+    order.sort_by_key(|probe| probe.kind != ProbeKind::Startup);
+    let (mut each, mut kinds) = (Vec::new(), Vec::new());
+    for probe in order {
+        match as_test(&probe.action, limit(probe)) {
+            Ok(test) => {
+                each.push(test);
+                kinds.push(probe.kind.key());
+            }
+            Err(why) => {
+                let kind = probe.kind.key();
+                warn(format!("the {kind} of container {name} is no test here: {why}"));
+            }
         }
     }
-    (None, remarks)
+    for hook in &container.hooks {
+        match (hook.kind, &hook.action) {
+            (ProbeKind::PostStart, ProbeAction::Exec { command }) => {
+                own.hook = Some(Probe::Hook { command: command.clone(), limit: HOOK });
+            }
+            (kind, action) => {
+                let what = match action {
+                    ProbeAction::Exec { command } => format!(" exec {}", command.join(" ")),
+                    _ => String::new(),
+                };
+                let kind = kind.key();
+                warn(format!("{kind}{what} is not run: what it needs is not in the answer"));
+            }
+        }
+    }
+    let from = format!("{} of container {name}", kinds.join(" and "));
+    own.test = match each.len() {
+        0 => None,
+        1 => each.pop().map(|probe| (probe, from)),
+        _ => Some((Probe::All(each), from)),
+    };
+    own
+}
+
+/// How long one attempt may take.
+fn limit(probe: &manifest::Probe) -> Duration {
+    let seconds = probe.timeout_seconds.map_or(0, |seconds| seconds.value);
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(ATTEMPT)
 }
 
 /// The kubelet asks the pod's address; in the container's own network that is this one, too.
@@ -51,7 +97,8 @@ fn as_test(action: &ProbeAction, limit: Duration) -> Result<Probe, &'static str>
         ProbeAction::Grpc { .. } => return Err("gRPC; give a command: --test"),
         ProbeAction::Unread => return Err("its action or its port cannot be read"),
     };
-    Ok(Probe::Tests(Tests { each: vec![test], until_exit: false, timeout: limit }))
+    let (each, settle) = (vec![test], Duration::ZERO);
+    Ok(Probe::Tests(Tests { each, until_exit: false, timeout: limit, settle }))
 }
 
 /// The image's HEALTHCHECK.

@@ -22,7 +22,7 @@ use record::search;
 
 use super::progress::Progress;
 use super::resume::Kept;
-use super::{Args, conclude, rigour, tell, tests, write};
+use super::{Args, conclude, rigour, state, tell, tests, write};
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
 use crate::ui::{Ui, YELLOW};
@@ -34,6 +34,8 @@ const WATCHED: Duration = Duration::from_secs(10);
 /// So often a failing first run is given what it was refused.
 const ROUNDS: usize = 4;
 
+/// What makes runs alike where a volume keeps what one wrote.
+const ALIKE: &str = "make runs alike: write `:O` (podman) or `:ro` behind the volume";
 /// Where the help has them.
 const HEADING: &str = "Containers";
 /// What only a command on this machine has.
@@ -179,21 +181,46 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     }
     let tests = tests(args);
     let given = tests.until_exit || !tests.each.is_empty();
+    let watched = match tests.settle.is_zero() {
+        true => String::new(),
+        false => format!("; then watched for {} s", tests.settle.as_secs_f64()),
+    };
     let (probe, test) = match (given, &plan.test) {
         (true, _) => (Probe::Tests(tests.clone()), Some(tests.to_string())),
-        (false, Some((probe, from))) => (probe.clone(), Some(format!("{probe} ({from})"))),
+        (false, Some((probe, from))) => (probe.clone(), Some(format!("{probe} ({from}){watched}"))),
         (false, None) => (Probe::Runs(args.timeout.unwrap_or(WATCHED)), None),
     };
+    let (probe, test) = match &plan.hook {
+        None => (probe, test),
+        Some(hook) => (
+            Probe::All(vec![hook.clone(), probe]),
+            test.map(|test| format!("{hook} (postStart); {test}")),
+        ),
+    };
+    if let (true, Some(_), Some((unused, from))) = (given, &asked.file, &plan.test)
+        && unused.executes()
+    {
+        ui.warning(&format!(
+            "the {from} is not run, as a test is named: what it needs is not in the answer ({unused})"
+        ));
+    }
     let limit = match (args.timeout, &test) {
         (Some(limit), Some(_)) => limit,
         (None, Some(_)) => TIMEOUT,
         // To have run for all its time is no failure.
         (limit, None) => limit.unwrap_or(WATCHED) * 2,
     };
-    let mut runner =
+    let runner =
         Containers::new(plan.recipe.clone(), probe, limit, &plan.title).map_err(cannot_run)?;
+    let mut runner = runner.watched_for(tests.settle);
+    let stopped = runner.when_stopped();
     runner.load().map_err(cannot_run)?;
     let (start, ran) = first(&mut runner, &plan, ui)?;
+    if stopped.is_set() {
+        return Err(
+            Failure::new("stopped before any run had passed: there is no answer").code(FOUND)
+        );
+    }
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
         runner.hasten(ran.took);
@@ -202,11 +229,18 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let options = fit::Options {
         rigour: rigour(args),
         first: Some(ran.clone()),
+        alike: !plan.keeps,
         earlier: kept.earlier(),
         ..fit::Options::default()
     };
     let mut progress = Progress::new(start, ui);
     let answer = fit::fit(&mut runner, start, options, |event| {
+        if stopped.is_set() {
+            return ControlFlow::Break(());
+        }
+        if let fit::Event::First(ran) = &event {
+            kept.used(ran.observed.as_ref());
+        }
         if let fit::Event::Ended(trial) = &event {
             kept.keep(trial);
         }
@@ -214,8 +248,13 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         ControlFlow::Continue(())
     });
     progress.clear();
-    let answer = answer.map_err(cannot_run)?;
+    let mut answer = answer.map_err(cannot_run)?;
+    let needs = kept.needs().to_vec();
     kept.close(&answer, ui)?;
+    if plan.keeps {
+        let runs = state::Runs { prepared: false, help: ALIKE };
+        state::hold(&mut answer, Some(&needs), runs, ui);
+    }
     let made = Made {
         command: named(asked, &plan),
         // Who it is in a container that is not root, no engine says as a number.
@@ -245,7 +284,7 @@ fn named(asked: &ContainerArgs, plan: &Plan) -> Vec<String> {
         Some(image) => image.clone(),
         None => format!("{} ({})", plan.title, plan.recipe.image),
     };
-    std::iter::once(what).chain(plan.recipe.command.iter().cloned()).collect()
+    std::iter::once(what).chain(plan.recipe.words()).collect()
 }
 
 /// There is no test: what was seen is all there is.
@@ -345,7 +384,6 @@ fn cannot_patch(error: &patch::Error) -> Failure {
 fn cannot_run(error: ContainerError) -> Failure {
     match error {
         ContainerError::Trace(error) => trace::cannot_trace(error),
-        ContainerError::Stopped { .. } => Failure::new(error).code(130),
         error => Failure::new(error),
     }
 }

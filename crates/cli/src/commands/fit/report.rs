@@ -103,6 +103,9 @@ fn header(
         Proof::Flaky { set } => {
             (RED, "flaky", format!("passes and fails with {set}: nothing is proven"))
         }
+        Proof::Stopped if !has_passed(answer) => {
+            (YELLOW, "stopped", "before any run had passed: there is no answer".to_owned())
+        }
         Proof::Stopped => (YELLOW, "stopped", "the smallest set that passed until then".to_owned()),
     };
     let indent = " ".repeat(12);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use caps::CapSet;
-use fit::{Answer, Proof, Trial};
+use fit::{Answer, Proof, Trial, unasked};
+use observe::Observed;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -28,6 +29,9 @@ struct Content {
     folder: PathBuf,
     /// What the runs started from.
     start: CapSet,
+    /// What first runs used: where runs are not made alike, one that goes on may find it done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    needs: Vec<CapSet>,
     trials: Vec<Trial>,
 }
 
@@ -35,6 +39,8 @@ struct Content {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     file: Option<(PathBuf, Content)>,
+    /// What first runs used, those of earlier searches among them.
+    needs: Vec<CapSet>,
     unwritten: Option<String>,
 }
 
@@ -46,7 +52,8 @@ impl Kept {
             .map_err(|error| Failure::new(format!("cannot tell the working directory: {error}")))?;
         let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
         let command = deciding(&words.collect::<Vec<_>>());
-        let mut content = Content { version: VERSION, command, folder, start, trials: Vec::new() };
+        let (needs, trials) = (Vec::new(), Vec::new());
+        let mut content = Content { version: VERSION, command, folder, start, needs, trials };
         match std::fs::read_to_string(file) {
             Ok(text) => {
                 let there = read(&text).map_err(|why| {
@@ -55,6 +62,7 @@ impl Kept {
                         "expected what `dropcap fit --resume` wrote; another file name begins anew",
                     )
                 })?;
+                content.needs.clone_from(&there.needs);
                 content.trials = there.of_the_same(&content).map_err(|other| {
                     Failure::new(format_args!("{}: holds runs of {other}", file.display()))
                         .help("another file name begins anew")
@@ -73,12 +81,31 @@ impl Kept {
                 )));
             }
         }
-        Ok(Self { file: Some((file.clone(), content)), unwritten: None })
+        let needs = content.needs.clone();
+        Ok(Self { file: Some((file.clone(), content)), needs, unwritten: None })
     }
 
     /// The runs that were made earlier.
     pub(super) fn earlier(&self) -> Vec<Trial> {
         self.file.iter().flat_map(|(_, content)| &content.trials).cloned().collect()
+    }
+
+    /// A first run used this.
+    pub(super) fn used(&mut self, observed: Option<&Observed>) {
+        let used = observed.map(|observed| unasked::needs(&observed.judgement));
+        for need in used.unwrap_or_default() {
+            if !self.needs.contains(&need) {
+                self.needs.push(need);
+            }
+        }
+        if let Some((_, content)) = &mut self.file {
+            content.needs.clone_from(&self.needs);
+        }
+    }
+
+    /// What first runs used.
+    pub(super) fn needs(&self) -> &[CapSet] {
+        &self.needs
     }
 
     /// Keeps a run that has ended. What cannot be written is told at the end.
@@ -175,6 +202,7 @@ mod tests {
             command: words(line),
             folder: PathBuf::from("/srv"),
             start,
+            needs: Vec::new(),
             trials: Vec::new(),
         };
         let one = || content("fit -- a", CapSet::EMPTY);

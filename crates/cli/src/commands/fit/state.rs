@@ -1,0 +1,52 @@
+//! Runs that are not made from the same state: what they do not show is not called proven.
+
+use caps::CapSet;
+use fit::{Answer, Proof, unasked};
+
+use crate::ui::Ui;
+
+/// What makes runs alike, where they are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs {
+    /// Whether a person has said what is done around each run.
+    pub(super) prepared: bool,
+    /// What to do about it.
+    pub(super) help: &'static str,
+}
+
+/// Takes the proof away where an earlier run may have served, and says so. `needs` is what first runs
+/// used, by [`unasked::needs`]; `None` where nothing was traced.
+pub(super) fn hold(answer: &mut Answer, needs: Option<&[CapSet]>, runs: Runs, ui: &Ui) {
+    let help = runs.help;
+    if let Proof::Flaky { .. } = answer.proof {
+        ui.note(&format!("runs were not made alike, which may be why the test is flaky: {help}"));
+    }
+    if !matches!(answer.proof, Proof::Proven | Proof::Explained) {
+        return;
+    }
+    let Some(needs) = needs else {
+        if !runs.prepared {
+            answer.not_exercised();
+            ui.warning(&format!(
+                "not traced, and each run found what the one before had left: whether that served \
+                 in the place of a capability is not known, so nothing is proven; {help}"
+            ));
+        }
+        return;
+    };
+    let unasked = unasked::never_asked(&answer.trials, needs, answer.set);
+    if unasked.is_empty() {
+        return;
+    }
+    answer.not_exercised();
+    let names: Vec<String> = unasked.iter().map(|need| either(*need)).collect();
+    let (names, was) = (names.join(", "), if names.len() == 1 { "was" } else { "were" });
+    ui.warning(&format!(
+        "{names} {was} used in the first run and never asked for again: what an earlier run left may \
+         serve instead, so nothing is proven; {help}"
+    ));
+}
+
+fn either(need: CapSet) -> String {
+    need.iter().map(|c| c.to_string()).collect::<Vec<_>>().join(" or ")
+}
