@@ -7,7 +7,8 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::Question;
 
 /// A pattern in what the program prints, standard output and standard error together; `^` and `$` are
-/// the ends of a line.
+/// the ends of a line. Bytes, not Unicode: `\w` and `(?i)` know ASCII, and the tables of all other letters
+/// are no part of the program.
 #[derive(Debug, Clone)]
 pub struct Log {
     pattern: Regex,
@@ -36,7 +37,7 @@ impl Log {
     /// # Errors
     /// [`ParseLogError`].
     pub fn parse(pattern: &str) -> Result<Self, ParseLogError> {
-        let pattern = RegexBuilder::new(pattern).multi_line(true).build()?;
+        let pattern = RegexBuilder::new(pattern).multi_line(true).unicode(false).build()?;
         if pattern.is_match(b"") { Err(ParseLogError::Anything) } else { Ok(Self { pattern }) }
     }
 
@@ -55,6 +56,7 @@ mod tests {
     #[test]
     fn a_pattern_that_tests_nothing_is_refused() {
         assert!(Log::parse("^ready$").is_ok());
+        assert!(Log::parse(r"(?i)bereit für \w+").is_ok());
         assert_eq!(Log::parse("x*").unwrap_err(), ParseLogError::Anything);
         assert!(matches!(Log::parse("(").unwrap_err(), ParseLogError::Syntax(_)));
     }
