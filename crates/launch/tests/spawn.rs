@@ -231,7 +231,10 @@ fn a_file_capability_outside_the_bounding_set_is_named() {
     testkit::needs!(root, capability(31));
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("true");
-    fs::copy("/bin/true", &program).unwrap();
+    // By another process: a child that another thread forks meanwhile would hold the file open for
+    // writing, and ETXTBSY would be the answer.
+    let copied = std::process::Command::new("cp").arg("/bin/true").arg(&program).status();
+    assert!(copied.unwrap().success());
     // Version 2, the effective bit, permitted NET_RAW and CHOWN.
     let mut value = 0x0200_0001_u32.to_le_bytes().to_vec();
     value.extend((1_u32 << 13 | 1).to_le_bytes());
