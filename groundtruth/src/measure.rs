@@ -18,9 +18,7 @@ const METHOD: &str = "all but one, for each; QuickXplain over the rest; hitting 
 /// Measures every program on every file system, so many at a time.
 pub fn run(root: &Rootfs, programs: &[&Program], places: &[FileSystem], jobs: usize) -> Result {
     let writing = Mutex::new(());
-    let work: Vec<(&Program, FileSystem)> =
-        places.iter().flat_map(|place| programs.iter().map(|p| (*p, *place))).collect();
-    let outcomes = in_parallel(root, &work, jobs, |sandbox, program| {
+    each(root, programs, places, jobs, |sandbox, program| {
         let start = std::time::Instant::now();
         let place = sandbox.place();
         let found = measure(sandbox, program)?;
@@ -43,7 +41,23 @@ pub fn run(root: &Rootfs, programs: &[&Program], places: &[FileSystem], jobs: us
         let mut truth = Truth::read(&program.folder)?;
         truth.set(place, measured);
         truth.write(&program.folder)
-    })?;
+    })
+}
+
+/// Does `job` for every program on every file system, as [`in_parallel`] does it.
+///
+/// # Errors
+/// All that failed, a line each.
+pub fn each(
+    root: &Rootfs,
+    programs: &[&Program],
+    places: &[FileSystem],
+    jobs: usize,
+    job: impl Fn(&mut Sandbox, &Program) -> Result + Sync,
+) -> Result {
+    let work: Vec<(&Program, FileSystem)> =
+        places.iter().flat_map(|place| programs.iter().map(|p| (*p, *place))).collect();
+    let outcomes = in_parallel(root, &work, jobs, job)?;
     let failed: Vec<String> = work
         .iter()
         .zip(&outcomes)

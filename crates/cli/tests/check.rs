@@ -1,57 +1,17 @@
 //! `dropcap check` as a user meets it.
 
-#![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
-
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
+
+use testkit::folder::{Folder, said, text};
 
 const DEPLOYMENT: &str = include_str!("check/deployment.yaml");
 const CLEAN: &str = include_str!("check/clean.yaml");
 
-/// A folder with these files, in which dropcap is run.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("mkdir");
-            fs::write(path, text).expect("written");
-        }
-        Self(folder)
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut dropcap = Command::new(testkit::dropcap());
-        dropcap.args(words).current_dir(self.0.path()).stdin(Stdio::null());
-        dropcap.env("NO_COLOR", "1").env("COLUMNS", "80");
-        dropcap
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.command(words).output().expect("dropcap runs")
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
-
-fn said(output: &Output) -> String {
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    format!("status {:?}\n--- stdout\n{out}--- stderr\n{err}", output.status.code())
-}
-
 #[test]
 fn findings_are_shown_where_they_are() {
-    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    let place = Folder::new(&[("web.yaml", DEPLOYMENT)]);
     insta::assert_snapshot!("check_deployment", said(&place.run(&["check", "web.yaml"])));
     let crio = said(&place.run(&["check", "--runtime", "crio", "web.yaml"]));
     insta::assert_snapshot!("check_deployment_crio", crio);
@@ -59,7 +19,7 @@ fn findings_are_shown_where_they_are() {
 
 #[test]
 fn a_clean_manifest_is_quiet() {
-    let place = Place::new(&[("clean.yaml", CLEAN)]);
+    let place = Folder::new(&[("clean.yaml", CLEAN)]);
     let output = place.run(&["check", "clean.yaml"]);
     assert_eq!(
         said(&output),
@@ -74,7 +34,7 @@ fn a_clean_manifest_is_quiet() {
 fn the_status_tells_from_which_severity_on() {
     let warning = CLEAN.replace("drop: [ALL]", "drop: [ALL]\n          add: [SYS_TIME]");
     let note = CLEAN.replace("ALL", "all");
-    let place = Place::new(&[
+    let place = Folder::new(&[
         ("error.yaml", DEPLOYMENT),
         ("warning.yaml", &warning),
         ("note.yaml", &note),
@@ -97,7 +57,7 @@ fn the_status_tells_from_which_severity_on() {
 
 #[test]
 fn rules_can_be_selected() {
-    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    let place = Folder::new(&[("web.yaml", DEPLOYMENT)]);
     let rules = |words: &[&str]| {
         let mut all = vec!["check", "--format", "json", "web.yaml"];
         all.extend(words);
@@ -121,7 +81,7 @@ fn rules_can_be_selected() {
 
 #[test]
 fn standard_input_is_read() {
-    let place = Place::new(&[]);
+    let place = Folder::new(&[]);
     let mut child = place
         .command(&["check", "-"])
         .stdin(Stdio::piped())
@@ -137,7 +97,7 @@ fn standard_input_is_read() {
 
 #[test]
 fn what_cannot_be_read_is_said_and_the_rest_is_checked() {
-    let place = Place::new(&[
+    let place = Folder::new(&[
         ("k8s/chart.yaml", "kind: Pod\nspec: {{ .Values.spec }}\n"),
         ("k8s/broken.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n"),
         ("k8s/service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n"),
@@ -149,7 +109,7 @@ fn what_cannot_be_read_is_said_and_the_rest_is_checked() {
 #[test]
 fn nothing_to_check_is_no_pass() {
     let place =
-        Place::new(&[("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n")]);
+        Folder::new(&[("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n")]);
     for format in ["text", "json"] {
         let output = place.run(&["check", "--format", format, "service.yaml"]);
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
@@ -171,7 +131,7 @@ fn nothing_to_check_is_no_pass() {
 
 #[test]
 fn an_unrendered_template_does_not_fail_the_rest() {
-    let place = Place::new(&[
+    let place = Folder::new(&[
         ("k8s/chart.yaml", "kind: Pod\nspec: {{ .Values.spec }}\n"),
         ("k8s/web.yaml", CLEAN),
     ]);
@@ -183,7 +143,7 @@ fn an_unrendered_template_does_not_fail_the_rest() {
 
 #[test]
 fn json_is_one_versioned_document() {
-    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    let place = Folder::new(&[("web.yaml", DEPLOYMENT)]);
     let output = place.run(&["check", "--format", "json", "web.yaml"]);
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!("check_json", text(&output.stdout));
@@ -197,7 +157,7 @@ fn one_long_line_is_shown_in_part() {
          \"spec\":{{\"containers\":[{{\"name\":\"web\",\"securityContext\":{{\"capabilities\":{{\"drop\":[\"ALL\"],\
          \"add\":[\"SYS_TIME\"]}}}}}}],\"x\":{filler}}}}}"
     );
-    let place = Place::new(&[("pod.json", &json)]);
+    let place = Folder::new(&[("pod.json", &json)]);
     let output = place.run(&["check", "pod.json"]);
     let column = json[..json.find("\"SYS_TIME\"").expect("it is there")].chars().count() + 1;
     let out = text(&output.stdout);
@@ -211,7 +171,7 @@ fn what_a_manifest_says_does_not_reach_the_terminal_raw() {
     let hostile = CLEAN
         .replace("name: web", "name: \"we\\e[31mb\\x9b\"")
         .replace("[ALL]", "[\"al\\e]0;title\\al\", NET_RAW]");
-    let place = Place::new(&[("web.yaml", &hostile)]);
+    let place = Folder::new(&[("web.yaml", &hostile)]);
     for words in [["check", "web.yaml"].as_slice(), &["fix", "--diff", "web.yaml"]] {
         let output = place.run(words);
         let all = said(&output);
@@ -223,7 +183,7 @@ fn what_a_manifest_says_does_not_reach_the_terminal_raw() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let many = format!("{DEPLOYMENT}---\n").repeat(300);
-    let place = Place::new(&[("many.yaml", &many)]);
+    let place = Folder::new(&[("many.yaml", &many)]);
     let mut child = place
         .command(&["check", "many.yaml"])
         .stdout(Stdio::piped())
@@ -237,7 +197,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[test]
 fn other_formats_are_printed_and_sarif_is_written_beside_the_text() {
-    let place = Place::new(&[("web.yaml", DEPLOYMENT)]);
+    let place = Folder::new(&[("web.yaml", DEPLOYMENT)]);
     let sarif = |output: &[u8]| -> usize {
         let log: serde_json::Value = serde_json::from_slice(output).expect("JSON");
         assert_eq!(log["version"], "2.1.0");
@@ -261,7 +221,7 @@ fn other_formats_are_printed_and_sarif_is_written_beside_the_text() {
 #[test]
 fn pod_security_is_asked_when_it_is_named() {
     let lower = CLEAN.replace("ALL", "all");
-    let place = Place::new(&[("clean.yaml", CLEAN), ("lower.yaml", &lower)]);
+    let place = Folder::new(&[("clean.yaml", CLEAN), ("lower.yaml", &lower)]);
     let check = |policy: &str, file: &str| place.run(&["check", "--pod-security", policy, file]);
     assert_eq!(check("restricted@1.30", "clean.yaml").status.code(), Some(0));
     let output = check("restricted@1.30", "lower.yaml");
@@ -280,7 +240,7 @@ fn pod_security_is_asked_when_it_is_named() {
 
 #[test]
 fn a_file_that_needs_what_is_dropped_is_told() {
-    let place = Place::new(&[("clean.yaml", CLEAN)]);
+    let place = Folder::new(&[("clean.yaml", CLEAN)]);
     let output = place.run(&["check", "--file-caps", "cap_net_raw=ep", "clean.yaml"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).starts_with("warning[file-capabilities-outside-bounding]:"));

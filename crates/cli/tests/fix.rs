@@ -7,16 +7,16 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use testkit::folder::{Folder, said, text};
+
 const DEPLOYMENT: &str = include_str!("check/deployment.yaml");
 
 /// A folder with one file, in which dropcap is run.
-struct Place(tempfile::TempDir);
+struct Place(Folder);
 
 impl Place {
     fn new(text: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("web.yaml"), text).expect("written");
-        Self(folder)
+        Self(Folder::new(&[("web.yaml", text)]))
     }
 
     fn file(&self) -> PathBuf {
@@ -28,24 +28,12 @@ impl Place {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut dropcap = Command::new(testkit::dropcap());
-        dropcap.arg("fix").args(words).current_dir(self.0.path()).stdin(Stdio::null());
-        dropcap.env("NO_COLOR", "1").env("COLUMNS", "80");
-        dropcap
+        self.0.command(&[&["fix"], words].concat())
     }
 
     fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().expect("dropcap runs")
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
-
-fn said(output: &Output) -> String {
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    format!("status {:?}\n--- stdout\n{out}--- stderr\n{err}", output.status.code())
 }
 
 /// The safe edits of the deployment.

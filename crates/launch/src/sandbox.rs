@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 pub use error::SandboxError;
 use layers::Layers;
+pub use root::devices;
 
 /// How many bytes, or files, left to be written are next to nothing.
 const FULL: (u64, u64) = (64 * 1024, 4);

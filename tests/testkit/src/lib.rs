@@ -16,6 +16,7 @@ mod binary;
 pub mod cri;
 pub mod daemon;
 mod debian;
+pub mod folder;
 pub mod need;
 mod pod;
 mod podman;

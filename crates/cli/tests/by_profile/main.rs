@@ -6,17 +6,18 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use testkit::folder::{Folder, said, text};
+
 const SHOP: &str = include_str!("shop.yaml");
 const WEB: &str = include_str!("web.profile.yaml");
 const CLOCK: &str = include_str!("clock.profile.yaml");
 
 /// A folder with the manifests and a folder of profiles, in which dropcap is run.
-struct Place(tempfile::TempDir);
+struct Place(Folder);
 
 impl Place {
     fn new(profiles: &[(&str, &str)]) -> Self {
-        let place = Self(tempfile::tempdir().expect("a folder"));
-        place.put("shop.yaml", SHOP);
+        let place = Self(Folder::new(&[("shop.yaml", SHOP)]));
         for (name, text) in profiles {
             place.put(&format!("profiles/{name}"), text);
         }
@@ -24,9 +25,7 @@ impl Place {
     }
 
     fn put(&self, name: &str, text: &str) {
-        let path = self.0.path().join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("mkdir");
-        fs::write(path, text).expect("written");
+        self.0.put(name, text);
     }
 
     fn now(&self) -> String {
@@ -34,25 +33,12 @@ impl Place {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut dropcap = Command::new(testkit::dropcap());
-        dropcap.args(words).current_dir(self.0.path()).stdin(Stdio::null());
-        dropcap.env("NO_COLOR", "1").env("COLUMNS", "80");
-        dropcap
+        self.0.command(words)
     }
 
     fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().expect("dropcap runs")
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
-
-/// What it said. The profiles carry no date, so that they are as old on every day.
-fn said(output: &Output) -> String {
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    format!("status {:?}\n--- stdout\n{out}--- stderr\n{err}", output.status.code())
 }
 
 fn code(output: &Output) -> Option<i32> {

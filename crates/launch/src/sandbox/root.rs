@@ -175,7 +175,12 @@ fn folder(path: &Path) -> Result<(), SandboxError> {
     fs::create_dir(path).map_err(step("make", path))
 }
 
-fn devices(dev: &Path) -> Result<(), SandboxError> {
+/// Makes what every container has in `/dev` (OCI runtime specification, "Default Devices") in an empty
+/// folder: devices, `pts`, `shm`, and the links to `/proc/self/fd`.
+///
+/// # Errors
+/// [`SandboxError`]: what could not be made, and why.
+pub fn devices(dev: &Path) -> Result<(), SandboxError> {
     for (name, major, minor) in DEVICES {
         let path = dev.join(name);
         let open_to_all = Mode::from_raw_mode(0o666);
