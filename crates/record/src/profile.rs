@@ -109,6 +109,9 @@ pub struct Target {
     /// Of a container, what the image's ENTRYPOINT was called with in place of its CMD.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Of a container that was watched, all that it executed first, the image's own words among it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
     /// As which user it ran, where somebody chose another one than the image's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<u32>,

@@ -59,6 +59,12 @@ fn fixed_by(checker: &Checker, name: &str, text: &str, consent: Consent) -> Trie
     for id in &changed {
         assert!(repaired.applied.iter().any(|applied| applied.container == *id), "{id:?}");
     }
+    if repaired.refused.is_empty() {
+        let foreseen = checker.foresee(&before, &checker.check(&before));
+        let not_safe = if consent == Consent::Unsafe { foreseen.not_safe.len() } else { 0 };
+        let announced = foreseen.safe.len() + not_safe;
+        assert_eq!(announced, repaired.applied.len(), "announced and done: {text}");
+    }
     comments_stay(&before, &after);
     let compared = others_stay(&before, repaired.source.text(), &changed);
     Tried {
