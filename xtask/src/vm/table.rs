@@ -87,7 +87,7 @@ fn wrong_run(run: &Run, skipped: &BTreeMap<&str, &str>, filter: Option<&str>) ->
     if run.status != Some(0) {
         wrong.push(format!("ended with {:?}\n{}", run.status, run.said.join("\n")));
     }
-    let ended = run.outcomes.len() + run.ignored;
+    let ended = run.outcomes.len() + run.parts;
     if run.announced != Some(ended) {
         wrong.push(format!("{ended} tests ended, announced were {:?}", run.announced));
     }
