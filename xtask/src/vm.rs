@@ -5,6 +5,7 @@
 mod binaries;
 mod boot;
 mod guest;
+mod host;
 mod initramfs;
 mod locked;
 mod modules;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use self::plan::{KernelPlan, Plan};
+use self::report::Report;
 use self::table::Choice;
 use crate::Result;
 
@@ -86,7 +88,12 @@ pub fn run(words: &[&str]) -> Result {
     let shares = shares::shares(&plan, &booted, &arguments.choice);
     let results = boot::all(&plan, &shares, &arguments, &system, &place);
     println!("the guests ended after {} s", start.elapsed().as_secs());
-    judge(&plan, &arguments, results)
+    // All of it, or nothing: what is chosen for is a guest.
+    let host = match arguments.choice.is_all() {
+        true => Some(host::run(&plan, &place, arguments.recordings.as_deref())?),
+        false => None,
+    };
+    judge(&plan, &arguments, results, host)
 }
 
 fn parse(words: &[&str]) -> Result<Arguments> {
@@ -116,8 +123,14 @@ fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), Into::into)
 }
 
-fn judge(plan: &Plan, arguments: &Arguments, results: boot::Results) -> Result {
-    let (mut wrong, mut reports) = (Vec::new(), Vec::new());
+fn judge(
+    plan: &Plan,
+    arguments: &Arguments,
+    results: boot::Results,
+    host: Option<Report>,
+) -> Result {
+    let mut wrong = host.as_ref().map(host::wrong).unwrap_or_default();
+    let mut reports = Vec::new();
     for (kernel, of_its_guests) in boot::by_kernel(results) {
         match of_its_guests {
             Ok(report) => {
@@ -127,24 +140,25 @@ fn judge(plan: &Plan, arguments: &Arguments, results: boot::Results) -> Result {
             Err(errors) => wrong.extend(errors),
         }
     }
-    for (kernel, report) in &reports {
+    let of_guests = reports.iter().map(|(kernel, report)| (kernel.series.as_str(), report));
+    for (series, report) in of_guests.chain(host.as_ref().map(|report| ("host", report))) {
         for run in &report.runs {
             let (tests, seconds) = (run.outcomes.len(), run.took.as_secs());
             println!(
-                "{:<5} {:<7} {:<8} {tests:>3} tests {seconds:>4} s",
-                kernel.series, run.backend, run.test
+                "{series:<5} {:<7} {:<8} {tests:>3} tests {seconds:>4} s",
+                run.backend, run.test
             );
         }
     }
     if !wrong.is_empty() {
         return Err(format!("{} wrong:\n{}", wrong.len(), wrong.join("\n")));
     }
-    if !arguments.choice.is_all() {
+    let Some(host) = host else {
         println!("{DOCUMENT} is left as it is: not everything was run");
         return Ok(());
-    }
+    };
     let file = crate::root().join(DOCUMENT);
-    let document = table::document(plan, &reports);
+    let document = table::document(plan, &reports, &host);
     if arguments.check {
         let committed = fs::read_to_string(&file).unwrap_or_default();
         if table::structure(&committed) != table::structure(&document) {
