@@ -39,7 +39,10 @@ pub fn run(plan: &Plan, place: &Path, recordings: Option<&Path>) -> Result<Repor
             let mut command = cargo(&["test", "--package", &test.package, "--test", &test.name]);
             command.env("DROPCAP_TEST_BACKEND", backend).env("DROPCAP_TEST_PROOFS", &proofs);
             if let Some(folder) = recordings {
-                command.env("DROPCAP_TEST_RECORDINGS", folder.join("host").join(backend));
+                let folder = folder.join("host").join(backend);
+                let folder = std::path::absolute(&folder)
+                    .map_err(|e| format!("{}: {e}", folder.display()))?;
+                command.env("DROPCAP_TEST_RECORDINGS", folder);
             }
             let status = said(&mut command, &mut report)?;
             report.line(&format!("end {} {backend} {status}", test.name));
