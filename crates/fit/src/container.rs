@@ -21,6 +21,7 @@ use observe::Observed;
 use sys::signal::{Blocked, STOP};
 use trace::{TraceError, Tracer};
 
+use crate::hands::Hand;
 use crate::run::Stopped;
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
@@ -88,8 +89,12 @@ pub struct Containers {
     limit: Duration,
     title: String,
     tracer: Option<Tracer>,
-    enough: Blocked,
+    signals: Arc<Blocked>,
     stop: Arc<AtomicBool>,
+    /// Ends the run that goes on.
+    enough: Arc<AtomicBool>,
+    /// Whether the time of the last run was up.
+    late: bool,
     settle: Duration,
 }
 
@@ -106,19 +111,40 @@ impl Containers {
         limit: Duration,
         title: &str,
     ) -> Result<Self, ContainerError> {
-        let enough = Blocked::new(STOP).map_err(io_error("hold signals back"))?;
+        let signals = Arc::new(Blocked::new(STOP).map_err(io_error("hold signals back"))?);
         let title = title.to_owned();
-        let (stop, settle) = (Arc::default(), Duration::ZERO);
         Ok(Self {
             recipe,
             probe: Arc::new(probe),
             limit,
             title,
             tracer: None,
-            enough,
-            stop,
-            settle,
+            signals,
+            stop: Arc::default(),
+            enough: Arc::default(),
+            late: false,
+            settle: Duration::ZERO,
         })
+    }
+
+    /// So many that make runs at a time, each with a tracer of its own. As they share the machine, they
+    /// have as many times more time, unless somebody has said how much (`fixed`).
+    pub fn hands(&mut self, jobs: u8, fixed: bool) -> Vec<Self> {
+        let mut tracer = self.tracer.take();
+        let times = if fixed { 1 } else { jobs.into() };
+        let hand = |_| Self {
+            recipe: self.recipe.clone(),
+            probe: Arc::clone(&self.probe),
+            limit: self.limit * times,
+            title: self.title.clone(),
+            tracer: tracer.take(),
+            signals: Arc::clone(&self.signals),
+            stop: Arc::clone(&self.stop),
+            enough: Arc::default(),
+            late: false,
+            settle: self.settle,
+        };
+        (0..jobs).map(hand).collect()
     }
 
     /// Containers that do not end are watched for so long after their tests have passed: one that ends
@@ -137,10 +163,10 @@ impl Containers {
     }
 
     fn hears_stop(&self) -> Result<bool, ContainerError> {
-        if self.enough.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
+        if self.signals.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
             self.stop.store(true, Ordering::Relaxed);
         }
-        Ok(self.stop.load(Ordering::Relaxed))
+        Ok(self.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed))
     }
 
     /// A run that passes has taken so long: one that takes many times longer fails. What waits for a
@@ -233,7 +259,9 @@ impl Runner for Containers {
         if let Some(tracer) = &mut tracer {
             tracer.watch(watch::scope(self.recipe.engine, &container.id, pid)?)?;
         }
+        let started = Instant::now();
         let outcome = self.go(&mut container, tracer.as_mut())?;
+        self.late = started.elapsed() >= self.limit;
         let observed = match &mut tracer {
             Some(tracer) => {
                 let recording = tracer.snapshot()?;
@@ -256,6 +284,20 @@ impl Runner for Containers {
             self.tracer = Some(tracer);
         }
         Ok(Ran { outcome, observed, took })
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Some(self.limit)
+    }
+}
+
+impl Hand for Containers {
+    fn enough(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.enough)
+    }
+
+    fn was_late(&self) -> bool {
+        self.late
     }
 }
 

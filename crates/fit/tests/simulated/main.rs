@@ -1,6 +1,7 @@
 //! The search on programs that are only described: what it finds, what it costs, and that it never
 //! calls proven what is wrong.
 
+mod beside;
 mod liars;
 mod program;
 mod stopped;
@@ -166,6 +167,12 @@ proptest! {
         let explained = answer.proof == Proof::Explained && !proven && traceable;
         prop_assert!(answer.proof == Proof::Proven || explained, "{:?}", answer.proof);
         prop_assert_eq!(answer.safer.is_some(), traceable);
+        // Of those that the trace names and that work, it is the least dangerous.
+        let danger = |c: Capability| caps::knowledge(c).map(caps::Knowledge::danger);
+        for other in &answer.alternatives {
+            let less = danger(other.with) < danger(other.instead_of);
+            prop_assert!(!less || !program.works(other.set), "{:?}", other);
+        }
         if let Some(safer) = &answer.safer {
             prop_assert!(answer.set.is_subset(safer.set));
             prop_assert!(safer.shown);
