@@ -325,6 +325,25 @@ fn runs_go_side_by_side_only_where_each_has_its_own() {
 }
 
 #[test]
+fn what_else_would_serve_is_named_and_tried_if_asked_for() {
+    testkit::needs!(root, bpf);
+    let setup = "chown 33 /etc/issue; chmod 600 /etc/issue";
+    for (more, tried) in
+        [(&[][..], "not tried: --alternatives does"), (&["--alternatives"], "tried")]
+    {
+        let output = fit(&[&["--sandbox", "--setup", setup], more].concat(), "exec cat /etc/issue");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let said = text(&output.stdout);
+        let named = format!("  DAC_READ_SEARCH would serve for DAC_OVERRIDE ({tried})\n");
+        assert!(
+            said.contains(&named) && said.contains("without it: ended with status 1"),
+            "{said}"
+        );
+        assert!(said.ends_with("    add:\n    - DAC_OVERRIDE\n"), "{said}");
+    }
+}
+
+#[test]
 fn a_sandbox_ends_with_dropcap_however_that_ends() {
     testkit::needs!(root);
     let before = machine();

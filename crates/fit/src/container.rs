@@ -127,15 +127,13 @@ impl Containers {
         })
     }
 
-    /// So many that make runs at a time, each with a tracer of its own. As they share the machine, they
-    /// have as many times more time, unless somebody has said how much (`fixed`).
-    pub fn hands(&mut self, jobs: u8, fixed: bool) -> Vec<Self> {
+    /// So many that make runs at a time, each with a tracer of its own.
+    pub fn hands(&mut self, jobs: u8) -> Vec<Self> {
         let mut tracer = self.tracer.take();
-        let times = if fixed { 1 } else { jobs.into() };
         let hand = |_| Self {
             recipe: self.recipe.clone(),
             probe: Arc::clone(&self.probe),
-            limit: self.limit * times,
+            limit: self.limit,
             title: self.title.clone(),
             tracer: tracer.take(),
             signals: Arc::clone(&self.signals),
@@ -169,12 +167,14 @@ impl Containers {
         Ok(self.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed))
     }
 
-    /// A run that passes has taken so long: one that takes many times longer fails. What waits for a
-    /// service that does not come would take most of a search else; a run that is cut short by it is
-    /// counted against leaving a capability out, never for it.
-    pub fn hasten(&mut self, passed: Duration) {
+    /// A run that passes has taken so long: one that takes many times longer fails, and as many times more
+    /// where so many (`jobs`) share the machine. What waits for a service that does not come would take
+    /// most of a search else; a run that is cut short by it is counted against leaving a capability out,
+    /// never for it.
+    pub fn hasten(&mut self, passed: Duration, jobs: u8) {
         let to_pass = passed.saturating_sub(self.settle);
-        self.limit = self.limit.min(LEAST.max(to_pass * TIMES));
+        let jobs = u32::from(jobs);
+        self.limit = (self.limit * jobs).min(LEAST.max(to_pass * TIMES * jobs));
     }
 
     /// Loads the tracer, if it is not: what is missing on this machine is known then, before any container

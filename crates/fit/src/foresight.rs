@@ -69,8 +69,8 @@ impl Foreseen {
     }
 
     /// How long that takes, by what the trials took. The first ones that fail tell little of the others:
-    /// counted with them are one that waits as long as it may, and one that takes as long as those that
-    /// pass.
+    /// counted with them are one that ends at once, one that takes as long as those that pass, and one that
+    /// waits as long as it may.
     pub(crate) fn time<R: Runner>(&self, trials: &[Trial], runner: &R) -> Option<Duration> {
         let took = |trial: &Trial| Duration::from_millis(trial.took_ms);
         let of = |passed: bool| {
@@ -78,7 +78,8 @@ impl Foreseen {
             trials.iter().filter(counts).map(took)
         };
         let passes = mean(of(true))?;
-        let fails = mean(of(false).chain([passes, runner.patience().unwrap_or(passes)]))?;
+        let waits = runner.patience().unwrap_or(passes);
+        let fails = mean(of(false).chain([Duration::ZERO, passes, waits]))?;
         let known = |set: CapSet| trials.iter().rev().find(|trial| trial.set == set).map(took);
         let each = self.expected.iter().map(|expected| {
             known(expected.next.set).unwrap_or(if expected.passes { passes } else { fails })

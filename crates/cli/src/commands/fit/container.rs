@@ -224,7 +224,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     }
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
-        runner.hasten(ran.took);
+        runner.hasten(ran.took, args.jobs);
     }
     let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
     let options = fit::Options {
@@ -251,10 +251,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     };
     let answer = match args.jobs {
         1 => fit::fit(&mut runner, start, options, watch),
-        jobs => {
-            let hands = runner.hands(jobs, args.timeout.is_some());
-            side_by_side::fit(hands, start, options, watch, ui)
-        }
+        jobs => side_by_side::fit(runner.hands(jobs), start, options, watch, ui),
     };
     progress.clear();
     let mut answer = answer.map_err(cannot_run)?;
