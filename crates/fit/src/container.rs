@@ -21,6 +21,7 @@ use observe::Observed;
 use sys::signal::{Blocked, STOP};
 use trace::{TraceError, Tracer};
 
+use crate::hands::Hand;
 use crate::run::Stopped;
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
@@ -88,8 +89,12 @@ pub struct Containers {
     limit: Duration,
     title: String,
     tracer: Option<Tracer>,
-    enough: Blocked,
+    signals: Arc<Blocked>,
     stop: Arc<AtomicBool>,
+    /// Ends the run that goes on.
+    enough: Arc<AtomicBool>,
+    /// Whether the time of the last run was up.
+    late: bool,
     settle: Duration,
 }
 
@@ -106,19 +111,38 @@ impl Containers {
         limit: Duration,
         title: &str,
     ) -> Result<Self, ContainerError> {
-        let enough = Blocked::new(STOP).map_err(io_error("hold signals back"))?;
+        let signals = Arc::new(Blocked::new(STOP).map_err(io_error("hold signals back"))?);
         let title = title.to_owned();
-        let (stop, settle) = (Arc::default(), Duration::ZERO);
         Ok(Self {
             recipe,
             probe: Arc::new(probe),
             limit,
             title,
             tracer: None,
-            enough,
-            stop,
-            settle,
+            signals,
+            stop: Arc::default(),
+            enough: Arc::default(),
+            late: false,
+            settle: Duration::ZERO,
         })
+    }
+
+    /// So many that make runs at a time, each with a tracer of its own.
+    pub fn hands(&mut self, jobs: u8) -> Vec<Self> {
+        let mut tracer = self.tracer.take();
+        let hand = |_| Self {
+            recipe: self.recipe.clone(),
+            probe: Arc::clone(&self.probe),
+            limit: self.limit,
+            title: self.title.clone(),
+            tracer: tracer.take(),
+            signals: Arc::clone(&self.signals),
+            stop: Arc::clone(&self.stop),
+            enough: Arc::default(),
+            late: false,
+            settle: self.settle,
+        };
+        (0..jobs).map(hand).collect()
     }
 
     /// Containers that do not end are watched for so long after their tests have passed: one that ends
@@ -137,18 +161,20 @@ impl Containers {
     }
 
     fn hears_stop(&self) -> Result<bool, ContainerError> {
-        if self.enough.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
+        if self.signals.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
             self.stop.store(true, Ordering::Relaxed);
         }
-        Ok(self.stop.load(Ordering::Relaxed))
+        Ok(self.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed))
     }
 
-    /// A run that passes has taken so long: one that takes many times longer fails. What waits for a
-    /// service that does not come would take most of a search else; a run that is cut short by it is
-    /// counted against leaving a capability out, never for it.
-    pub fn hasten(&mut self, passed: Duration) {
+    /// A run that passes has taken so long: one that takes many times longer fails, and as many times more
+    /// where so many (`jobs`) share the machine. What waits for a service that does not come would take
+    /// most of a search else; a run that is cut short by it is counted against leaving a capability out,
+    /// never for it.
+    pub fn hasten(&mut self, passed: Duration, jobs: u8) {
         let to_pass = passed.saturating_sub(self.settle);
-        self.limit = self.limit.min(LEAST.max(to_pass * TIMES));
+        let jobs = u32::from(jobs);
+        self.limit = (self.limit * jobs).min(LEAST.max(to_pass * TIMES * jobs));
     }
 
     /// Loads the tracer, if it is not: what is missing on this machine is known then, before any container
@@ -233,7 +259,9 @@ impl Runner for Containers {
         if let Some(tracer) = &mut tracer {
             tracer.watch(watch::scope(self.recipe.engine, &container.id, pid)?)?;
         }
+        let started = Instant::now();
         let outcome = self.go(&mut container, tracer.as_mut())?;
+        self.late = started.elapsed() >= self.limit;
         let observed = match &mut tracer {
             Some(tracer) => {
                 let recording = tracer.snapshot()?;
@@ -256,6 +284,20 @@ impl Runner for Containers {
             self.tracer = Some(tracer);
         }
         Ok(Ran { outcome, observed, took })
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Some(self.limit)
+    }
+}
+
+impl Hand for Containers {
+    fn enough(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.enough)
+    }
+
+    fn was_late(&self) -> bool {
+        self.late
     }
 }
 

@@ -5,6 +5,7 @@ mod markdown;
 mod progress;
 mod report;
 mod resume;
+mod side_by_side;
 mod state;
 
 use std::ffi::OsString;
@@ -18,7 +19,7 @@ use caps::CapSet;
 use fit::test::{
     Command, Http, Log, ParseHttpError, ParseLogError, ParseTcpError, Tcp, Test, Tests,
 };
-use fit::{Answer, Around, Job, Place, Program, Proof, Rigour, RunError, Runs};
+use fit::{Answer, Around, Event, Job, Place, Program, Proof, Rigour, RunError, Runs};
 use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
@@ -130,6 +131,10 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER", requires = "sandbox", help_heading = "Runs")]
     upper: Option<PathBuf>,
 
+    /// Make so many runs at a time: each in a sandbox (--sandbox) or container of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64), help_heading = "Runs")]
+    jobs: u8,
+
     /// Run as this user (and group), each a name or a number; not root: with the set as ambient
     #[arg(short, long, value_name = "USER[:GROUP]", help_heading = "Runs")]
     user: Option<UserArgument>,
@@ -149,6 +154,10 @@ pub struct Args {
     /// Leave out also what was refused without the test's noticing
     #[arg(long, help_heading = "Answer")]
     minimum: bool,
+
+    /// Try whatever else would serve by the trace, too, a run each; else only what is less dangerous
+    #[arg(long, help_heading = "Answer")]
+    alternatives: bool,
 
     /// Write the profile to this file: the answer, its proof, every run
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
@@ -199,6 +208,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     if args.container.asked() {
         return container::run(args, ui);
     }
+    side_by_side::may(args)?;
     let start = start(args)?;
     let job = job(args)?;
     let place = place(args, ui)?;
@@ -249,7 +259,7 @@ fn tell(
     if args.json {
         writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
     } else {
-        report::print(answer, made, profile, ui)?;
+        report::print(answer, made, profile, args.jobs, ui)?;
     }
     Ok(())
 }
@@ -274,6 +284,7 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     let options = fit::Options {
         rigour: rigour(args),
         traced: runs.traces(),
+        alternatives: args.alternatives,
         alike: args.sandbox,
         earlier: kept.earlier(),
         ..fit::Options::default()
@@ -281,20 +292,27 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     let mut progress = Progress::new(start, ui);
     let mut first = None;
     let stopped = runs.when_stopped();
-    let answer = fit::fit(runs, start, options, |event| {
-        if let fit::Event::First(ran) = &event {
+    let watch = |event: Event<'_>| {
+        if let Event::First(ran) = &event {
             first.clone_from(&ran.observed);
             kept.used(ran.observed.as_ref());
         }
         if stopped.is_set() {
             return ControlFlow::Break(());
         }
-        if let fit::Event::Ended(trial) = &event {
+        if let Event::Ended(trial) = &event {
             kept.keep(trial);
         }
         progress.show(&event);
         ControlFlow::Continue(())
-    });
+    };
+    let answer = match args.jobs {
+        1 => fit::fit(runs, start, options, watch),
+        jobs => {
+            let hands = runs.hands(jobs).map_err(|error| side_by_side::no_room(error, jobs))?;
+            side_by_side::fit(hands, start, options, watch, ui)
+        }
+    };
     progress.clear();
     let answer = answer.map_err(cannot_run)?;
     let needs = first.is_some().then(|| kept.needs().to_vec());

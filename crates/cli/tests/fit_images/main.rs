@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod again;
+mod beside;
 mod ends;
 mod pods;
 
@@ -168,6 +169,13 @@ pub fn fit(words: &[&str], more: &str) -> Output {
     let mut fit = Command::new(testkit::dropcap());
     fit.args(["fit", "--engine-args", &engine, "--quick"]);
     fit.args(words).output().unwrap()
+}
+
+/// `fit` of the small image.
+pub fn image_fit() -> Command {
+    let mut fit = Command::new(testkit::dropcap());
+    fit.args(["fit", "--image", testkit::image()]);
+    fit
 }
 
 /// Options of the engine on this machine.

@@ -22,7 +22,7 @@ use record::search;
 
 use super::progress::Progress;
 use super::resume::Kept;
-use super::{Args, conclude, rigour, state, tell, tests, write};
+use super::{Args, conclude, rigour, side_by_side, state, tell, tests, write};
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
 use crate::ui::{Ui, YELLOW};
@@ -170,6 +170,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let asked = &args.container;
     let options = asked.options(args)?;
     let plan = asked.plan(&options)?;
+    side_by_side::may_of(args.jobs, &plan)?;
     for remark in &plan.remarks {
         match remark {
             Remark::Note(text) => ui.note(text),
@@ -223,18 +224,19 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     }
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
-        runner.hasten(ran.took);
+        runner.hasten(ran.took, args.jobs);
     }
     let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
     let options = fit::Options {
         rigour: rigour(args),
         first: Some(ran.clone()),
+        alternatives: args.alternatives,
         alike: !plan.keeps,
         earlier: kept.earlier(),
         ..fit::Options::default()
     };
     let mut progress = Progress::new(start, ui);
-    let answer = fit::fit(&mut runner, start, options, |event| {
+    let watch = |event: fit::Event<'_>| {
         if stopped.is_set() {
             return ControlFlow::Break(());
         }
@@ -246,7 +248,11 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         }
         progress.show(&event);
         ControlFlow::Continue(())
-    });
+    };
+    let answer = match args.jobs {
+        1 => fit::fit(&mut runner, start, options, watch),
+        jobs => side_by_side::fit(runner.hands(jobs), start, options, watch, ui),
+    };
     progress.clear();
     let mut answer = answer.map_err(cannot_run)?;
     let needs = kept.needs().to_vec();
