@@ -11,6 +11,7 @@
 //! - [`answer`]: what was found; [`unasked`]: what of it runs that are not alike do not show
 //! - [`mod@test`]: what tells that the program works
 //! - [`container`]: runs of a container of the user's engine
+//! - [`zero`]: changes with which it needs no capability
 //! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
 
 pub mod answer;
@@ -31,6 +32,7 @@ pub mod test;
 pub mod trial;
 pub mod unasked;
 mod words;
+pub mod zero;
 
 pub use answer::{Alternative, Answer, Proof, Safer};
 pub use attempt::{Around, RunError};
