@@ -5,6 +5,7 @@
 //! checks are off. Each container is new, with new anonymous volumes: what one run leaves behind does
 //! not serve the next.
 
+mod changed;
 mod probe;
 mod watch;
 
@@ -26,6 +27,7 @@ use crate::run::Stopped;
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
 
+pub use changed::{changed, flags};
 pub use probe::Probe;
 
 /// How often the container, the tracer and the signals are looked after.

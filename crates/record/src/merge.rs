@@ -21,6 +21,7 @@ fn merge_two(mut a: Profile, b: Profile) -> Profile {
     a.spec.evidence.extend(b.spec.evidence);
     a.status.proofs.extend(b.status.proofs);
     a.status.searches.extend(b.status.searches);
+    a.status.zero.extend(b.status.zero);
     a.status.unknown_sites.extend(b.status.unknown_sites);
     for run in b.status.runs {
         match a.status.runs.iter_mut().find(|known| known.id == run.id) {

@@ -7,6 +7,7 @@ mod report;
 mod resume;
 mod side_by_side;
 mod state;
+mod zero;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -67,10 +68,12 @@ With --sandbox every run has the machine's files under a layer of its own, and p
 An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
 in its network. It starts with what it would get today, and is given more only where a call that failed asks \
 for it; what reaches beyond the container only with --grant. Without a test the manifest's probe or the image's \
-HEALTHCHECK serves. What is found is written into the manifest.
+HEALTHCHECK serves. What is found is written into the manifest. With --try-zero it is then run without any \
+capability, as another user, with emptyDirs and sysctls that make them needless; what holds is a patch.
 
-Exit status: 0 if the list is proven (with --quick: explained); 1 if the test never passes, gives two \
-answers, or the search was stopped; 2 if it could not be made.
+Exit status: 0 if the list is proven (with --quick: explained), with --try-zero also that none is needed; 1 if \
+the test never passes, gives two answers, the search was stopped, or zero was not reached; 2 if it could not \
+be made.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
@@ -78,6 +81,7 @@ Examples:
   dropcap fit -- ping -c 1 127.0.0.1
   dropcap fit --image nginx --http http://localhost
   dropcap fit -f web.yaml -c nginx --diff
+  dropcap fit -f web.yaml --try-zero --zero-patch zero.yaml
   dropcap fit -f web.yaml --report web.md --resume web.runs.json"
 )]
 pub struct Args {
@@ -179,6 +183,9 @@ pub struct Args {
     #[command(flatten)]
     container: container::ContainerArgs,
 
+    #[command(flatten)]
+    zero: zero::ZeroArgs,
+
     /// The command and its arguments; of a container: in place of its own
     #[arg(last = true, required_unless_present_any = ["image", "file"], value_name = "CMD")]
     command: Vec<OsString>,
@@ -209,6 +216,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return container::run(args, ui);
     }
     side_by_side::may(args)?;
+    if args.zero.try_zero {
+        return Err(Failure::new("--try-zero is for containers: its changes are those of a pod")
+            .help("name --image IMAGE or -f MANIFEST"));
+    }
     let start = start(args)?;
     let job = job(args)?;
     let place = place(args, ui)?;

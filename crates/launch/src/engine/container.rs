@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sys::procfs::Procfs;
 
-use super::{Call, Engine, EngineError, name, said};
+use super::{Call, EmptyFolder, Engine, EngineError, name, said};
 
 /// What is kept of what a container prints: the end of it is what says why it failed.
 const MOST: usize = 1 << 20;
@@ -23,6 +23,7 @@ pub struct Container {
     pub name: String,
     /// Its full identifier.
     pub id: String,
+    empty: Vec<EmptyFolder>,
     attached: Option<Attached>,
     removed: bool,
 }
@@ -46,8 +47,8 @@ struct Attached {
 }
 
 impl Container {
-    pub(super) fn named(engine: Engine, name: String) -> Self {
-        Self { engine, name, id: String::new(), attached: None, removed: false }
+    pub(super) fn named(engine: Engine, name: String, empty: Vec<EmptyFolder>) -> Self {
+        Self { engine, name, id: String::new(), empty, attached: None, removed: false }
     }
 
     /// A field of its inspection, by a Go template.
@@ -70,7 +71,13 @@ impl Container {
             Engine::Docker => Ok(None),
             Engine::Podman => {
                 said(self.engine, "init", self.engine.call(["init", &self.name]))?;
-                self.pid().map(Some)
+                let pid = self.pid()?;
+                for folder in &self.empty {
+                    let path = folder.path.clone();
+                    let failed = |source| EngineError::Folder { path, source };
+                    folder.settle(pid).map_err(failed)?;
+                }
+                Ok(Some(pid))
             }
         }
     }

@@ -22,7 +22,7 @@ use record::search;
 
 use super::progress::Progress;
 use super::resume::Kept;
-use super::{Args, conclude, rigour, side_by_side, state, tell, tests, write};
+use super::{Args, conclude, rigour, side_by_side, state, tell, tests, write, zero};
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
 use crate::ui::{Ui, YELLOW};
@@ -274,14 +274,17 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let mut profile = fitted::profile(&answer, &made, wanted);
     plan.said.write(&mut profile);
+    let way = zero::run(args, &plan, (&answer, &made), &mut runner, ui)?;
+    profile.status.zero.extend(way.zero().cloned());
     tell(args, &answer, &made, &profile, ui)?;
+    zero::tell(args, &plan, &way, ui)?;
     let code = conclude(args, &answer)?;
     if code == ExitCode::SUCCESS {
         asked.patch(&profile, ui)?;
     } else if asked.file.is_some() {
         ui.note("the manifest is as it was");
     }
-    Ok(code)
+    Ok(if way.is_well() { code } else { ExitCode::from(FOUND) })
 }
 
 /// What was run, for a person.
@@ -387,7 +390,7 @@ fn cannot_patch(error: &patch::Error) -> Failure {
     }
 }
 
-fn cannot_run(error: ContainerError) -> Failure {
+pub(super) fn cannot_run(error: ContainerError) -> Failure {
     match error {
         ContainerError::Trace(error) => trace::cannot_trace(error),
         error => Failure::new(error),
