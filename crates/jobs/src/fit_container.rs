@@ -2,9 +2,11 @@
 //! this machine can do the same. What it is given to start with is what it would get today.
 
 mod carry;
+mod env_file;
 mod grant;
 mod probes;
 mod said;
+mod tested;
 
 use std::fmt;
 
@@ -19,6 +21,7 @@ use runtime::{Request, Resolution, Runtime, User};
 use crate::run_container::{self, PlanError};
 
 pub use said::Said;
+pub use tested::{Named, Tested, tested};
 
 pub use grant::{Asked, Grant, Growth, grow};
 
@@ -51,6 +54,9 @@ pub struct Plan {
     pub root: bool,
     /// The test that the manifest or the image says, and where it is from.
     pub test: Option<(Probe, String)>,
+    /// What is executed in it by whoever runs it, whatever its test is: probes of the manifest, or the
+    /// HEALTHCHECK of an image that is run as it is.
+    pub executed: Option<(Probe, String)>,
     /// What it is made to run and as whom, for its profile.
     pub said: Said,
     /// What is done in it at its start (`postStart`), whatever the test is.
@@ -140,7 +146,8 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
     let said = Said::new(&configured.image, None, options, chosen);
     remarks.extend(said.remark());
     let title = short(image).to_owned();
-    Ok(Plan { recipe, title, start, root, test, said, hook: None, keeps, remarks })
+    let executed = test.clone();
+    Ok(Plan { recipe, title, start, root, test, executed, said, hook: None, keeps, remarks })
 }
 
 /// A container of a manifest; `name` as in [`run_container::container`].
@@ -238,7 +245,8 @@ pub fn of_manifest(
     let said = Said::new(&configured.image, Some(container), options, chosen);
     remarks.extend(said.remark());
     let title = container.name.clone();
-    Ok(Plan { recipe, title, start, root, test, said, hook: own.hook, keeps, remarks })
+    let (hook, executed) = (own.hook, own.executed);
+    Ok(Plan { recipe, title, start, root, test, executed, said, hook, keeps, remarks })
 }
 
 /// What the engine can give of `start`: with Podman, what is added for a user that is not root is raised
