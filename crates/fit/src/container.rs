@@ -289,6 +289,9 @@ impl Containers {
         let took = begun.elapsed();
         // Before what it has written is gone.
         let full = if outcome.passed() { None } else { self.store.full() };
+        if let Some(folder) = &full {
+            container.discard(folder);
+        }
         container.remove()?;
         if let Some(mut tracer) = tracer {
             tracer.again(crate::options())?;

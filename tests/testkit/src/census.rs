@@ -20,7 +20,7 @@ const MARK: &str = "DROPCAP_CENSUS";
 /// How long the kernel, and an engine's helpers, may take to clear away what was ended.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often namespaces are looked at while something runs.
-const TICK: Duration = Duration::from_millis(25);
+const TICK: Duration = Duration::from_millis(60);
 
 /// A place for one command after the other, where all that they leave can be counted.
 #[derive(Debug)]

@@ -55,7 +55,7 @@ const ENDS: &[End] = &[
     // It hangs at its start, and so do what it leaves behind and its test.
     End {
         options: &["--timeout", "0.3s", "--test", "sleep 600"],
-        script: "trap '' TERM; setsid sleep 600 & sleep 600",
+        script: "setsid sleep 600 & sleep 600",
         status: 1,
         says: &[NEVER, "not done after 0.3 s", "test took too long"],
         found: Some("neverPasses"),

@@ -1,6 +1,7 @@
 //! One container, from its making to its end.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,7 +78,9 @@ impl Container {
             Engine::Docker => Ok(None),
             Engine::Podman => {
                 match said(self.engine, "init", self.engine.call(["init", &self.name])) {
-                    Err(EngineError::Said { said, .. }) => Err(not_started(self.engine, said)),
+                    Err(EngineError::Said { said, .. }) => {
+                        Err(not_started(self.engine, "init", said))
+                    }
                     other => other,
                 }?;
                 self.pid().map(Some)
@@ -131,7 +134,7 @@ impl Container {
         if never || !error.is_empty() {
             let printed = self.attached.as_mut().map(Attached::printed).unwrap_or_default();
             let said = if error.is_empty() { printed.trim().to_owned() } else { error };
-            return Err(not_started(self.engine, said));
+            return Err(not_started(self.engine, "start", said));
         }
         Ok(())
     }
@@ -173,6 +176,23 @@ impl Container {
     #[must_use]
     pub fn output(&self) -> Arc<Mutex<Vec<u8>>> {
         self.attached.as_ref().map(|attached| Arc::clone(&attached.printed)).unwrap_or_default()
+    }
+
+    /// Ends it and takes away what it has written, where its engine keeps that in `store` as a layer of
+    /// overlayfs. On a full disk an engine cannot write down that a container is gone, and leaves all that
+    /// (podman 4 and 5: "removing container root filesystem: no space left on device").
+    pub fn discard(&self, store: &Path) {
+        let _ = said(self.engine, "kill", self.engine.call(["kill", &self.name]));
+        let Ok(layer) = self.inspect("{{.GraphDriver.Data.UpperDir}}") else { return };
+        let layer = Path::new(&layer);
+        // Nothing else is to be emptied, whatever the engine says.
+        let below = layer.strip_prefix(store).is_ok_and(|rest| rest.components().count() == 3);
+        if below && layer.ends_with("diff") {
+            for entry in std::fs::read_dir(layer).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+            }
+        }
     }
 
     /// Ends it at once and removes it.
@@ -279,7 +299,7 @@ impl Attached {
 }
 
 /// Why a container was not started: of its program, or of something else.
-fn not_started(engine: Engine, said: String) -> EngineError {
+fn not_started(engine: Engine, what: &str, said: String) -> EngineError {
     // As the runtimes say it (runc, crun): EACCES, EPERM; ENOENT, and a name that is in no folder of PATH.
     let lower = said.to_lowercase();
     let is = |words: &[&str]| words.iter().any(|words| lower.contains(words));
@@ -288,7 +308,7 @@ fn not_started(engine: Engine, said: String) -> EngineError {
         is(&["no such file or directory", "executable file not found", "not found in $path"]);
     match refused || missing {
         true => EngineError::NotExecutable { said, missing: missing && !refused },
-        false => EngineError::Said { engine, what: "start".to_owned(), said },
+        false => EngineError::Said { engine, what: what.to_owned(), said },
     }
 }
 
@@ -316,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_program_that_cannot_be_executed_is_told_from_an_engine_that_fails() {
-        let kind = |said: &str| match not_started(Engine::Podman, said.to_owned()) {
+        let kind = |said: &str| match not_started(Engine::Podman, "start", said.to_owned()) {
             EngineError::NotExecutable { missing: true, .. } => "missing",
             EngineError::NotExecutable { .. } => "refused",
             _ => "engine",
