@@ -82,7 +82,8 @@ pub struct Learnt {
     pub needs: Vec<Need>,
     /// Why it does not say everything; empty if it does.
     pub incomplete: Vec<String>,
-    /// The test that passed with exactly this and failed with any of it left out, if there was one.
+    /// The test that passed with exactly what of this is not doubtful, and failed with any of that left
+    /// out, if there was one.
     pub proof: Option<String>,
     /// Days since it was last watched; `None` where nobody wrote that down.
     pub age: Option<i64>,

@@ -2,9 +2,11 @@
 //! this machine can do the same. What it is given to start with is what it would get today.
 
 mod carry;
+mod env_file;
 mod grant;
 mod probes;
 mod said;
+mod tested;
 
 use std::fmt;
 
@@ -21,6 +23,7 @@ use crate::export::ZeroPlace;
 use crate::run_container::{self, PlanError};
 
 pub use said::Said;
+pub use tested::{Named, Tested, tested};
 
 pub use grant::{Asked, Grant, Growth, grow};
 
@@ -53,6 +56,9 @@ pub struct Plan {
     pub root: bool,
     /// The test that the manifest or the image says, and where it is from.
     pub test: Option<(Probe, String)>,
+    /// What is executed in it by whoever runs it, whatever its test is: probes of the manifest, or the
+    /// HEALTHCHECK of an image that is run as it is.
+    pub executed: Option<(Probe, String)>,
     /// What it is made to run and as whom, for its profile.
     pub said: Said,
     /// What is done in it at its start (`postStart`), whatever the test is.
@@ -154,7 +160,21 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
         words: carry::words(&configured.image, None, options),
         ..Ground::default()
     };
-    Ok(Plan { recipe, title, start, root, test, said, hook, keeps, ground, place, remarks })
+    let executed = test.clone();
+    Ok(Plan {
+        recipe,
+        title,
+        start,
+        root,
+        test,
+        executed,
+        said,
+        hook,
+        keeps,
+        ground,
+        place,
+        remarks,
+    })
 }
 
 /// A container of a manifest; `name` as in [`run_container::container`].
@@ -253,9 +273,23 @@ pub fn of_manifest(
     let said = Said::new(&configured.image, Some(container), options, chosen);
     remarks.extend(said.remark());
     let title = container.name.clone();
-    let (hook, place) = (own.hook, ZeroPlace::of_container(workload, container));
+    let (hook, executed) = (own.hook, own.executed);
+    let place = ZeroPlace::of_container(workload, container);
     let ground = ground(workload, container, &configured.image, options);
-    Ok(Plan { recipe, title, start, root, test, said, hook, keeps, ground, place, remarks })
+    Ok(Plan {
+        recipe,
+        title,
+        start,
+        root,
+        test,
+        executed,
+        said,
+        hook,
+        keeps,
+        ground,
+        place,
+        remarks,
+    })
 }
 
 /// What has to be known of a manifest's container to do without capabilities.

@@ -17,7 +17,7 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
     let status = &profile.status;
     let proofs = || {
         let proven = status.proof == ProofState::Proven;
-        status.proofs.iter().filter(move |proof| proven && proof.capabilities == profile.add())
+        profile.proofs().filter(move |_| proven)
     };
     let watched = status.runs.iter().map(|run| run.recorded);
     let newest = watched.chain(proofs().map(|proof| proof.recorded)).flatten().max();

@@ -7,12 +7,12 @@ use std::fmt;
 use caps::{CapSet, CapState};
 use image::{Image, Images};
 use launch::{LaunchError, SetName, Spec};
-use manifest::{Container, Manifest, Workload};
+use manifest::{Container, Format, Manifest, Workload};
 use resolve::{Context, FromImage, Outcome};
 use runtime::{Engine, OddWord, Reason, Refusal, Request, Resolution, Runtime, Sets, User};
 
 use crate::accounts::{Account, AccountError, UserArgument};
-use crate::expand::expand;
+use crate::expand::expand_in;
 
 /// What is asked for on the command line, whatever else.
 #[derive(Debug, Clone, Default)]
@@ -265,16 +265,17 @@ pub fn container(
     }
     let request = Request { user: User::from(account.uid), ..resolved.request };
     let (runtime, sets) = decide(runtime, &request, account.uid, &mut remarks)?;
-    let command = if options.command.is_empty() {
-        own_command(container, image)?
-    } else {
-        options.command.clone()
+    let format = workload.pod.format;
+    let command = match options.command.is_empty() {
+        true => own_command(format, container, image)?,
+        false => options.command.clone(),
     };
     let mut spec = spec(&command, &sets, request.no_new_privs)?;
     spec.env = (!container.env.is_empty()).then(|| {
         let written = |name: &OsString| container.env.iter().any(|(n, _)| name == n.as_str());
         let kept = std::env::vars_os().filter(|(name, _)| !written(name));
-        let own = container.env.iter().map(|(n, v)| (n.into(), expand(v, &container.env).into()));
+        let value = |value| expand_in(format, value, &container.env);
+        let own = container.env.iter().map(|(name, text)| (name.into(), value(text).into()));
         kept.chain(own).collect()
     });
     let spec = spec.user(account.uid, account.gid, account.groups);
@@ -441,9 +442,13 @@ fn account(
 
 /// `command` and `args`, with `$(NAME)` replaced; what is not written is the image's: its CMD counts
 /// where neither is (kubernetes `pkg/kubelet/kuberuntime`, moby `daemon/commit.go` `merge`).
-fn own_command(container: &Container, image: Option<&Image>) -> Result<Vec<OsString>, PlanError> {
+fn own_command(
+    format: Format,
+    container: &Container,
+    image: Option<&Image>,
+) -> Result<Vec<OsString>, PlanError> {
     let Container { command, args, env, .. } = container;
-    let own = command.iter().chain(args).map(|word| expand(word, env).into());
+    let own = command.iter().chain(args).map(|word| expand_in(format, word, env).into());
     if !command.is_empty() {
         return Ok(own.collect());
     }

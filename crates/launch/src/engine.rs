@@ -5,18 +5,18 @@
 //! name of a container says whose it is.
 
 mod argument;
+mod call;
 mod container;
 mod docker;
 mod folder;
 mod name;
 mod podman;
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 
 use caps::CapSet;
+
+use call::{Call, said};
 
 pub use argument::{ArgumentError, check_arguments};
 pub use container::{Container, Output, exec};
@@ -34,6 +34,35 @@ pub enum EngineError {
         engine: Engine,
         /// Why.
         source: io::Error,
+    },
+    /// It does not come to an end though somebody has asked to stop.
+    #[error(
+        "{engine} {what} does not come to an end, and was ended when you asked to stop: a container may \
+         be left, which the next `dropcap fit` removes"
+    )]
+    Silent {
+        /// Which.
+        engine: Engine,
+        /// Its subcommand.
+        what: &'static str,
+    },
+    /// The container's program could not be executed as it is: what it may execute can depend on what it
+    /// holds (a file that carries more, a folder that it may not enter).
+    #[error("{said}")]
+    NotExecutable {
+        /// What the engine says.
+        said: String,
+        /// Whether it says that there is no such program.
+        missing: bool,
+    },
+    /// The engine no longer attends to a container that runs.
+    #[error(
+        "{engine} has let go of the container while it ran: its client or its monitor was ended, or the \
+         engine itself"
+    )]
+    LetGo {
+        /// Which engine.
+        engine: Engine,
     },
     /// It says no.
     #[error("{engine} {what} failed: {said}")]
@@ -207,6 +236,19 @@ fn bare(image: &str) -> &str {
     image[slash..].find(':').map_or(image, |at| &image[..slash + at])
 }
 
+/// The folder in which an engine keeps its images and containers, on the machine that it runs on.
+///
+/// # Errors
+/// [`EngineError`].
+pub fn store(engine: Engine) -> Result<String, EngineError> {
+    let template = match engine {
+        Engine::Podman => "{{.Store.GraphRoot}}",
+        Engine::Docker => "{{.DockerRootDir}}",
+    };
+    let told = said(engine, "info", engine.call(["info", "--format", template]))?;
+    Ok(told.trim().to_owned())
+}
+
 fn own_options(engine: Engine) -> &'static [&'static str] {
     match engine {
         Engine::Podman => podman::OPTIONS,
@@ -223,36 +265,6 @@ fn capability_options(engine: Engine, set: CapSet, holding: Holding) -> Vec<Stri
             std::iter::once("--cap-drop=ALL".to_owned()).chain(add).collect()
         }
     }
-}
-
-/// A call of an engine: in a process group of its own, so that Ctrl-C does not end it half-way.
-trait Call {
-    fn call<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Command;
-}
-
-impl Call for Engine {
-    fn call<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = Command::new(self.word());
-        command.args(words.into_iter().map(OsStr::new)).stdin(Stdio::null()).process_group(0);
-        command
-    }
-}
-
-/// What it printed, if it succeeds.
-fn said(engine: Engine, what: &str, mut command: Command) -> Result<String, EngineError> {
-    let output = command.output().map_err(|source| EngineError::Program { engine, source })?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().filter(|line| !line.trim().is_empty() && !is_warning(line));
-    let said = said.collect::<Vec<_>>().join("; ");
-    Err(EngineError::Said { engine, what: what.to_owned(), said })
-}
-
-/// Podman's log lines stand before what it has to say.
-fn is_warning(line: &str) -> bool {
-    line.starts_with("time=") && line.contains("level=warning")
 }
 
 #[cfg(test)]
@@ -286,12 +298,6 @@ mod tests {
         assert_eq!(words(&["--entrypoint", "sh", "--read-only"]), ["sh", "-c", "httpd"]);
         assert_eq!(words(&["--entrypoint", "sh", "--entrypoint=ash"]), ["ash", "-c", "httpd"]);
         assert_eq!(words(&["--read-only"]), ["-c", "httpd"]);
-    }
-
-    #[test]
-    fn warnings_are_not_what_an_engine_says() {
-        assert!(is_warning("time=\"2026-11-30T00:56:03Z\" level=warning msg=\"x\""));
-        assert!(!is_warning("Error: no such container"));
     }
 
     #[test]

@@ -177,7 +177,7 @@ pub struct Status {
     /// Why not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<String>,
-    /// Whether trials have shown that exactly `spec.capabilities.add` serves.
+    /// Whether trials have shown what `spec.capabilities.needed` says; what is doubtful is there besides.
     #[serde(default)]
     pub proof: ProofState,
     /// The trials' results; each counts for the set it names.
@@ -204,7 +204,7 @@ pub enum ProofState {
     /// Traced only.
     #[default]
     Unproven,
-    /// A test passed with exactly this list and failed with any member left out.
+    /// A test passed with exactly the needed (or the whole list) and failed with any of these left out.
     Proven,
 }
 
@@ -294,6 +294,14 @@ impl Profile {
         self.spec.evidence.iter().filter(move |r| solution.serves(r) == Some(capability))
     }
 
+    /// The proofs that count for the list as it is: of all of it, or of what is needed. What is doubtful
+    /// is in the list besides, and with more no program works less.
+    pub fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        let Capabilities { needed, .. } = self.spec.capabilities;
+        let sets = [needed, self.add()];
+        self.status.proofs.iter().filter(move |proof| sets.contains(&proof.capabilities))
+    }
+
     /// What the evidence amounts to.
     #[must_use]
     pub fn solution(&self) -> Solution {
@@ -320,8 +328,8 @@ impl Profile {
         status.searches.dedup();
         status.zero.sort();
         status.zero.dedup();
-        let proven = status.proofs.iter().any(|p| p.capabilities == solution.add());
-        status.proof = if proven { ProofState::Proven } else { ProofState::Unproven };
+        let proven = self.proofs().next().is_some();
+        self.status.proof = if proven { ProofState::Proven } else { ProofState::Unproven };
     }
 
     /// Takes in what trials proved: the test passed with exactly `proof.capabilities`, and failed

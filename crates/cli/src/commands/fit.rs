@@ -1,6 +1,8 @@
 //! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
 mod container;
+mod held;
+mod hints;
 mod markdown;
 mod progress;
 mod report;
@@ -12,7 +14,7 @@ mod zero;
 use std::ffi::OsString;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
-use launch::Sandbox;
+use launch::{LaunchError, Sandbox};
 use observe::Observed;
 use record::profile::Profile;
 use record::search;
@@ -35,6 +37,7 @@ use trace::Tracer;
 use super::trace::duration;
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
+use held::Held;
 use progress::Progress;
 use resume::Kept;
 
@@ -212,6 +215,7 @@ fn log(text: &str) -> Result<Log, ParseLogError> {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let _held = Held::new()?;
     if args.container.asked() {
         return container::run(args, ui);
     }
@@ -226,7 +230,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let tracer = tracer(args, ui);
     let mut runs = Runs::new(job, place, tracer)
         .map_err(|error| Failure::new(format!("cannot hold signals back: {error}")))?;
-    runs.check_tests().map_err(cannot_run)?;
+    runs.check_tests().map_err(|error| cannot_run(args, error))?;
     let mut found = search(args, &mut runs, start, ui)?;
     if !args.sandbox {
         let alike = state::Runs { prepared: args.is_prepared(), help: ALIKE };
@@ -250,10 +254,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let profile = fitted::profile(&found.answer, &made, wanted);
     tell(args, &found.answer, &made, &profile, ui)?;
+    hints::give(&found.answer, made.place, ui);
     conclude(args, &found.answer)
 }
 
-/// Writes and prints what was asked for.
+/// Prints and writes what was asked for. What fails takes nothing of the rest away.
 fn tell(
     args: &Args,
     answer: &Answer,
@@ -261,18 +266,20 @@ fn tell(
     profile: &Profile,
     ui: &Ui,
 ) -> Result<(), Failure> {
-    write(args, profile, ui)?;
+    let printed = if args.json {
+        let text = profile.to_json().map_err(Failure::new)?;
+        writeln!(ui.out(), "{}", text.trim_end())
+    } else {
+        report::print(answer, made, profile, args.jobs, ui)
+    };
+    let written = write(args, profile, ui);
     if let Some(file) = &args.report {
         let text = markdown::report(answer, made, profile);
         manifest::write_whole(file, &text).map_err(Failure::new)?;
         ui.note(&format!("wrote {}", file.display()));
     }
-    if args.json {
-        writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
-    } else {
-        report::print(answer, made, profile, args.jobs, ui)?;
-    }
-    Ok(())
+    written?;
+    Ok(printed?)
 }
 
 /// What a search has found, and what was seen in its first run.
@@ -325,9 +332,15 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
         }
     };
     progress.clear();
-    let answer = answer.map_err(cannot_run)?;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            kept.broken_off(ui);
+            return Err(cannot_run(args, error));
+        }
+    };
     let needs = first.is_some().then(|| kept.needs().to_vec());
-    kept.close(&answer, ui)?;
+    kept.close(&answer, ui);
     Ok(Found { answer, first, needs })
 }
 
@@ -399,7 +412,7 @@ fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {
         }
         let folder = std::env::current_dir().ok();
         let sandbox = Sandbox::prepare(args.upper.clone(), folder.as_deref());
-        return sandbox.map(Place::Sandbox).map_err(|error| cannot_run(error.into()));
+        return sandbox.map(Place::Sandbox).map_err(|error| cannot_run(args, error.into()));
     }
     ui.note(
         "runs are made on this machine as it is: what one changes stays, and the next one finds \
@@ -439,8 +452,13 @@ fn conclude(args: &Args, answer: &Answer) -> Result<ExitCode, Failure> {
     Ok(if shown { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
-fn cannot_run(error: RunError) -> Failure {
+fn cannot_run(args: &Args, error: RunError) -> Failure {
     let help = match &error {
+        RunError::Launch(LaunchError::NotFound { program, .. })
+            if args.sandbox && Path::new(program).starts_with("/tmp") =>
+        {
+            hints::EMPTY_TMP
+        }
         RunError::Full => "give it a folder on a disk: --upper /var/tmp",
         RunError::PassesWithout { .. } => {
             "ask for something that only the program does; if another one serves there, end it, \
@@ -449,7 +467,7 @@ fn cannot_run(error: RunError) -> Failure {
         RunError::PassesBefore { .. } => {
             "take it away before each run (--setup 'rm -f out'), or use --sandbox"
         }
-        RunError::Launch(launch::LaunchError::Lacks { .. }) => "run it as root",
+        RunError::Launch(LaunchError::Lacks { .. }) => "run it as root",
         _ => return Failure::new(error),
     };
     Failure::new(error).help(help)

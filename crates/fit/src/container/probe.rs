@@ -281,7 +281,7 @@ impl Attempts {
     }
 
     fn exec(&self, command: &[String], limit: Duration) -> Result<(), String> {
-        let output = engine::exec(self.engine, &self.name, command, limit)
+        let output = engine::exec(self.engine, &self.name, command, limit, &self.seen.stop)
             .map_err(|error| error.to_string())?;
         let last = words::last_lines(output.printed.as_bytes());
         match output.status {

@@ -6,8 +6,8 @@ use launch::engine::EmptyFolder;
 use manifest::{Container, ContainerList, Format, Manifest, Workload};
 use resolve::Resolved;
 
-use super::{Error, Options, Remark};
-use crate::expand::expand;
+use super::{Error, Options, Remark, env_file};
+use crate::expand::expand_in;
 use crate::run_container::PlanError;
 
 /// What was carried over.
@@ -54,15 +54,7 @@ pub(super) fn over(
         }
         _ => {}
     }
-    for (name, value) in &container.env {
-        options.extend(["--env".to_owned(), format!("{name}={}", expand(value, &container.env))]);
-    }
-    for name in &container.env_from {
-        warn(match name.as_str() {
-            "envFrom" => "envFrom: these variables are not set here".to_owned(),
-            name => format!("env {name}: its value is not in the manifest, it is not set here"),
-        });
-    }
+    environment(manifest, workload, container, &mut options, &mut warn);
     if let Some(folder) = &container.working_dir {
         options.extend(["--workdir".to_owned(), folder.value.clone()]);
     }
@@ -100,8 +92,50 @@ pub(super) fn over(
     if container.command_unread {
         warn("its command is not known here (a variable is in it): the image's is used".to_owned());
     }
-    let command = command(container, &mut options);
+    let command = command(workload, container, &mut options);
     Ok(Carried { options, empty, command, remarks })
+}
+
+/// `--env` for what has a value; what has none is named.
+fn environment(
+    manifest: &Manifest,
+    workload: &Workload,
+    container: &Container,
+    options: &mut Vec<String>,
+    warn: &mut impl FnMut(String),
+) {
+    let (mut set, mut elsewhere) = (Vec::new(), Vec::new());
+    for file in &container.env_files {
+        match env_file::read(file, manifest.source.path()) {
+            Ok(said) => {
+                // The last file counts, and the manifest before all of them.
+                let again = |name: &String| {
+                    said.set.iter().any(|(known, _)| known == name) || said.elsewhere.contains(name)
+                };
+                set.retain(|(name, _)| !again(name));
+                elsewhere.retain(|name| !again(name));
+                set.extend(said.set);
+                elsewhere.extend(said.elsewhere);
+            }
+            Err(why) => warn(why),
+        }
+    }
+    let written = |name: &String| {
+        container.env.iter().any(|(known, _)| known == name) || container.env_from.contains(name)
+    };
+    set.retain(|(name, _)| !written(name));
+    elsewhere.retain(|name| !written(name));
+    let (own, format) = (container.env.iter(), workload.pod.format);
+    set.extend(own.map(|(name, value)| (name.clone(), expand_in(format, value, &container.env))));
+    options.extend(
+        set.iter().flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]),
+    );
+    for name in container.env_from.iter().chain(&elsewhere) {
+        warn(match name.as_str() {
+            "envFrom" => "envFrom: these variables are not set here".to_owned(),
+            name => format!("env {name}: its value is not in the manifest, it is not set here"),
+        });
+    }
 }
 
 /// `--user` and `--group-add`.
@@ -176,12 +210,12 @@ fn volumes(
 
 /// Kubernetes' `command` stands for ENTRYPOINT and takes CMD away, `args` stands for CMD; Compose's
 /// `entrypoint` and `command` do the same.
-fn command(container: &Container, options: &mut Vec<String>) -> Vec<String> {
-    let expanded = |word: &String| expand(word, &container.env);
+fn command(workload: &Workload, container: &Container, options: &mut Vec<String>) -> Vec<String> {
+    let expanded = |word: &String| expand_in(workload.pod.format, word, &container.env);
     let args = container.args.iter().map(expanded);
     match container.command.split_first() {
         Some((first, rest)) => {
-            options.extend(["--entrypoint".to_owned(), expand(first, &container.env)]);
+            options.extend(["--entrypoint".to_owned(), expanded(first)]);
             rest.iter().map(expanded).chain(args).collect()
         }
         None => args.collect(),
