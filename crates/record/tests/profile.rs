@@ -183,3 +183,53 @@ fn what_is_written_is_valid_under_the_schema_and_nonsense_is_not() {
         }
     }
 }
+
+#[test]
+fn what_was_tried_to_do_without_is_kept_whole_and_valid() {
+    use dropcap_record::zero::{Change, Held, Tried, Zero, ZeroRun};
+    let user = Change::User { user: 33, group: None };
+    let env = [("PORT".to_owned(), "8080".to_owned())].into();
+    let args = vec!["-p".to_owned(), "8080".to_owned()];
+    let port = Change::Port { from: 80, to: 8080, command: Vec::new(), args, env };
+    let folder = Change::EmptyDir { path: "/run".to_owned(), fs_group: Some(33) };
+    let sysctl = Change::Sysctl { name: "a.b".to_owned(), value: "1 2".to_owned() };
+    let changes = vec![user, port, folder, sysctl];
+    let tried = |change: &Change| Tried {
+        change: change.clone(),
+        removes: CapSet::from(C::CHOWN),
+        why: "why".to_owned(),
+        result: Held::NotNeeded,
+        said: None,
+    };
+    let run = ZeroRun {
+        changes: changes.clone(),
+        capabilities: CapSet::EMPTY,
+        passed: false,
+        said: Some("no".to_owned()),
+        duration_ms: 7,
+    };
+    let zero = Zero {
+        test: "it works".to_owned(),
+        reached: false,
+        changes: changes.iter().map(tried).collect(),
+        remains: CapSet::from(C::CHOWN),
+        in_the_way: vec!["chown".to_owned()],
+        remarks: vec!["remark".to_owned()],
+        recorded: None,
+        runs: vec![run],
+    };
+    let mut profile = Profile::parse(WRITTEN).unwrap();
+    profile.status.zero = vec![zero.clone(), zero];
+    profile.settle();
+    assert_eq!(profile.status.zero.len(), 1);
+    let yaml = profile.to_yaml().unwrap();
+    assert_eq!(Profile::parse(&yaml).unwrap(), profile, "{yaml}");
+    let value = serde_json::from_str(&profile.to_json().unwrap()).unwrap();
+    let schema = serde_json::from_str(&schema::profile_v1()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let mut unknown: serde_json::Value = value;
+    unknown["status"]["zero"][0]["changes"][0]["change"]["kind"] = "magic".into();
+    assert!(!validator.is_valid(&unknown));
+}

@@ -163,6 +163,34 @@ fn the_ping_deployment_comes_to_zero_by_a_sysctl() {
 }
 
 #[test]
+fn another_port_is_tried_where_no_sysctl_can_be_set() {
+    testkit::needs!(root, podman, bpf, program("kubectl"));
+    let folder = tempfile::tempdir().unwrap();
+    let web = Case {
+        container: "command: [httpd]\n        args: [-f, -p, '80']\n        ports: [{name: http, \
+                    containerPort: 80}]\n        readinessProbe: {tcpSocket: {port: http}}",
+        pod: "hostNetwork: true",
+        ..*case("nginx")
+    };
+    let output = folder.path().join("profile.yaml");
+    let words = ["--output", output.to_str().unwrap()];
+    let (fitted, patch, _) = to_zero(&web, testkit::image(), folder.path(), &words);
+    assert_eq!(fitted.status.code(), Some(0), "{}", text(&fitted.stderr));
+    let container = &pod(&patched(folder.path()))["containers"][0];
+    assert_eq!(container["args"], json!(["-f", "-p", "8080"]), "{patch}");
+    assert_eq!(container["ports"].as_array().unwrap().len(), 1, "{container}");
+    assert_eq!(container["ports"][0]["containerPort"], 8080, "{container}");
+    assert_eq!(container["readinessProbe"], json!({ "tcpSocket": { "port": 8080 } }));
+    assert!(!patch.contains("sysctls"), "{patch}");
+    // What is kept of it is read again.
+    let show = Command::new(testkit::dropcap()).args(["profile", "show"]).arg(&output).output();
+    let show = show.unwrap();
+    assert_eq!(show.status.code(), Some(0), "{}", text(&show.stderr));
+    let kept = fs::read_to_string(output).unwrap();
+    assert!(kept.contains("kind: port") && kept.contains("result: holds"), "{kept}");
+}
+
+#[test]
 fn what_is_gained_short_of_zero_is_told_and_written() {
     testkit::needs!(root, podman, bpf);
     let folder = tempfile::tempdir().unwrap();
