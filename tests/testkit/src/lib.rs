@@ -75,10 +75,12 @@ fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// So many of what a test does masses of; a hundredth with `DROPCAP_TEST_FEWER=1`.
+/// So many of what a test does masses of where everything is tried ([`is_all_tried`]), else a tenth; a hundredth with
+/// `DROPCAP_TEST_FEWER=1`.
 #[must_use]
 pub fn many(count: u64) -> u64 {
-    fewer((count / 100).max(1), count)
+    let usual = if is_all_tried() { count } else { (count / 10).max(1) };
+    fewer((count / 100).max(1), usual)
 }
 
 /// `few` with `DROPCAP_TEST_FEWER=1`, for machines without hardware to run on (emulated ones), where everything takes
