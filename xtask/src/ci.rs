@@ -9,6 +9,9 @@ use crate::process::{cargo, run as call};
 /// The target that stands for "not Linux".
 const OTHER_SYSTEM: &str = "x86_64-pc-windows-gnu";
 
+/// Seconds for which all three targets are fuzzed at once: on two CPUs as much as a minute each.
+const FUZZED: &str = "90";
+
 /// Something CI does.
 type Step = fn() -> Result;
 
@@ -27,7 +30,7 @@ fn steps() -> Vec<(&'static str, Result, f32)> {
             call(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
         }),
         ("release binary", release_binary),
-        ("fuzz", || crate::fuzz::run(&[])),
+        ("fuzz", || crate::fuzz::run(&[FUZZED])),
         ("kernels", || crate::vm::run(&["--check"])),
         ("groundtruth", || crate::groundtruth(&["--check"])),
         ("fit", || {

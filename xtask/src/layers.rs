@@ -196,7 +196,8 @@ fn unsafe_words(source: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) -> Result {
+/// All Rust sources below a folder.
+pub fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) -> Result {
     let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     for entry in entries {
         let path = entry.map_err(|e| e.to_string())?.path();

@@ -2,6 +2,8 @@
 
 mod bpf;
 mod ci;
+#[cfg(test)]
+mod examples;
 mod fuzz;
 mod layers;
 mod peers;

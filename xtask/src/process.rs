@@ -34,3 +34,18 @@ pub fn output(command: &mut Command) -> Result<String> {
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("{shown} failed: {}: {}", output.status, said.trim()))
 }
+
+/// All that a program says, on both of its outputs; fails with it if the program fails.
+pub fn said(command: &mut Command) -> Result<String> {
+    let shown = format!("{command:?}");
+    let output = command
+        .current_dir(crate::root())
+        .output()
+        .map_err(|e| format!("cannot start {shown}: {e}"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if output.status.success() {
+        return Ok(said);
+    }
+    Err(format!("{shown} failed: {}\n{said}", output.status))
+}

@@ -48,17 +48,23 @@ macro_rules! needs {
     };
 }
 
-/// All of them with `DROPCAP_NO_SKIP=1`, else every third from the second on: for tests that go through
-/// so much that nobody would wait for it at every change.
+/// All of them where everything is tried ([`is_all_tried`]), else every third from the second on: for tests that go
+/// through so much that nobody would wait for it at every change.
 pub fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
-    let (first, step) = if strict() { (0, 1) } else { (1, 3) };
+    let (first, step) = if is_all_tried() { (0, 1) } else { (1, 3) };
     all.iter().skip(first).step_by(step)
 }
 
-/// `all` with `DROPCAP_NO_SKIP=1`, else `some`: how often a test does what takes long.
+/// `all` where everything is tried ([`is_all_tried`]), else `some`: how often a test does what takes long.
 #[must_use]
 pub fn rounds(some: u32, all: u32) -> u32 {
-    if strict() { all } else { some }
+    if is_all_tried() { all } else { some }
+}
+
+/// Whether what takes long is tried, too: with `DROPCAP_TEST_ALL=1`, or where nothing may be skipped.
+#[must_use]
+pub fn is_all_tried() -> bool {
+    is_set("DROPCAP_TEST_ALL") || strict()
 }
 
 /// At how many points something is broken off: `some`, or as many as `DROPCAP_TEST_POINTS` says.
@@ -70,13 +76,20 @@ pub fn points(some: u32) -> u32 {
 
 /// Whether nothing may be left out (`DROPCAP_NO_SKIP`).
 fn strict() -> bool {
-    std::env::var_os("DROPCAP_NO_SKIP").is_some_and(|v| !v.is_empty() && v != "0")
+    is_set("DROPCAP_NO_SKIP")
 }
 
-/// So many of what a test does masses of; a hundredth with `DROPCAP_TEST_FEWER=1`.
+/// Whether a variable is set to anything but `0` or nothing.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// So many of what a test does masses of where everything is tried ([`is_all_tried`]), else a tenth; a hundredth with
+/// `DROPCAP_TEST_FEWER=1`.
 #[must_use]
 pub fn many(count: u64) -> u64 {
-    fewer((count / 100).max(1), count)
+    let usual = if is_all_tried() { count } else { (count / 10).max(1) };
+    fewer((count / 100).max(1), usual)
 }
 
 /// `few` with `DROPCAP_TEST_FEWER=1`, for machines without hardware to run on (emulated ones), where everything takes

@@ -59,10 +59,20 @@ pub fn podman() -> Met {
     program("busybox")
 }
 
-/// What it takes to make [`crate::debian_image`] and run its programs in containers.
+/// The time for what takes longer than a person waits at every change ([`crate::is_all_tried`]): the programs of a
+/// distribution in containers, and daemons that are started for a test.
+pub fn time() -> Met {
+    if crate::is_all_tried() {
+        return Ok(());
+    }
+    Err("takes long; with DROPCAP_TEST_ALL=1 it is run".to_owned())
+}
+
+/// What it takes to make [`crate::debian_image`] and run its programs in containers: [`time`], too.
 pub fn debian() -> Met {
     podman()?;
-    ["debootstrap", "nsenter", "ssh-keygen"].into_iter().try_for_each(program)
+    ["debootstrap", "nsenter", "ssh-keygen"].into_iter().try_for_each(program)?;
+    time()
 }
 
 /// What it takes to play a pod's manifest on it: [`crate::Pod`].
@@ -85,19 +95,21 @@ pub fn crun() -> Met {
     program("crun")
 }
 
-/// containerd with its `ctr` and its shim.
+/// containerd with its `ctr` and its shim; and [`time`].
 pub fn containerd() -> Met {
     root()?;
     program("containerd")?;
     program("ctr")?;
-    program("containerd-shim-runc-v2")
+    program("containerd-shim-runc-v2")?;
+    time()
 }
 
-/// The Docker daemon.
+/// The Docker daemon, and [`time`].
 pub fn dockerd() -> Met {
     root()?;
     program("dockerd")?;
-    program("curl")
+    program("curl")?;
+    time()
 }
 
 /// A program of this name in `PATH`, or in the `sbin` folders where a user's `PATH` does not lead.

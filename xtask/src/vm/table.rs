@@ -161,7 +161,7 @@ An emulated machine is ten to a hundred times as slow, so:
 kind of file is taken (`testkit::sample`); CI does all of it on the host;
 - `faults` starts 1,000 short-lived processes and not 10,000, and takes descriptors away in steps of four;
 - what is true of a kernel (a trap works with exactly that set, and without each of it fails) is proved with the \
-first backend; with the others the answer is compared with what was proved (`testkit::proofs`);
+first backend of a guest; with its other the answer is compared with what was proved (`testkit::proofs`);
 - a tracer that is loaded watches target after target (`Tracer::again`); on the host, too.
 
 ## What may be missed

@@ -153,7 +153,7 @@ fn agrees(program: &'static str) {
 
 #[test]
 fn runc_does_as_predicted() {
-    testkit::needs!(runc);
+    testkit::needs!(runc, time);
     if let Err(why) = image::needs() {
         return testkit::skip(&why);
     }
@@ -162,7 +162,7 @@ fn runc_does_as_predicted() {
 
 #[test]
 fn crun_does_as_predicted() {
-    testkit::needs!(crun);
+    testkit::needs!(crun, time);
     if let Err(why) = image::needs() {
         return testkit::skip(&why);
     }

@@ -110,7 +110,7 @@ fn agrees(programs: &[&'static str]) {
 
 #[test]
 fn podman_does_as_predicted() {
-    testkit::needs!(podman, runc, crun);
+    testkit::needs!(podman, runc, crun, time);
     if let Err(why) = image::needs() {
         return testkit::skip(&why);
     }

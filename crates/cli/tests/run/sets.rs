@@ -1,4 +1,5 @@
-//! The sets in `/proc` of what `run` started, for every runtime: the 41 single ones and 500 random.
+//! The sets in `/proc` of what `run` started, for every runtime: the 41 single ones and, where everything is tried,
+//! 500 random.
 
 use caps::{CapSet, CapState, Capability};
 use runtime::{Engine, Request, Runtime, User};
@@ -112,7 +113,8 @@ fn each_of_the_forty_one_alone_for_every_runtime() {
     testkit::needs!(root, capability(6), capability(7), capability(8));
     let own = sys::credentials::own_state().unwrap().bounding;
     let (mut had, mut missing) = (0, CapSet::EMPTY);
-    for engine in Engine::ALL {
+    let engines: Vec<Engine> = testkit::sample(&Engine::ALL).copied().collect();
+    for &engine in &engines {
         for capability in Capability::known() {
             for root in [true, false] {
                 let add = CapSet::from(capability);
@@ -131,19 +133,20 @@ fn each_of_the_forty_one_alone_for_every_runtime() {
         }
     }
     assert_eq!(missing, CapSet::all_known() - own);
-    assert_eq!(had, Engine::ALL.len() * 2 * (41 - missing.len()));
+    assert_eq!(had, engines.len() * 2 * (41 - missing.len()));
 }
 
 #[test]
-fn five_hundred_random_sets_for_every_runtime() {
+fn random_sets_for_every_runtime() {
     testkit::needs!(root, capability(6), capability(7), capability(8));
     let own = sys::credentials::own_state().unwrap().bounding;
     let seed = std::env::var("DROPCAP_SEED").ok().map(|seed| seed.parse().expect("a number"));
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     let mut random = Random(seed);
+    let count = testkit::rounds(50, 500);
     for engine in Engine::ALL {
         let (mut had, mut refused, mut missing) = (0, 0, 0);
-        for index in 0..500 {
+        for index in 0..count {
             let what = format!("{engine}, case {index}, DROPCAP_SEED={seed}");
             let mut case = Case {
                 engine,
@@ -190,8 +193,8 @@ fn five_hundred_random_sets_for_every_runtime() {
                 (Err(refusal), Ok(_)) => panic!("{what}: runs although {refusal}"),
             }
         }
-        assert_eq!(had + refused + missing, 500);
-        assert!(had > 150, "{engine}: {had} had, {refused} refused, {missing} missing");
+        assert_eq!(had + refused + missing, count);
+        assert!(had * 10 > count * 3, "{engine}: {had} had, {refused} refused, {missing} missing");
         // Podman alone refuses what is both added and dropped.
         assert_eq!(refused > 0, engine == Engine::Podman, "{engine}: {refused}");
     }

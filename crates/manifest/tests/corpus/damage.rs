@@ -30,7 +30,9 @@ fn no_damage_to_the_corpus_makes_it_panic() {
     assert!(texts.len() >= 100);
     let any = any::<prop::sample::Index>;
     let cases = prop::collection::vec((any(), any(), any(), any(), 0..40usize), 1..4);
-    let config = ProptestConfig { cases: 1000, failure_persistence: None, ..Default::default() };
+    let cases_run = testkit::rounds(200, 1000);
+    let config =
+        ProptestConfig { cases: cases_run, failure_persistence: None, ..Default::default() };
     proptest!(config, |(first in any(), cuts in cases)| {
         let (name, text) = &texts[first.index(texts.len())];
         let mut text = text.clone();

@@ -19,7 +19,7 @@ fn kept(text: &str, removed: bool) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: testkit::rounds(200, 1000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn edits_say_what_was_wanted_and_touch_nothing_else(
