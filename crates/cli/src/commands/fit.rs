@@ -6,6 +6,7 @@ mod progress;
 mod report;
 mod resume;
 mod state;
+mod user_namespace;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -23,7 +24,7 @@ use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
-use launch::Sandbox;
+use launch::{Sandbox, Within};
 use observe::Observed;
 use record::profile::Profile;
 use record::search;
@@ -61,7 +62,8 @@ with its exit status in STATUS. A command that ends with another status than 0 h
 command must end with status 0.
 
 With --sandbox every run has the machine's files under a layer of its own, and processes, a loopback network, \
-/dev and /tmp of its own: nothing it does is left. Without, runs are made on this machine as it is.
+/dev and /tmp of its own: nothing it does is left. Whoever is not root gets that in a user namespace, which \
+decides a part of the answer only. Without, runs are made on this machine as it is.
 
 An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
 in its network. It starts with what it would get today, and is given more only where a call that failed asks \
@@ -69,7 +71,7 @@ for it; what reaches beyond the container only with --grant. Without a test the 
 HEALTHCHECK serves. What is found is written into the manifest.
 
 Exit status: 0 if the list is proven (with --quick: explained); 1 if the test never passes, gives two \
-answers, or the search was stopped; 2 if it could not be made.
+answers, or the search was stopped, or a user namespace does not decide all of it; 2 if it could not be made.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
@@ -199,10 +201,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     if args.container.asked() {
         return container::run(args, ui);
     }
+    let within = user_namespace::enter(args, ui)?;
+    let numbers = user_namespace::numbers()?;
     let start = start(args)?;
     let job = job(args)?;
-    let place = place(args, ui)?;
-    let tracer = tracer(args, ui);
+    let place = place(args, within, ui)?;
+    let tracer = if numbers.is_some() { None } else { tracer(args, ui) };
     let mut runs = Runs::new(job, place, tracer)
         .map_err(|error| Failure::new(format!("cannot hold signals back: {error}")))?;
     runs.check_tests().map_err(cannot_run)?;
@@ -223,13 +227,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         test: runs.job().tests.to_string(),
         place: if args.sandbox { search::Place::Sandbox } else { search::Place::Here },
         start,
+        undecided: numbers
+            .map_or(CapSet::EMPTY, |numbers| fitted::undecided(&found.answer, start, numbers)),
         first: found.first.as_ref(),
         recorded: Some(Timestamp::now()),
     };
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let profile = fitted::profile(&found.answer, &made, wanted);
     tell(args, &found.answer, &made, &profile, ui)?;
-    conclude(args, &found.answer)
+    conclude(args, &found.answer, &made)
 }
 
 /// Writes and prints what was asked for.
@@ -312,7 +318,7 @@ fn start(args: &Args) -> Result<CapSet, Failure> {
         return Err(Failure::new(
             "there is nothing to leave out: this process holds no capability",
         )
-        .help("run it as root (sudo dropcap fit …)"));
+        .help("run it as root (sudo dropcap fit …), or with --sandbox, in a user namespace"));
     }
     Ok(start)
 }
@@ -355,21 +361,16 @@ fn rigour(args: &Args) -> Rigour {
     if args.quick { Rigour::Explained } else { Rigour::Proven }
 }
 
-fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {
+fn place(args: &Args, within: Option<Within>, ui: &Ui) -> Result<Place, Failure> {
     if args.sandbox {
-        let takes = needs::of("fit.sandbox").map_or(CapSet::EMPTY, |mode| mode.takes());
-        let own = sys::credentials::own_state().map_or(CapSet::EMPTY, |own| own.effective);
-        let lacks = takes - own;
-        if !lacks.is_empty() || sys::credentials::own_user().0 != 0 {
-            let lacks =
-                if lacks.is_empty() { "to be user 0".to_owned() } else { lacks.to_string() };
-            return Err(Failure::new(format!(
-                "a sandbox takes root with {takes}; this process lacks {lacks}"
-            ))
-            .help("sudo dropcap fit …; none is made in a user namespace yet"));
-        }
-        let folder = std::env::current_dir().ok();
-        let sandbox = Sandbox::prepare(args.upper.clone(), folder.as_deref());
+        let (upper, folder) = (args.upper.clone(), std::env::current_dir().ok());
+        let sandbox = match within {
+            Some(within) => Sandbox::prepare_within(within, upper, folder.as_deref()),
+            None => {
+                may_make_sandboxes()?;
+                Sandbox::prepare(upper, folder.as_deref())
+            }
+        };
         return sandbox.map(Place::Sandbox).map_err(|error| cannot_run(error.into()));
     }
     ui.note(
@@ -377,6 +378,18 @@ fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {
          it; --sandbox gives each its own",
     );
     Place::here().map_err(Failure::new)
+}
+
+/// Whether root has what a sandbox takes.
+fn may_make_sandboxes() -> Result<(), Failure> {
+    let takes = needs::of("fit.sandbox").map_or(CapSet::EMPTY, |mode| mode.takes());
+    let own = sys::credentials::own_state().map_or(CapSet::EMPTY, |own| own.effective);
+    let lacks = takes - own;
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("a sandbox takes root with {takes}; this process lacks {lacks}"))
+        .help("run it with all of root's capabilities, or as an ordinary user"))
 }
 
 /// Where nothing can be traced, runs alone find the answer.
@@ -401,8 +414,9 @@ fn write(args: &Args, profile: &Profile, ui: &Ui) -> Result<(), Failure> {
     Ok(())
 }
 
-fn conclude(args: &Args, answer: &Answer) -> Result<ExitCode, Failure> {
+fn conclude(args: &Args, answer: &Answer, made: &Made<'_>) -> Result<ExitCode, Failure> {
     let shown = match answer.proof {
+        _ if !made.undecided.is_empty() => false,
         Proof::Proven => true,
         Proof::Explained => args.quick,
         Proof::Passed | Proof::NeverPasses | Proof::Flaky { .. } | Proof::Stopped => false,

@@ -262,6 +262,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         test,
         place: search::Place::Container,
         start,
+        undecided: CapSet::EMPTY,
         first: ran.observed.as_ref(),
         recorded: Some(Timestamp::now()),
     };
@@ -269,7 +270,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut profile = fitted::profile(&answer, &made, wanted);
     plan.said.write(&mut profile);
     tell(args, &answer, &made, &profile, ui)?;
-    let code = conclude(args, &answer)?;
+    let code = conclude(args, &answer, &made)?;
     if code == ExitCode::SUCCESS {
         asked.patch(&profile, ui)?;
     } else if asked.file.is_some() {
