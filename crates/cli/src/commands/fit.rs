@@ -202,7 +202,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return container::run(args, ui);
     }
     let within = user_namespace::enter(args, ui)?;
-    let numbers = user_namespace::numbers()?;
+    let numbers = user_namespace::numbers(within.is_some(), ui)?;
     let start = start(args)?;
     let job = job(args)?;
     let place = place(args, within, ui)?;

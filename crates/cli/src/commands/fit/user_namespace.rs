@@ -53,11 +53,14 @@ fn cannot_enter(error: &EnterError) -> Failure {
 }
 
 /// Who has a number in the user namespace that runs are made in; `None` if that is the initial one,
-/// where capabilities mean what they say.
-pub(super) fn numbers() -> Result<Option<Numbers>, Failure> {
+/// where capabilities mean what they say. `entered` is whether that one was entered for the runs.
+pub(super) fn numbers(entered: bool, ui: &Ui) -> Result<Option<Numbers>, Failure> {
     let numbers = user_namespace::current().map_err(|error| {
         Failure::new(format_args!("cannot tell which user namespace this is: {error}"))
     })?;
+    if numbers.is_some() && !entered {
+        ui.note("this is a user namespace: nothing is traced in it, and it decides a part only");
+    }
     let rank = |numbers: user_namespace::Numbers| match numbers.are_whole() {
         true => Numbers::Many,
         false => Numbers::One,
