@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use caps::{CapSet, Capability};
+use caps::{Asks, CapSet, Capability};
 use serde_json::Value;
 
 /// Ordinary users that no machine has, one for each machine: tests go on beside each other.
@@ -266,6 +266,36 @@ fn it_says_what_it_does_and_what_it_found() {
     let shown = Command::new(testkit::dropcap()).args(["profile", "show"]).arg(&profile).output();
     let shown = text(&shown.unwrap().stdout);
     assert!(shown.contains("undecided in a user namespace"), "{shown}");
+}
+
+/// The table of what a user namespace decides, held against the kernel: the program that takes just that
+/// capability (tests/provoke) comes to it where the own namespace is asked, and never passes where the
+/// machine's is.
+#[test]
+fn the_table_of_what_is_decided_is_the_kernels() {
+    testkit::needs!(root, user_namespaces, test_programs);
+    testkit::needs!(program("newuidmap"), program("setpriv"));
+    let machine = Machine::new(true);
+    let table: toml::Value =
+        toml::from_str(include_str!("../../../tests/provoke/provoke.toml")).unwrap();
+    let mut tried = 0;
+    for row in table["provoke"].as_array().unwrap().iter().filter(|row| row.get("on").is_none()) {
+        let name = row["capability"].as_str().unwrap();
+        let capability: Capability = name.parse().unwrap();
+        let decided = match caps::asks(capability) {
+            Asks::Own | Asks::Ids => CapSet::from(capability),
+            Asks::Initial => CapSet::EMPTY,
+            Asks::Files | Asks::Both => continue,
+        };
+        let program = machine.at(name);
+        testkit::programs::install("provoke", &name.to_lowercase(), &program);
+        let output = machine.fit(&["-q", "--json"], &format!("exec {}", program.display()));
+        let (_, add, undecided, _) = found(&output);
+        assert_eq!(add, decided, "{name}");
+        assert_ne!(undecided.contains(capability), decided.contains(capability), "{name}");
+        tried += 1;
+    }
+    assert_eq!(tried, 17);
 }
 
 /// What was found, as if it had been found of an image, is not written by who does not say so.
