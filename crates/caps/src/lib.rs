@@ -4,6 +4,7 @@
 //! Pure: no I/O, no clock, no global state but tables parsed once.
 
 mod capability;
+mod decided;
 mod exec;
 mod file;
 mod knowledge;
@@ -15,6 +16,7 @@ mod state;
 mod text;
 
 pub use capability::{Capability, ParseCapabilityError};
+pub use decided::{Asks, Numbers, asked_at, asks, undecided};
 pub use exec::{ExecError, ExecFile, Kernel, SetIdRule, exec, exec_on};
 pub use file::{DecodeFileCapsError, EncodeFileCapsError, FileCaps, FileCapsVersion};
 pub use knowledge::{

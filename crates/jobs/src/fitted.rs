@@ -33,6 +33,9 @@ pub struct Made<'a> {
     pub place: Place,
     /// What it started from.
     pub start: CapSet,
+    /// Of what it started from and is not in the answer: what the runs say nothing of
+    /// ([`undecided`]).
+    pub undecided: CapSet,
     /// The first run that was traced, whether or not it passed.
     pub first: Option<&'a Observed>,
     /// When.
@@ -43,6 +46,13 @@ pub struct Made<'a> {
 #[must_use]
 pub fn has_passed(answer: &Answer) -> bool {
     answer.trials.iter().any(|trial| trial.outcome.passed() && trial.set == answer.set)
+}
+
+/// What runs in a user namespace, where these have a number, say nothing of: all, if none passed; else
+/// of what the answer does without [`caps::undecided`].
+#[must_use]
+pub fn undecided(answer: &Answer, start: CapSet, numbers: caps::Numbers) -> CapSet {
+    if has_passed(answer) { caps::undecided(start - answer.set, numbers) } else { start }
 }
 
 /// The profile of what a search has found: the evidence of the first run, settled by what the runs
@@ -67,7 +77,7 @@ pub fn profile(answer: &Answer, made: &Made<'_>, wanted: Wanted) -> Profile {
 }
 
 fn settle(profile: &mut Profile, answer: &Answer, made: &Made<'_>, wanted: Wanted) {
-    if answer.proof == Proof::Proven {
+    if answer.proof == Proof::Proven && made.undecided.is_empty() {
         let proof = profile::Proof {
             capabilities: answer.set,
             test: made.test.clone(),
@@ -90,6 +100,7 @@ fn search(answer: &Answer, made: &Made<'_>) -> Search {
         test: made.test.clone(),
         place: made.place,
         found: match answer.proof {
+            Proof::Proven | Proof::Explained if !made.undecided.is_empty() => Found::InPart,
             Proof::Proven => Found::Proven,
             Proof::Explained => Found::Explained,
             Proof::Passed => Found::Passed,
@@ -100,6 +111,7 @@ fn search(answer: &Answer, made: &Made<'_>) -> Search {
         start: made.start,
         minimum: answer.set,
         without_new_denials: answer.safer.as_ref().filter(|safer| safer.shown).map(|s| s.set),
+        undecided: made.undecided,
         recorded: made.recorded,
         runs: answer.trials.iter().map(run).collect(),
     }

@@ -380,6 +380,7 @@ fn search() -> Search {
         test: "it serves".to_owned(),
         place: Place::Container,
         found: Found::Proven,
+        undecided: CapSet::EMPTY,
         start: CapSet::EMPTY,
         minimum: CapSet::EMPTY,
         without_new_denials: None,

@@ -5,6 +5,8 @@
 mod error;
 mod layers;
 mod root;
+mod survey;
+mod user_namespace;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use tempfile::TempDir;
 pub use error::SandboxError;
 use layers::Layers;
 pub use root::devices;
+pub use survey::Survey;
+pub use user_namespace::Within;
 
 /// How many bytes, or files, left to be written are next to nothing.
 const FULL: (u64, u64) = (64 * 1024, 4);
@@ -25,6 +29,7 @@ pub struct Sandbox {
     layers: Layers,
     upper: Option<PathBuf>,
     host_name: String,
+    within: Option<Box<Within>>,
 }
 
 impl Sandbox {
@@ -40,10 +45,23 @@ impl Sandbox {
         let mounts = sys::mounts::own().map_err(SandboxError::Mounts)?;
         let layers = Layers::over(&mounts, kept);
         let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let sandbox = Self { layers, upper, host_name };
+        let sandbox = Self { layers, upper, host_name, within: None };
         // Whether there is room for it is known before the first run.
         sandbox.fresh().map(drop)?;
         Ok(sandbox)
+    }
+
+    /// The same for a process that has entered a user namespace of its own
+    /// ([`sys::user_namespace::enter`]): whoever enters the sandbox becomes the namespace's root.
+    ///
+    /// # Errors
+    /// As [`Sandbox::prepare`].
+    pub fn prepare_within(
+        within: Within,
+        upper: Option<PathBuf>,
+        kept: Option<&Path>,
+    ) -> Result<Self, SandboxError> {
+        Ok(Self { within: Some(Box::new(within)), ..Self::prepare(upper, kept)? })
     }
 
     /// The files of a new run: nothing written yet.
@@ -80,10 +98,17 @@ impl Fresh<'_> {
     /// # Errors
     /// [`SandboxError`]; nothing is left then but the thread.
     pub fn enter(&self) -> Result<Inside, SandboxError> {
+        if self.sandbox.within.is_some() {
+            sys::user_namespace::become_root().map_err(SandboxError::BecomeRoot)?;
+        }
         sys::isolate::own_namespaces()?;
         rustix::system::sethostname(self.sandbox.host_name.as_bytes())
             .map_err(|error| SandboxError::Init(error.into()))?;
-        let made = root::make(&self.sandbox.layers, self.upper.as_ref().map(TempDir::path))?;
+        let (layers, upper) = (&self.sandbox.layers, self.upper.as_ref().map(TempDir::path));
+        let made = match &self.sandbox.within {
+            Some(within) => user_namespace::make(layers, within, upper)?,
+            None => root::make(layers, upper)?,
+        };
         let init = Init::start().map_err(SandboxError::Init)?;
         Ok(Inside { init, upper: made.upper, read_only: made.read_only })
     }

@@ -321,6 +321,7 @@ impl Profile {
         status.runs.sort_by(|a, b| (a.recorded, &a.id).cmp(&(b.recorded, &b.id)));
         status.runs.dedup_by(|a, b| a.id == b.id);
         status.incomplete = incomplete(&status.runs);
+        status.incomplete.extend(undecided(&status.searches, solution.add()));
         status.complete = status.incomplete.is_empty();
         status.proofs.sort();
         status.proofs.dedup();
@@ -378,6 +379,13 @@ impl Profile {
             self.spec.evidence.extend(set.iter().map(|c| Requirement::stated(c, verdict)));
         }
     }
+}
+
+/// What searches left open and the list has not, as a reason why it does not say everything.
+fn undecided(searches: &[Search], list: CapSet) -> Option<String> {
+    let open = searches.iter().map(|search| search.undecided);
+    let open = open.fold(CapSet::EMPTY, |all, some| all | some) - list;
+    (!open.is_empty()).then(|| format!("undecided in a user namespace: {open}"))
 }
 
 /// Why these runs together do not say everything. A start missed by one run is made good by

@@ -28,12 +28,22 @@ pub struct Search {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<CapabilityName>>")]
     pub without_new_denials: Option<CapSet>,
+    /// What the workload did without, or never passed with, and that says nothing of it: runs in a user
+    /// namespace, where it may have been refused with it, too.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    #[schemars(with = "Vec<CapabilityName>")]
+    pub undecided: CapSet,
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub recorded: Option<Timestamp>,
     /// Every run, in order.
     pub runs: Vec<TrialRun>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_empty(set: &CapSet) -> bool {
+    set.is_empty()
 }
 
 /// Where runs were made.
@@ -61,6 +71,8 @@ pub enum Found {
     /// The minimum passed, and without any of its members the test failed: twice in a row, or once
     /// with a trace that says why.
     Explained,
+    /// As proven or explained, and [`Search::undecided`] may be needed besides.
+    InPart,
     /// The minimum passed; whether less would do is not shown.
     Passed,
     /// The test fails even with everything.

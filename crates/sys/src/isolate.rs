@@ -85,6 +85,11 @@ pub fn own_namespaces() -> Result<(), IsolateError> {
 pub fn own_user_namespace() -> Result<(), IsolateError> {
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
     unshare(UnshareFlags::NEWUSER).map_err(IsolateError::User)?;
+    map_own(uid, gid)
+}
+
+/// Maps the own IDs to 0 in a user namespace that has no map yet.
+pub(crate) fn map_own(uid: u32, gid: u32) -> Result<(), IsolateError> {
     // Since Linux 3.19 a map of groups by an ordinary user needs setgroups(2) to be off.
     let writes = [
         ("/proc/self/setgroups", "deny".to_owned()),
@@ -97,7 +102,7 @@ pub fn own_user_namespace() -> Result<(), IsolateError> {
     Ok(())
 }
 
-fn unshare(flags: UnshareFlags) -> io::Result<()> {
+pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     // SAFETY: the one hazard of unshare(2) is CLONE_FILES, file descriptors that another thread no
     // longer sees; no caller passes it.
     unsafe { unshare_unsafe(flags) }.map_err(io::Error::from)

@@ -12,4 +12,5 @@ pub mod process;
 pub mod procfs;
 pub mod running;
 pub mod signal;
+pub mod user_namespace;
 pub mod xattr;

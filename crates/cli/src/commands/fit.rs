@@ -9,6 +9,7 @@ mod report;
 mod resume;
 mod side_by_side;
 mod state;
+mod user_namespace;
 mod zero;
 
 use std::ffi::OsString;
@@ -27,7 +28,7 @@ use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
-use launch::{LaunchError, Sandbox};
+use launch::{LaunchError, Sandbox, Within};
 use observe::Observed;
 use record::profile::Profile;
 use record::search;
@@ -66,7 +67,8 @@ with its exit status in STATUS. A command that ends with another status than 0 h
 command must end with status 0.
 
 With --sandbox every run has the machine's files under a layer of its own, and processes, a loopback network, \
-/dev and /tmp of its own: nothing it does is left. Without, runs are made on this machine as it is.
+/dev and /tmp of its own: nothing it does is left. Whoever is not root gets that in a user namespace, which \
+decides a part of the answer only. Without, runs are made on this machine as it is.
 
 An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
 in its network. It starts with what it would get today, and is given more only where a call that failed asks \
@@ -75,8 +77,8 @@ HEALTHCHECK serves. What is found is written into the manifest. With --try-zero 
 capability, as another user, with emptyDirs and sysctls that make them needless; what holds is a patch.
 
 Exit status: 0 if the list is proven (with --quick: explained), with --try-zero also that none is needed; 1 if \
-the test never passes, gives two answers, the search was stopped, or zero was not reached; 2 if it could not \
-be made.
+the test never passes, gives two answers, the search was stopped, zero was not reached, or a user namespace \
+does not decide all of it; 2 if it could not be made.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
@@ -224,10 +226,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(Failure::new("--try-zero is for containers: its changes are those of a pod")
             .help("name --image IMAGE or -f MANIFEST"));
     }
+    let within = user_namespace::enter(args, ui)?;
+    let numbers = user_namespace::numbers(within.is_some(), ui)?;
     let start = start(args)?;
     let job = job(args)?;
-    let place = place(args, ui)?;
-    let tracer = tracer(args, ui);
+    let place = place(args, within, ui)?;
+    let tracer = if numbers.is_some() { None } else { tracer(args, ui) };
     let mut runs = Runs::new(job, place, tracer)
         .map_err(|error| Failure::new(format!("cannot hold signals back: {error}")))?;
     runs.check_tests().map_err(|error| cannot_run(args, error))?;
@@ -248,6 +252,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         test: runs.job().tests.to_string(),
         place: if args.sandbox { search::Place::Sandbox } else { search::Place::Here },
         start,
+        undecided: numbers
+            .map_or(CapSet::EMPTY, |numbers| fitted::undecided(&found.answer, start, numbers)),
         first: found.first.as_ref(),
         recorded: Some(Timestamp::now()),
     };
@@ -255,7 +261,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let profile = fitted::profile(&found.answer, &made, wanted);
     tell(args, &found.answer, &made, &profile, ui)?;
     hints::give(&found.answer, made.place, ui);
-    conclude(args, &found.answer)
+    conclude(args, &found.answer, &made)
 }
 
 /// Prints and writes what was asked for. What fails takes nothing of the rest away.
@@ -354,7 +360,7 @@ fn start(args: &Args) -> Result<CapSet, Failure> {
         return Err(Failure::new(
             "there is nothing to leave out: this process holds no capability",
         )
-        .help("run it as root (sudo dropcap fit …)"));
+        .help("run it as root (sudo dropcap fit …), or with --sandbox, in a user namespace"));
     }
     Ok(start)
 }
@@ -397,21 +403,16 @@ fn rigour(args: &Args) -> Rigour {
     if args.quick { Rigour::Explained } else { Rigour::Proven }
 }
 
-fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {
+fn place(args: &Args, within: Option<Within>, ui: &Ui) -> Result<Place, Failure> {
     if args.sandbox {
-        let takes = needs::of("fit.sandbox").map_or(CapSet::EMPTY, |mode| mode.takes());
-        let own = sys::credentials::own_state().map_or(CapSet::EMPTY, |own| own.effective);
-        let lacks = takes - own;
-        if !lacks.is_empty() || sys::credentials::own_user().0 != 0 {
-            let lacks =
-                if lacks.is_empty() { "to be user 0".to_owned() } else { lacks.to_string() };
-            return Err(Failure::new(format!(
-                "a sandbox takes root with {takes}; this process lacks {lacks}"
-            ))
-            .help("sudo dropcap fit …; none is made in a user namespace yet"));
-        }
-        let folder = std::env::current_dir().ok();
-        let sandbox = Sandbox::prepare(args.upper.clone(), folder.as_deref());
+        let (upper, folder) = (args.upper.clone(), std::env::current_dir().ok());
+        let sandbox = match within {
+            Some(within) => Sandbox::prepare_within(within, upper, folder.as_deref()),
+            None => {
+                may_make_sandboxes()?;
+                Sandbox::prepare(upper, folder.as_deref())
+            }
+        };
         return sandbox.map(Place::Sandbox).map_err(|error| cannot_run(args, error.into()));
     }
     ui.note(
@@ -419,6 +420,18 @@ fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {
          it; --sandbox gives each its own",
     );
     Place::here().map_err(Failure::new)
+}
+
+/// Whether root has what a sandbox takes.
+fn may_make_sandboxes() -> Result<(), Failure> {
+    let takes = needs::of("fit.sandbox").map_or(CapSet::EMPTY, |mode| mode.takes());
+    let own = sys::credentials::own_state().map_or(CapSet::EMPTY, |own| own.effective);
+    let lacks = takes - own;
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("a sandbox takes root with {takes}; this process lacks {lacks}"))
+        .help("run it with all of root's capabilities, or as an ordinary user"))
 }
 
 /// Where nothing can be traced, runs alone find the answer.
@@ -443,8 +456,9 @@ fn write(args: &Args, profile: &Profile, ui: &Ui) -> Result<(), Failure> {
     Ok(())
 }
 
-fn conclude(args: &Args, answer: &Answer) -> Result<ExitCode, Failure> {
+fn conclude(args: &Args, answer: &Answer, made: &Made<'_>) -> Result<ExitCode, Failure> {
     let shown = match answer.proof {
+        _ if !made.undecided.is_empty() => false,
         Proof::Proven => true,
         Proof::Explained => args.quick,
         Proof::Passed | Proof::NeverPasses | Proof::Flaky { .. } | Proof::Stopped => false,

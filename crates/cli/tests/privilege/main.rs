@@ -72,6 +72,7 @@ fn every_mode_of_the_table_is_tried_here() {
             "doctor",
             "fit",
             "fit.sandbox",
+            "fit.user",
             "ps",
             "run",
             "run.user",
@@ -256,6 +257,23 @@ fn fit_takes_setpcap_and_its_sandbox_more() {
     // Who does not trace says what is done around each run, or nothing is proven.
     holds("fit", |who| fit(who, &["--setup", "true"]));
     holds_for("fit.sandbox", &[Who::Root(CapSet::EMPTY)], |who| fit(who, &["--sandbox"]));
+}
+
+/// In a user namespace of its own it has what it takes: whoever it is needs nothing.
+#[test]
+fn fit_in_a_user_namespace_takes_nothing() {
+    needs!(root, user_namespaces);
+    let place = Place::new();
+    let nobody = Who::User(65534, CapSet::EMPTY);
+    let output =
+        place.run(nobody, &["-q", "fit", "--sandbox", "--json", "--", "chroot", "/", "true"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    // 1: such a namespace does not decide everything.
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json["spec"]["capabilities"]["add"], serde_json::json!(["SYS_CHROOT"]), "{said}");
+    let mode = needs::of("fit.user").expect("a mode of the table");
+    assert_eq!((takes(mode, nobody), mode.better.len()), (CapSet::EMPTY, 0));
 }
 
 #[test]

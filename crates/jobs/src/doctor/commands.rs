@@ -55,7 +55,7 @@ fn state(
         "trace.process" if !privilege.sees_node => {
             limits.push("a process of the node has no number in this PID namespace".to_owned());
         }
-        "demo" => {
+        "demo" | "fit.user" => {
             troubles.extend(privilege.user_namespaces.clone().err().filter(|_| lacks.is_empty()))
         }
         _ => {}

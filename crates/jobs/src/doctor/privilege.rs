@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use caps::{CapSet, CapState, Capability};
 use sys::namespace::{INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE};
 use sys::procfs::{Process, Procfs, Seccomp};
+use sys::user_namespace::{subordinate, user_name};
 
 use super::kernel::join;
 use super::{Area, Fact, Status};
@@ -151,7 +152,7 @@ impl Privilege {
         match &self.user_namespaces {
             Ok(()) => fact(Status::Works, "user namespaces can be made".into()),
             Err(why) => fact(Status::Limited, format!("user namespaces cannot be made: {why}"))
-                .help("only the demo needs them, and only without root's capabilities"),
+                .help("the demo and fit --sandbox need them where they are not run as root"),
         }
     }
 
@@ -161,8 +162,11 @@ impl Privilege {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let name = user_name(&passwd, self.uid);
         let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
-        let uids = subordinate(&read("/etc/subuid"), name, self.uid);
-        let gids = subordinate(&read("/etc/subgid"), name, self.uid);
+        let count = |file: &str| -> u64 {
+            let ranges = subordinate(&read(file), name, self.uid);
+            ranges.iter().map(|(_, count)| u64::from(*count)).sum()
+        };
+        let (uids, gids) = (count("/etc/subuid"), count("/etc/subgid"));
         if uids > 0 && gids > 0 {
             return fact(
                 Status::Works,
@@ -176,7 +180,10 @@ impl Privilege {
         if self.uid == 0 {
             fact
         } else {
-            fact.help("rootless podman needs them: usermod --add-subuids, --add-subgids")
+            fact.help(
+                "with them fit --sandbox decides more without root, and rootless podman needs them: \
+                 usermod --add-subuids, --add-subgids",
+            )
         }
     }
 }
@@ -193,50 +200,5 @@ fn user_namespaces() -> Result<(), String> {
         let why = stderr.lines().next().unwrap_or_default();
         return if output.status.success() { Ok(()) } else { Err(why.to_owned()) };
     }
-    // user_namespaces(7); the second is Debian's own, the third Ubuntu's.
-    for (file, forbids) in [
-        ("/proc/sys/user/max_user_namespaces", "0"),
-        ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
-        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"),
-    ] {
-        if fs::read_to_string(file).is_ok_and(|value| value.trim() == forbids) {
-            return Err(format!("{file} is {forbids}"));
-        }
-    }
-    Ok(())
-}
-
-fn user_name(passwd: &str, uid: u32) -> Option<&str> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
-    })
-}
-
-/// How many IDs a file of subuid(5) gives to a user, by name or by number.
-fn subordinate(text: &str, name: Option<&str>, uid: u32) -> u64 {
-    text.lines()
-        .filter_map(|line| {
-            let mut fields = line.trim().split(':');
-            let owner = fields.next()?;
-            let is_ours = Some(owner) == name || owner.parse() == Ok(uid);
-            fields.nth(1)?.parse::<u64>().ok().filter(|_| is_ours)
-        })
-        .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn subordinate_ids_are_found_by_name_and_number() {
-        let text = "alice:100000:65536\n1000:200000:10\nbob:1:1\nbroken\n";
-        assert_eq!(subordinate(text, Some("alice"), 1000), 65_546);
-        assert_eq!(subordinate(text, None, 7), 0);
-        let passwd = "root:x:0:0::/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n";
-        assert_eq!(user_name(passwd, 1000), Some("alice"));
-        assert_eq!(user_name(passwd, 1001), None);
-    }
+    sys::user_namespace::forbidden().map_or(Ok(()), Err)
 }

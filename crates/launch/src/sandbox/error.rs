@@ -22,6 +22,15 @@ pub enum SandboxError {
     /// No namespaces.
     #[error(transparent)]
     Isolate(#[from] IsolateError),
+    /// Not even in a user namespace.
+    #[error("cannot become root of the user namespace: {0}")]
+    BecomeRoot(#[source] io::Error),
+    /// In a user namespace the kernel lays no layer at all.
+    #[error(
+        "cannot lay a layer (overlayfs) over any folder in a user namespace: {0}; that takes \
+         Linux 5.11, and room for it on a file system with attributes (--upper)"
+    )]
+    NoLayer(#[source] io::Error),
     /// The kernel lays no layer over the root.
     #[error(
         "cannot lay a layer (overlayfs) over / ({kind}): {source}; what a run writes would stay. \

@@ -67,7 +67,17 @@ impl Layers {
 }
 
 fn is_there(mount: &Mount) -> bool {
-    !is_below(&mount.point, FRESH) && !KERNEL.contains(&mount.kind.as_str())
+    !is_own(&mount.point) && !is_kernels(&mount.kind)
+}
+
+/// Whether a sandbox has that of its own.
+pub(super) fn is_own(path: &Path) -> bool {
+    is_below(path, FRESH)
+}
+
+/// Whether it shows the kernel's own things, and no files.
+pub(super) fn is_kernels(kind: &str) -> bool {
+    KERNEL.contains(&kind)
 }
 
 fn layer(mount: &Mount) -> Layer {

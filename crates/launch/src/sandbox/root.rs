@@ -18,7 +18,7 @@ use super::layers::{Layer, Layers};
 const BENCH: &str = "/proc";
 
 /// Devices that every container has (OCI runtime specification, "Default Devices").
-const DEVICES: &[(&str, u32, u32)] = &[
+pub(super) const DEVICES: &[(&str, u32, u32)] = &[
     ("null", 1, 3),
     ("zero", 1, 5),
     ("full", 1, 7),
@@ -79,7 +79,7 @@ pub(super) fn make(layers: &Layers, upper: Option<&Path>) -> Result<Made, Sandbo
 }
 
 /// A path of the machine as it lies below the stage.
-fn at(stage: &Path, path: &Path) -> PathBuf {
+pub(super) fn at(stage: &Path, path: &Path) -> PathBuf {
     stage.join(path.strip_prefix("/").unwrap_or(path))
 }
 
@@ -112,20 +112,31 @@ impl Room {
         folder(&upper)?;
         folder(&work)?;
         same_mode(&layer.point, &upper)?;
-        // volatile (Linux 5.10): nobody will want these files after a power cut.
-        let options = [
-            b"volatile,lowerdir=".to_vec(),
-            escaped(&layer.point),
-            b",upperdir=".to_vec(),
-            escaped(&upper),
-            b",workdir=".to_vec(),
-            escaped(&work),
-        ]
-        .concat();
-        let options = CString::new(options).map_err(step("name", &layer.point))?;
-        Ok(mount("overlay", at, "overlay", flags(layer), Some(options.as_c_str()))
-            .map_err(io::Error::from))
+        overlay(b"volatile", layer, [&upper, &work], at)
     }
+}
+
+/// Mounts overlayfs over a layer; the inner error is the kernel's refusal. `options` are more of its
+/// options: volatile (Linux 5.10), as nobody will want these files after a power cut.
+pub(super) fn overlay(
+    options: &[u8],
+    layer: &Layer,
+    [upper, work]: [&Path; 2],
+    at: &Path,
+) -> Result<io::Result<()>, SandboxError> {
+    let options = [
+        options,
+        b",lowerdir=",
+        &escaped(&layer.point),
+        b",upperdir=",
+        &escaped(upper),
+        b",workdir=",
+        &escaped(work),
+    ]
+    .concat();
+    let options = CString::new(options).map_err(step("name", &layer.point))?;
+    let mounted = mount("overlay", at, "overlay", flags(layer), Some(options.as_c_str()));
+    Ok(mounted.map_err(io::Error::from))
 }
 
 /// The upper folder's owner and mode are those of the layer's root.
@@ -137,7 +148,7 @@ fn same_mode(of: &Path, upper: &Path) -> Result<(), SandboxError> {
     fs::set_permissions(upper, there.permissions()).map_err(step("set the mode of", upper))
 }
 
-fn bind(layer: &Layer, at: &Path) -> Result<(), SandboxError> {
+pub(super) fn bind(layer: &Layer, at: &Path) -> Result<(), SandboxError> {
     mount_bind(&layer.point, at).map_err(step("bind", &layer.point))?;
     let flags = flags(layer) | MountFlags::RDONLY | MountFlags::BIND;
     mount_remount(at, flags, c"").map_err(step("bind", &layer.point))
@@ -161,7 +172,7 @@ fn escaped(path: &Path) -> Vec<u8> {
     text
 }
 
-fn mounted(
+pub(super) fn mounted(
     kind: &'static str,
     at: &Path,
     flags: MountFlags,
@@ -171,7 +182,7 @@ fn mounted(
     mount(kind, at, kind, flags, Some(options.as_c_str())).map_err(step("mount on", at))
 }
 
-fn folder(path: &Path) -> Result<(), SandboxError> {
+pub(super) fn folder(path: &Path) -> Result<(), SandboxError> {
     fs::create_dir(path).map_err(step("make", path))
 }
 
@@ -189,11 +200,18 @@ pub fn devices(dev: &Path) -> Result<(), SandboxError> {
         // The umask took bits away.
         rustix::fs::chmod(&path, open_to_all).map_err(step("set the mode of", &path))?;
     }
+    beside_devices(dev, Some(5))
+}
+
+/// The same without the devices; the group `tty`, if there is one, for terminals.
+pub(super) fn beside_devices(dev: &Path, tty: Option<u32>) -> Result<(), SandboxError> {
     for name in ["pts", "shm"] {
         folder(&dev.join(name))?;
     }
     let safe = MountFlags::NOSUID | MountFlags::NOEXEC;
-    mounted("devpts", &dev.join("pts"), safe, b"newinstance,ptmxmode=0666,mode=0620,gid=5")?;
+    let group = tty.map(|gid| format!(",gid={gid}")).unwrap_or_default();
+    let options = format!("newinstance,ptmxmode=0666,mode=0620{group}");
+    mounted("devpts", &dev.join("pts"), safe, options.as_bytes())?;
     mounted("tmpfs", &dev.join("shm"), safe | MountFlags::NODEV, b"mode=1777")?;
     for (name, to) in [
         ("ptmx", "pts/ptmx"),
@@ -208,7 +226,7 @@ pub fn devices(dev: &Path) -> Result<(), SandboxError> {
 }
 
 /// pivot_root(2), "pivot_root(".", ".")". What was mounted before is gone for this thread.
-fn enter(root: &Path) -> Result<(), SandboxError> {
+pub(super) fn enter(root: &Path) -> Result<(), SandboxError> {
     let enter = || {
         rustix::process::chdir(root)?;
         rustix::process::pivot_root(".", ".")?;

@@ -254,6 +254,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         test,
         place: search::Place::Container,
         start,
+        undecided: CapSet::EMPTY,
         first: ran.observed.as_ref(),
         recorded: Some(Timestamp::now()),
     };
@@ -265,7 +266,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     tell(args, &answer, &made, &profile, ui)?;
     hints::give(&answer, made.place, ui);
     zero::tell(args, &plan, &way, ui)?;
-    let code = conclude(args, &answer)?;
+    let code = conclude(args, &answer, &made)?;
     if code == ExitCode::SUCCESS {
         asked.patch(&profile, ui)?;
     } else if asked.file.is_some() {

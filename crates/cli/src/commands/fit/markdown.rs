@@ -33,8 +33,19 @@ pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> Str
         Place::Container => "each in a new container",
     };
     let runs = words::count(answer.trials.len(), "run");
-    let _ =
-        writeln!(text, "**{}**\\\n{runs}, {place}. Test: {}.\\", proof(answer), code(&made.test));
+    let _ = writeln!(
+        text,
+        "**{}**\\\n{runs}, {place}. Test: {}.\\",
+        proof(answer, made),
+        code(&made.test)
+    );
+    if !made.undecided.is_empty() {
+        let _ = writeln!(
+            text,
+            "Undecided, as runs were made in a user namespace: {}.\\",
+            made.undecided
+        );
+    }
     if has_passed(answer) {
         let (before, after) = (made.start, list.add());
         let _ = writeln!(
@@ -55,8 +66,15 @@ pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> Str
     text
 }
 
-fn proof(answer: &Answer) -> &'static str {
+fn proof(answer: &Answer, made: &Made<'_>) -> &'static str {
     match answer.proof {
+        Proof::Proven | Proof::Explained if !made.undecided.is_empty() => {
+            "In part: the test passes with exactly the needed, and fails, twice in a row, without any \
+             of them; what is undecided may be needed besides."
+        }
+        Proof::NeverPasses if !made.undecided.is_empty() => {
+            "Undecided: the test fails even with everything that a user namespace gives."
+        }
         Proof::Proven if answer.set.is_empty() => "Proven: the test passes with none at all.",
         Proof::Proven => {
             "Proven: the test passes with exactly the needed, and fails, twice in a row, without any \

@@ -11,6 +11,7 @@ use record::profile::Profile;
 use record::requirement::{Remedy, for_reading};
 use record::search::Place;
 
+use super::user_namespace;
 use crate::commands::trace::report::context;
 use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
 
@@ -31,7 +32,8 @@ pub(super) fn print(
     let mut out = ui.out();
     header(&mut out, answer, made, profile, jobs)?;
     if !has_passed(answer) {
-        return nothing(&mut out, answer);
+        nothing(&mut out, answer)?;
+        return user_namespace::tell(&mut out, made.undecided, false, CapSet::EMPTY);
     }
     let list = profile.spec.capabilities.clone();
     for capability in list.needed {
@@ -41,6 +43,7 @@ pub(super) fn print(
         doubtful(&mut out, capability, answer)?;
     }
     alternatives(&mut out, answer)?;
+    user_namespace::tell(&mut out, made.undecided, true, made.start - list.add())?;
     did_not_matter(&mut out, answer, list.add(), ui)?;
     if made.first.is_none() {
         writeln!(out, "  {DIM}not traced: what was refused meanwhile is not known{DIM:#}")?;
@@ -51,6 +54,12 @@ pub(super) fn print(
     }
     writeln!(out)?;
     context(&mut out, list.needed, list.doubtful, "refused without, the test passes")?;
+    if !made.undecided.is_empty() {
+        writeln!(
+            out,
+            "{YELLOW}# not the whole answer: what is undecided may be needed, too{YELLOW:#}"
+        )?;
+    }
     let uid = made.user;
     if uid != 0 && !list.add().is_empty() {
         writeln!(
@@ -74,6 +83,7 @@ fn header(
     let beside = if jobs > 1 { format!(", {jobs} at a time") } else { String::new() };
     let place = match made.place {
         Place::Here => "on this machine as it is",
+        Place::Sandbox if !made.undecided.is_empty() => "each in a sandbox without privilege",
         Place::Sandbox => "each in a sandbox",
         Place::Container => "each in a new container",
     };
@@ -81,6 +91,9 @@ fn header(
     let lists = &profile.spec.capabilities;
     let list = match (lists.needed.len(), lists.doubtful.len()) {
         _ if !has_passed(answer) => "no answer".to_owned(),
+        (needed, 0) if !made.undecided.is_empty() => {
+            format!("{needed} needed, {} undecided", made.undecided.len())
+        }
         (needed, 0) => format!("{needed} needed"),
         (needed, doubtful) => format!("{needed} needed, {doubtful} doubtful"),
     };
@@ -89,6 +102,16 @@ fn header(
     writeln!(out, "  {BOLD}{list}{BOLD:#}  {DIM}{runs}, {seconds:.1} s, {place}{beside}{DIM:#}")?;
     writeln!(out, "  {:<9} {}", "test", made.test)?;
     let (style, word, why) = match &answer.proof {
+        Proof::Proven | Proof::Explained if !made.undecided.is_empty() => (
+            YELLOW,
+            "in part",
+            "passes with exactly the needed; without any of them fails, twice in a row; whether it \
+             does without the others is decided for some of them only"
+                .to_owned(),
+        ),
+        Proof::NeverPasses if !made.undecided.is_empty() => {
+            (RED, "undecided", "fails even with everything that a user namespace gives".to_owned())
+        }
         Proof::Proven if answer.set.is_empty() => (GREEN, "proven", "passes with none".to_owned()),
         Proof::Proven => (
             GREEN,

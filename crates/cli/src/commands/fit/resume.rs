@@ -51,7 +51,11 @@ impl Kept {
         let folder = std::env::current_dir()
             .map_err(|error| Failure::new(format!("cannot tell the working directory: {error}")))?;
         let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-        let command = deciding(&words.collect::<Vec<_>>());
+        let mut command = deciding(&words.collect::<Vec<_>>());
+        if let Ok(Some(_)) = sys::user_namespace::current() {
+            // What passes there says something else.
+            command.push("(in a user namespace)".to_owned());
+        }
         let (needs, trials) = (Vec::new(), Vec::new());
         let mut content = Content { version: VERSION, command, folder, start, needs, trials };
         match std::fs::read_to_string(file) {
