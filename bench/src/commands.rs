@@ -43,18 +43,7 @@ const PAIRS: &[Pair] = &[
     Pair {
         what: "fit --sandbox /bin/true",
         ours: &["fit", "--sandbox", "--no-trace", "--", "/bin/true"],
-        peer: &[
-            "podman",
-            "--runtime=runc",
-            "run",
-            "--rm",
-            "--network=none",
-            "--ulimit=nofile=1024:1024",
-            "--ulimit=nproc=4096:4096",
-            "--rootfs",
-            "/:O",
-            "/bin/true",
-        ],
+        peer: machine::PODMAN,
     },
     Pair {
         what: "trace /bin/true",

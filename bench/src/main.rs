@@ -1,7 +1,8 @@
-//! `cargo run --release -p bench [-- commands|manifests|trace|nginx|memory [RUNS]]`: what dropcap costs, each figure beside a
-//! peer of the same run. Nothing is asserted; docs/overhead.md says how it is measured.
+//! `cargo run --release -p bench [-- commands|manifests|fit|trace|nginx|memory [RUNS]]`: what dropcap costs, each figure
+//! beside a peer of the same run. Nothing is asserted; docs/overhead.md says how it is measured.
 
 mod commands;
+mod fit;
 mod machine;
 mod manifests;
 mod memory;
@@ -24,6 +25,7 @@ struct Part {
 const PARTS: &[Part] = &[
     Part { name: "commands", what: "whole commands", runs: 21, run: commands::run },
     Part { name: "manifests", what: "reading and checking", runs: 15, run: manifests::run },
+    Part { name: "fit", what: "one run of a program", runs: 15, run: fit::run },
     Part { name: "trace", what: "one system call under trace", runs: 9, run: trace::run },
     Part { name: "nginx", what: "nginx under load and trace", runs: 30, run: nginx::run },
     Part { name: "memory", what: "memory, and loading", runs: 9, run: memory::run },
@@ -59,6 +61,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bench [commands|manifests|trace|nginx|memory] [RUNS]");
+    eprintln!("usage: bench [commands|manifests|fit|trace|nginx|memory] [RUNS]");
     ExitCode::from(2)
 }

@@ -177,11 +177,13 @@ impl Arguments {
         self.names.is_empty() && self.on.is_none() && self.programs.is_none() && self.root.is_none()
     }
 
-    /// Whether the page about trials is to be written.
+    /// Whether the page about trials is to be written; with `--check` only if its figures hold.
     pub fn is_whole_fit(&self) -> bool {
-        let usual =
-            Task::Fit { check: false, traced: true, rigour: Rigour::Proven, fail_every: None };
-        self.is_whole() && self.task == usual
+        let usual = matches!(
+            self.task,
+            Task::Fit { traced: true, rigour: Rigour::Proven, fail_every: None, .. }
+        );
+        self.is_whole() && usual
     }
 
     /// The file systems to run on: for trials the one that containers use, if nobody says.

@@ -21,16 +21,35 @@ pub struct Beside {
     pub lied_to: Vec<Fitted>,
 }
 
+/// How long it took, and how busy the machine was.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent {
+    /// From the first run to the last, without what is measured beside.
+    pub took: Duration,
+    /// How many programs at a time.
+    pub jobs: usize,
+    /// The load average of the last minute before the first run, proc_loadavg(5); NaN if it cannot be told.
+    pub before: f64,
+    /// The same after the last.
+    pub after: f64,
+}
+
+/// The load average of the last minute; NaN if it cannot be told.
+pub fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
+}
+
 /// Prints the sums; checks the figures if asked to.
-pub fn publish(all: &[Fitted], took: Duration, check: bool) -> Result {
-    println!("\n{}", sums(all, took));
+pub fn publish(all: &[Fitted], spent: Spent, check: bool) -> Result {
+    println!("\n{}", sums(all, spent));
     if check { verify(all) } else { Ok(()) }
 }
 
 /// Writes the page.
-pub fn write(all: &[Fitted], took: Duration, beside: &Beside) -> Result {
+pub fn write(all: &[Fitted], spent: Spent, beside: &Beside) -> Result {
     let file = crate::folder().join("../docs/fit-groundtruth.md");
-    let page = page(all, &sums(all, took), beside);
+    let page = page(all, &sums(all, spent), beside);
     fs::write(&file, page).map_err(|e| format!("{}: {e}", file.display()))
 }
 
@@ -105,11 +124,12 @@ fn median(mut numbers: Vec<usize>) -> usize {
     numbers.get(numbers.len() / 2).copied().unwrap_or_default()
 }
 
-fn sums(all: &[Fitted], took: Duration) -> String {
+fn sums(all: &[Fitted], spent: Spent) -> String {
     let count = |holds: &dyn Fn(&Fitted) -> bool| all.iter().filter(|one| holds(one)).count();
     let of = |number: &dyn Fn(&Fitted) -> usize| median(all.iter().map(number).collect());
     let sum = |number: &dyn Fn(&Fitted) -> usize| all.iter().map(number).sum::<usize>().to_string();
     let truth = |one: &Fitted| one.truth.as_ref().map_or(0, |t| t.runs as usize);
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let rows = [
         ["", ""].map(str::to_owned),
         ["programs".to_owned(), all.len().to_string()],
@@ -136,7 +156,16 @@ fn sums(all: &[Fitted], took: Duration) -> String {
             of(&|one| one.untraced_runs.unwrap_or_default() as usize).to_string(),
         ],
         ["brute force, median".to_owned(), of(&truth).to_string()],
-        ["seconds in all, two at a time".to_owned(), format!("{:.0}", took.as_secs_f32())],
+        [
+            format!("seconds in all, {} at a time", spent.jobs),
+            format!("{:.0}", spent.took.as_secs_f32()),
+        ],
+        ["processors".to_owned(), processors.to_string()],
+        ["load average before".to_owned(), format!("{:.1}", spent.before)],
+        [
+            "load average at the end, these programs included".to_owned(),
+            format!("{:.1}", spent.after),
+        ],
     ];
     markdown(&rows)
 }

@@ -10,7 +10,6 @@ mod fitted;
 mod inside;
 mod measure;
 mod methods;
-mod order;
 mod program;
 mod report;
 mod rootfs;
@@ -24,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use arguments::{Arguments, QUICK, Task};
-use fit_report::Beside;
+use fit_report::{Beside, Spent};
 use fitted::How;
 use program::{Group, Program};
 use rootfs::Rootfs;
@@ -34,13 +33,8 @@ type Result<T = ()> = std::result::Result<T, String>;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    // The two that run inside the namespaces.
-    if let [place, order] = words.as_slice()
-        && let Some(ended) = inside::enter(place, order)
-    {
-        return ended;
-    }
-    match Arguments::parse(&words).and_then(|arguments| run(&arguments)) {
+    let parsed = Arguments::parse(&words);
+    match parsed.and_then(|arguments| sandbox::as_an_engine().and_then(|()| run(&arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("groundtruth: {message}");
@@ -51,6 +45,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result {
     let begin = std::time::Instant::now();
+    let before = fit_report::load();
+    let mut after = before;
     let programs = arguments.programs.clone().unwrap_or_else(|| folder().join("programs"));
     let all = program::all(&programs)?;
     let chosen = program::choose(&all, &arguments.names)?;
@@ -78,6 +74,7 @@ fn run(arguments: &Arguments) -> Result {
                 let (rigour, traced, fail_every) = (*rigour, *traced, *fail_every);
                 let how = How { rigour, traced, fail_every, beside: arguments.beside };
                 fitted.extend(fitted::run(&root, &chosen, &places, arguments.jobs, how)?);
+                after = fit_report::load();
                 if arguments.is_whole_fit() && group == Group::First {
                     let pause = std::time::Instant::now();
                     beside = quick(&root, &chosen, &places, arguments.jobs, how)?;
@@ -95,10 +92,12 @@ fn run(arguments: &Arguments) -> Result {
         Task::Trace { check, .. } => report::publish(&lines, &places, arguments.is_whole(), check),
         Task::Fit { check, .. } => {
             let took = begin.elapsed() - elsewhere;
+            let spent = Spent { took, jobs: arguments.jobs, before, after };
+            fit_report::publish(&fitted, spent, check)?;
             if arguments.is_whole_fit() {
-                fit_report::write(&fitted, took, &beside)?;
+                fit_report::write(&fitted, spent, &beside)?;
             }
-            fit_report::publish(&fitted, took, check)
+            Ok(())
         }
         _ => Ok(()),
     }

@@ -84,7 +84,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn minimal_sets_are_found_on_both_file_systems() {
-    testkit::needs!(root, program("busybox"), program("rsync"), program("unshare"));
+    testkit::needs!(root, program("busybox"), program("rsync"));
     let house = House::new();
     house.program(
         "owner",
@@ -120,7 +120,7 @@ fn minimal_sets_are_found_on_both_file_systems() {
 
 #[test]
 fn a_program_that_fails_with_everything_is_an_error() {
-    testkit::needs!(root, program("busybox"), program("unshare"));
+    testkit::needs!(root, program("busybox"));
     let house = House::new();
     house.program("broken", "", "echo no luck; exit 3", "[ \"$STATUS\" = 0 ]");
     let output = house.run(&["--measure", "--on", "overlayfs"]);
@@ -131,7 +131,7 @@ fn a_program_that_fails_with_everything_is_an_error() {
 
 #[test]
 fn a_trace_lists_what_is_true() {
-    testkit::needs!(root, bpf, program("busybox"), program("rsync"), program("unshare"));
+    testkit::needs!(root, bpf, program("busybox"), program("rsync"));
     let house = House::new();
     house.program("owner", "", "chown 7:7 /srv/file", "[ \"$(stat -c %u /srv/file)\" = 7 ]");
     let output = house.run(&["--measure"]);
@@ -154,7 +154,7 @@ fn a_trace_lists_what_is_true() {
 
 #[test]
 fn the_search_finds_what_is_true_in_both_meanings() {
-    testkit::needs!(root, bpf, program("busybox"), program("rsync"), program("unshare"));
+    testkit::needs!(root, bpf, program("busybox"), program("rsync"));
     let house = House::new();
     // It works without the device, too, which is refused all the same.
     house.program(
@@ -200,7 +200,7 @@ fn the_search_finds_what_is_true_in_both_meanings() {
 
 #[test]
 fn nothing_is_left_when_it_is_killed() {
-    testkit::needs!(root, program("busybox"), program("unshare"));
+    testkit::needs!(root, program("busybox"));
     let house = House::new();
     let mark = "4711.25";
     house.program("sleeper", "seconds = 60\n", &format!("exec sleep {mark}"), "false");

@@ -20,7 +20,7 @@ pub use error::{Difference, LaunchError, SetName, Unexecutable};
 pub use exact::{Held, output, spawn, spawn_held};
 pub use forward::Forwarding;
 pub use preflight::check;
-pub use sandbox::{Fresh, Inside, Sandbox, SandboxError, Survey, Within, devices};
+pub use sandbox::{Fresh, Inside, Sandbox, SandboxError, Survey, Within};
 pub use spec::{Spec, Stdio};
 pub use sys::credentials::Step;
 pub use sys::process::Exit;

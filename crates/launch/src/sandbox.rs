@@ -15,8 +15,7 @@ use sys::init::Init;
 use tempfile::TempDir;
 
 pub use error::SandboxError;
-use layers::Layers;
-pub use root::devices;
+use layers::{Layers, Writes};
 pub use survey::Survey;
 pub use user_namespace::Within;
 
@@ -64,6 +63,23 @@ impl Sandbox {
         Ok(Self { within: Some(Box::new(within)), ..Self::prepare(upper, kept)? })
     }
 
+    /// One with a folder as its root, and nothing else of this machine's files; `/sys` is not there. What
+    /// a run writes is kept in a layer in `upper`; without one it stays in the folder.
+    ///
+    /// # Errors
+    /// [`SandboxError::Upper`].
+    pub fn of_tree(
+        tree: &Path,
+        upper: Option<PathBuf>,
+        host_name: &str,
+    ) -> Result<Self, SandboxError> {
+        let writes = if upper.is_some() { Writes::Layer } else { Writes::Files };
+        let layers = Layers::of_tree(tree, writes);
+        let sandbox = Self { layers, upper, host_name: host_name.to_owned(), within: None };
+        sandbox.fresh().map(drop)?;
+        Ok(sandbox)
+    }
+
     /// The files of a new run: nothing written yet.
     ///
     /// # Errors
@@ -89,7 +105,7 @@ impl Fresh<'_> {
     /// to be of no other use and to end afterwards: it cannot leave, can start no other thread, and is
     /// not in the `/proc` that it sees. The rest of the process stays where it is.
     ///
-    /// Inside are: the file system as it is outside, with a layer that takes all writes; `/proc` and
+    /// Inside are: the files as they are outside, with a layer that takes all writes; `/proc` and
     /// `/dev` of its own, an empty `/tmp`, `/sys` read-only; a loopback interface and no other. The
     /// user namespace is the caller's: capabilities mean what they mean outside. File systems that
     /// are mounted elsewhere have a layer of their own, or are read-only where the kernel lays none

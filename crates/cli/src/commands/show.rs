@@ -24,7 +24,7 @@ use crate::failure::{ERROR, Failure};
 use crate::images::ImageArgs;
 use crate::manifests::{self, KindArgs};
 use crate::ui::Ui;
-use subject::Subject;
+use subject::{Found, Resolver};
 
 /// Arguments of `dropcap show`.
 #[derive(Debug, clap::Args)]
@@ -122,41 +122,40 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let loaded = manifests::load(&args.paths, &args.kinds)?;
     let whole = manifests::report(&loaded, ui);
     let images = args.images.load(&args.paths, &loaded, ui)?;
-    let mut subjects: Vec<Subject> = loaded
+    let resolver = Resolver { runtimes, compose, images, carried: args.file_caps };
+    let mut found: Vec<Found> = loaded
         .manifests
         .iter()
         .flat_map(|manifest| {
-            manifest.containers().map(move |(workload, container)| (manifest, workload, container))
-        })
-        .map(|(manifest, workload, container)| {
-            let is_compose = workload.pod.format == Format::Compose;
-            let runtimes = if is_compose { &compose } else { &runtimes };
-            Subject::new(manifest, workload, container, runtimes, &images, args.file_caps)
+            let all = manifest.containers();
+            all.map(move |(workload, container)| Found { manifest, workload, container })
         })
         .collect();
-    let found = subjects.len();
-    if found == 0 {
+    let looked_at = found.len();
+    if looked_at == 0 {
         return Err(manifests::no_containers(&loaded));
     }
     if let Some(capability) = args.holds {
-        subjects.retain(|subject| subject.may_hold(capability));
+        found.retain(|found| resolver.resolve(found).may_hold(capability));
     }
+    let subjects = || found.iter().map(|found| resolver.resolve(found));
+    let Resolver { runtimes, compose, .. } = &resolver;
     let mut out = BufWriter::new(ui.out());
     if args.json {
-        let report = json::report(&loaded, &runtimes, assumed, args.holds, &subjects);
+        let report = json::report(&loaded, runtimes, assumed, args.holds, subjects);
         serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else {
-        let formats = subjects.iter().map(|subject| subject.workload.pod.format);
+        let formats = found.iter().map(|found| found.workload.pod.format);
         let (for_compose, others): (Vec<_>, Vec<_>) =
             formats.partition(|format| *format == Format::Compose);
         let compose = (!for_compose.is_empty()).then_some(compose.as_slice());
         let others = (!others.is_empty() || compose.is_none()).then_some(runtimes.as_slice());
         text::introduction(&mut out, others, compose, assumed)?;
         match args.holds {
-            Some(capability) => holders::print(&mut out, &subjects, capability, found)?,
-            None if runtimes.len() > 1 => compare::print(&mut out, &subjects)?,
-            None => text::print(&mut out, &subjects, ui)?,
+            Some(capability) => holders::print(&mut out, subjects(), capability, looked_at)?,
+            None if runtimes.len() > 1 => compare::print(&mut out, subjects())?,
+            None => text::print(&mut out, subjects(), ui)?,
         }
     }
     out.flush()?;

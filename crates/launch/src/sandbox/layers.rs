@@ -39,19 +39,34 @@ pub(super) struct Layers {
     pub(super) all: Vec<Layer>,
     /// A folder below what the sandbox has of its own that is to be there all the same.
     pub(super) kept: Option<PathBuf>,
+    /// Whether `/sys` is there.
+    pub(super) sys: bool,
 }
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layer {
-    /// Where it is mounted.
+    /// Where it is in the sandbox.
     pub(super) point: PathBuf,
+    /// Where its files are outside.
+    pub(super) source: PathBuf,
     /// The type of file system.
     pub(super) kind: String,
-    /// Whether nothing can be written there anyway, so that it needs no layer.
-    pub(super) read_only: bool,
+    /// What takes the writes.
+    pub(super) writes: Writes,
     /// `nosuid`, `nodev`, `noexec`, as outside: they decide what a program may do.
     pub(super) no: [bool; 3],
+}
+
+/// What takes the writes to files of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// A layer over them.
+    Layer,
+    /// The files themselves.
+    Files,
+    /// Nothing: nothing can be written there anyway, so that it needs no layer.
+    Nothing,
 }
 
 impl Layers {
@@ -62,7 +77,14 @@ impl Layers {
             mounts.iter().filter(|mount| is_there(mount)).map(layer).collect();
         // A mount that was made early may lie in one that was made later.
         all.sort_by_key(|layer| layer.point.components().count());
-        Self { all, kept }
+        Self { all, kept, sys: true }
+    }
+
+    /// Of one folder alone, which is the root.
+    pub(super) fn of_tree(tree: &Path, writes: Writes) -> Self {
+        let (point, source) = ("/".into(), tree.to_owned());
+        let root = Layer { point, source, kind: String::new(), writes, no: [false; 3] };
+        Self { all: vec![root], kept: None, sys: false }
     }
 }
 
@@ -81,10 +103,12 @@ pub(super) fn is_kernels(kind: &str) -> bool {
 }
 
 fn layer(mount: &Mount) -> Layer {
+    let read_only = mount.is_read_only() && mount.point != Path::new("/");
     Layer {
         point: mount.point.clone(),
+        source: mount.point.clone(),
         kind: mount.kind.clone(),
-        read_only: mount.is_read_only() && mount.point != Path::new("/"),
+        writes: if read_only { Writes::Nothing } else { Writes::Layer },
         no: ["nosuid", "nodev", "noexec"].map(|option| mount.has(option)),
     }
 }
@@ -107,16 +131,16 @@ mod tests {
         let mounts = sys::mounts::parse(text).unwrap();
         let layers = Layers::over(&mounts, Some(Path::new("/tmp/here")));
         let shown: Vec<_> =
-            layers.all.iter().map(|l| (l.point.to_str().unwrap(), l.read_only, l.no)).collect();
+            layers.all.iter().map(|l| (l.point.to_str().unwrap(), l.writes, l.no)).collect();
         let none = [false; 3];
         assert_eq!(
             shown,
             [
                 // Even a root that is read-only has a layer: /tmp and its kin are mounted on it.
-                ("/", false, none),
-                ("/home", true, none),
-                ("/tmpfiles", false, none),
-                ("/home/a", false, [true, true, false]),
+                ("/", Writes::Layer, none),
+                ("/home", Writes::Nothing, none),
+                ("/tmpfiles", Writes::Layer, none),
+                ("/home/a", Writes::Layer, [true, true, false]),
             ]
         );
         assert_eq!(layers.kept.as_deref(), Some(Path::new("/tmp/here")));

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 
 use super::error::{SandboxError, step};
-use super::layers::{Layer, Layers};
+use super::layers::{Layer, Layers, Writes};
 
 /// Where it is put together, over what is there: a folder that every machine has and that nothing in
 /// the sandbox is taken from. Nobody else sees it.
@@ -45,11 +45,11 @@ pub(super) fn make(layers: &Layers, upper: Option<&Path>) -> Result<Made, Sandbo
     let mut room = Room { folder: upper.unwrap_or(bench).to_owned(), made: 0 };
     let mut read_only = Vec::new();
     for layer in &layers.all {
-        if !layer.point.exists() {
+        if !layer.source.exists() {
             // Unmounted meanwhile, with the folder it was on.
             continue;
         }
-        if !room.lay(layer, &at(&stage, &layer.point))? && !layer.read_only {
+        if !room.lay(layer, &at(&stage, &layer.point))? {
             read_only.push(layer.point.clone());
         }
     }
@@ -58,14 +58,19 @@ pub(super) fn make(layers: &Layers, upper: Option<&Path>) -> Result<Made, Sandbo
     mounted("tmpfs", &stage.join("dev"), MountFlags::NOSUID, b"mode=755")?;
     devices(&stage.join("dev"))?;
     let sys = stage.join("sys");
-    if sys.is_dir() {
+    if layers.sys && sys.is_dir() {
         mounted("sysfs", &sys, safe | MountFlags::NOEXEC | MountFlags::RDONLY, b"")?;
     }
     if let Some(kept) = &layers.kept {
         let here = at(&stage, kept);
         fs::create_dir_all(&here).map_err(step("make", kept))?;
-        let no = [false; 3];
-        let layer = Layer { point: kept.clone(), kind: String::new(), read_only: false, no };
+        let layer = Layer {
+            point: kept.clone(),
+            source: kept.clone(),
+            kind: String::new(),
+            writes: Writes::Layer,
+            no: [false; 3],
+        };
         if !room.lay(&layer, &here)? {
             read_only.push(kept.clone());
         }
@@ -90,17 +95,22 @@ struct Room {
 }
 
 impl Room {
-    /// Lays a layer over a mount, or binds it where none is needed or the kernel lays none; then it is
-    /// read-only. Whether it was the former.
+    /// Lays a layer over files, or binds them where none is needed, or where the kernel lays none; then
+    /// they are read-only. Whether they can be written as outside.
     fn lay(&mut self, layer: &Layer, at: &Path) -> Result<bool, SandboxError> {
         let is_root = layer.point == Path::new("/");
-        if layer.read_only || layer.point.is_file() {
-            return bind(layer, at).map(|()| false);
+        match layer.writes {
+            Writes::Nothing => return read_only(layer, at).map(|()| true),
+            Writes::Files => return bind(layer, at).map(|()| true),
+            Writes::Layer if layer.source.is_file() => {
+                return read_only(layer, at).map(|()| false);
+            }
+            Writes::Layer => {}
         }
         match self.overlay(layer, at)? {
             Ok(()) => Ok(true),
             Err(source) if is_root => Err(SandboxError::Root { kind: layer.kind.clone(), source }),
-            Err(_) => bind(layer, at).map(|()| false),
+            Err(_) => read_only(layer, at).map(|()| false),
         }
     }
 
@@ -111,7 +121,7 @@ impl Room {
             ["upper", "work"].map(|name| self.folder.join(format!("{name}-{}", self.made)));
         folder(&upper)?;
         folder(&work)?;
-        same_mode(&layer.point, &upper)?;
+        same_mode(&layer.source, &upper)?;
         overlay(b"volatile", layer, [&upper, &work], at)
     }
 }
@@ -127,14 +137,14 @@ pub(super) fn overlay(
     let options = [
         options,
         b",lowerdir=",
-        &escaped(&layer.point),
+        &escaped(&layer.source),
         b",upperdir=",
         &escaped(upper),
         b",workdir=",
         &escaped(work),
     ]
     .concat();
-    let options = CString::new(options).map_err(step("name", &layer.point))?;
+    let options = CString::new(options).map_err(step("name", &layer.source))?;
     let mounted = mount("overlay", at, "overlay", flags(layer), Some(options.as_c_str()));
     Ok(mounted.map_err(io::Error::from))
 }
@@ -148,10 +158,14 @@ fn same_mode(of: &Path, upper: &Path) -> Result<(), SandboxError> {
     fs::set_permissions(upper, there.permissions()).map_err(step("set the mode of", upper))
 }
 
-pub(super) fn bind(layer: &Layer, at: &Path) -> Result<(), SandboxError> {
-    mount_bind(&layer.point, at).map_err(step("bind", &layer.point))?;
+fn bind(layer: &Layer, at: &Path) -> Result<(), SandboxError> {
+    mount_bind(&layer.source, at).map_err(step("bind", &layer.source))
+}
+
+pub(super) fn read_only(layer: &Layer, at: &Path) -> Result<(), SandboxError> {
+    bind(layer, at)?;
     let flags = flags(layer) | MountFlags::RDONLY | MountFlags::BIND;
-    mount_remount(at, flags, c"").map_err(step("bind", &layer.point))
+    mount_remount(at, flags, c"").map_err(step("bind", &layer.source))
 }
 
 fn flags(layer: &Layer) -> MountFlags {
@@ -191,7 +205,7 @@ pub(super) fn folder(path: &Path) -> Result<(), SandboxError> {
 ///
 /// # Errors
 /// [`SandboxError`]: what could not be made, and why.
-pub fn devices(dev: &Path) -> Result<(), SandboxError> {
+fn devices(dev: &Path) -> Result<(), SandboxError> {
     for (name, major, minor) in DEVICES {
         let path = dev.join(name);
         let open_to_all = Mode::from_raw_mode(0o666);

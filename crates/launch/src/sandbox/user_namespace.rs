@@ -19,8 +19,8 @@ use rustix::mount::{MountFlags, mount_bind, mount_bind_recursive};
 use sys::user_namespace::Numbers;
 
 use super::error::{SandboxError, step};
-use super::layers::{Layer, Layers, is_own};
-use super::root::{self, DEVICES, Made, at, beside_devices, bind, enter, folder, mounted};
+use super::layers::{Layer, Layers, Writes, is_own};
+use super::root::{self, DEVICES, Made, at, beside_devices, enter, folder, mounted, read_only};
 use super::survey::{Survey, Thing, thing};
 
 /// Where it is put together: what is below is mounted anew anyway, and unlike in `/proc` nothing is
@@ -69,9 +69,14 @@ pub(super) fn make(
     if let Some(kept) = &layers.kept {
         let here = at(&making.stage, kept);
         fs::create_dir_all(&here).map_err(step("make", kept))?;
-        let no = [false; 3];
-        making
-            .lay(&Layer { point: kept.clone(), kind: String::new(), read_only: false, no }, kept)?;
+        let layer = Layer {
+            point: kept.clone(),
+            source: kept.clone(),
+            kind: String::new(),
+            writes: Writes::Layer,
+            no: [false; 3],
+        };
+        making.lay(&layer, kept)?;
     }
     let upper = rustix::fs::open(&making.room, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(step("open", &making.room))?;
@@ -103,9 +108,9 @@ impl Making<'_> {
         if self.within.survey.has_mounts_below(path) {
             return self.folder_anew(layer, path, &there);
         }
-        let laid = Layer { point: path.to_owned(), ..layer.clone() };
-        if layer.read_only {
-            return bind(&laid, &at(&self.stage, path));
+        let laid = part(layer, path);
+        if layer.writes == Writes::Nothing {
+            return read_only(&laid, &at(&self.stage, path));
         }
         match self.overlay(&laid, &there)? {
             Ok(()) => {
@@ -115,7 +120,7 @@ impl Making<'_> {
             Err(refused) => {
                 self.refused = Some(refused);
                 self.read_only.push(path.to_owned());
-                bind(&laid, &at(&self.stage, path))
+                read_only(&laid, &at(&self.stage, path))
             }
         }
     }
@@ -180,7 +185,7 @@ impl Making<'_> {
         if !here.exists() {
             fs::write(&here, "").map_err(step("make", path))?;
         }
-        bind(&Layer { point: path.to_owned(), ..layer.clone() }, &here)
+        read_only(&part(layer, path), &here)
     }
 
     /// overlayfs; the inner error is the kernel's refusal. Its own attributes are `user.overlay.*`
@@ -270,6 +275,11 @@ impl Making<'_> {
         // Below the one that process 1 mounts.
         mount_bind_recursive("/proc", stage.join("proc")).map_err(step("bind", "/proc"))
     }
+}
+
+/// What of a layer lies at a path, laid by itself.
+fn part(layer: &Layer, path: &Path) -> Layer {
+    Layer { point: path.to_owned(), source: path.to_owned(), ..layer.clone() }
 }
 
 /// A copy of a file, with the owner and the mode that it has outside.

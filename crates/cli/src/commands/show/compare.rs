@@ -18,8 +18,12 @@ const COLUMN: usize = 16;
 const NAMED: usize = 14;
 
 /// Every container, one after the other.
-pub fn print(out: &mut dyn Write, subjects: &[Subject]) -> io::Result<()> {
-    for (index, subject) in subjects.iter().enumerate() {
+pub fn print<'a>(
+    out: &mut dyn Write,
+    subjects: impl Iterator<Item = Subject<'a>>,
+) -> io::Result<()> {
+    for (index, subject) in subjects.enumerate() {
+        let subject = &subject;
         if index > 0 {
             writeln!(out)?;
         }

@@ -12,13 +12,16 @@ use super::text::{head, phrase};
 use crate::ui::{RED, YELLOW};
 
 /// The containers that hold one capability, one line each.
-pub fn print(
+pub fn print<'a>(
     out: &mut dyn Write,
-    subjects: &[Subject],
+    subjects: impl Iterator<Item = Subject<'a>>,
     capability: Capability,
     looked_at: usize,
 ) -> io::Result<()> {
+    let mut holders = 0;
     for subject in subjects {
+        let subject = &subject;
+        holders += 1;
         head(out, subject)?;
         for answer in &subject.answers {
             let Some(resolution) = answer.outcome.resolution() else { continue };
@@ -47,11 +50,11 @@ pub fn print(
             text.close(":").text(&reason).print_hanging(out, 4)?;
         }
     }
-    if !subjects.is_empty() {
+    if holders > 0 {
         writeln!(out)?;
     }
     let all = check::words::count(looked_at, "container");
-    writeln!(out, "{capability} is held, or within reach, in {} of {all}", subjects.len())
+    writeln!(out, "{capability} is held, or within reach, in {holders} of {all}")
 }
 
 /// In which way it is held.

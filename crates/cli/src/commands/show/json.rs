@@ -6,7 +6,7 @@ use resolve::{By, ObjectionKind, Outcome, Ping, Resolved};
 use runtime::{
     Became, List, OddWord, Oddity, Reason, Runtime, Sets, SpecSet, User, Void, VoidReason,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::abilities::Abilities;
 use super::subject::Subject;
@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 /// The document.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report<'a> {
+pub struct Report<'a, C> {
     version: u32,
     runtimes: Vec<String>,
     /// Whether nobody named a runtime.
@@ -27,7 +27,16 @@ pub struct Report<'a> {
     holds: Option<Capability>,
     counts: Counts,
     problems: Vec<ProblemOut<'a>>,
-    containers: Vec<ContainerOut<'a>>,
+    containers: C,
+}
+
+/// A list of which one is there at a time.
+struct Each<F>(F);
+
+impl<I: Iterator<Item: Serialize>, F: Fn() -> I> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
 }
 
 #[derive(Serialize)]
@@ -193,14 +202,14 @@ struct ReasonOut {
     position: Option<Position>,
 }
 
-/// Everything found.
-pub fn report<'a>(
+/// Everything found; containers are worked out as the document is written.
+pub fn report<'a, I: Iterator<Item = Subject<'a>>>(
     loaded: &'a Loaded,
     runtimes: &[Runtime],
     assumed: bool,
     holds: Option<Capability>,
-    subjects: &'a [Subject<'a>],
-) -> Report<'a> {
+    subjects: impl Fn() -> I,
+) -> Report<'a, impl Serialize> {
     let in_text = loaded.manifests.iter().flat_map(|manifest| {
         manifest.problems.iter().map(|problem| ProblemOut {
             file: manifest.source.name(),
@@ -220,11 +229,11 @@ pub fn report<'a>(
         holds,
         counts: loaded.counts(),
         problems: unread.chain(in_text).collect(),
-        containers: subjects.iter().map(container).collect(),
+        containers: Each(move || subjects().map(|subject| container(&subject))),
     }
 }
 
-fn container<'a>(subject: &'a Subject<'a>) -> ContainerOut<'a> {
+fn container<'a>(subject: &Subject<'a>) -> ContainerOut<'a> {
     let Subject { manifest, workload, container, answers, .. } = subject;
     let context = &answers[0].context;
     ContainerOut {

@@ -1,11 +1,55 @@
 //! One container and what it resolves to on each runtime asked for.
+//!
+//! What it resolves to holds a reason for each capability, which is far more than the container itself:
+//! so it is worked out when the container is printed, and forgotten then.
 
 use caps::{CapSet, Capability, FileCaps};
 use check::Exposure;
 use image::Images;
-use manifest::{Container, Manifest, Position, Span, Workload};
+use manifest::{Container, Format, Manifest, Position, Span, Workload};
 use resolve::Resolved;
 use runtime::{Reason, Resolution, Runtime, Void, Word};
+
+/// A container as it stands in a manifest.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    pub manifest: &'a Manifest,
+    pub workload: &'a Workload,
+    pub container: &'a Container,
+}
+
+/// What containers are resolved for.
+pub struct Resolver {
+    /// The runtimes asked for.
+    pub runtimes: Vec<Runtime>,
+    /// Those for Compose files.
+    pub compose: Vec<Runtime>,
+    /// What is known of images.
+    pub images: Images,
+    /// What the entrypoint's file carries, if that is known.
+    pub carried: Option<FileCaps>,
+}
+
+impl Resolver {
+    /// Resolves one.
+    pub fn resolve<'a>(&self, found: &Found<'a>) -> Subject<'a> {
+        let Found { manifest, workload, container } = *found;
+        let pod = &workload.pod;
+        let name = container.image.as_ref().map(|image| image.value.as_str());
+        let image = name.and_then(|name| self.images.get(name));
+        let resolve = |runtime| {
+            let answer = resolve::container_of_image(pod, container, runtime, image);
+            match self.carried {
+                Some(caps) => answer.carrying(caps),
+                None => answer,
+            }
+        };
+        let runtimes = if pod.format == Format::Compose { &self.compose } else { &self.runtimes };
+        let answers = runtimes.iter().map(resolve).collect();
+        let exposure = Exposure::of(pod, container);
+        Subject { manifest, workload, container, exposure, answers }
+    }
+}
 
 /// One container.
 pub struct Subject<'a> {
@@ -18,31 +62,7 @@ pub struct Subject<'a> {
     pub answers: Vec<Resolved>,
 }
 
-impl<'a> Subject<'a> {
-    /// Resolves it, with what the entrypoint's file carries, if that is known.
-    pub fn new(
-        manifest: &'a Manifest,
-        workload: &'a Workload,
-        container: &'a Container,
-        runtimes: &[Runtime],
-        images: &Images,
-        carried: Option<FileCaps>,
-    ) -> Self {
-        let pod = &workload.pod;
-        let name = container.image.as_ref().map(|image| image.value.as_str());
-        let image = name.and_then(|name| images.get(name));
-        let resolve = |runtime| {
-            let answer = resolve::container_of_image(pod, container, runtime, image);
-            match carried {
-                Some(caps) => answer.carrying(caps),
-                None => answer,
-            }
-        };
-        let answers = runtimes.iter().map(resolve).collect();
-        let exposure = Exposure::of(pod, container);
-        Self { manifest, workload, container, exposure, answers }
-    }
-
+impl Subject<'_> {
     /// Line and column of a span.
     pub fn position(&self, span: Span) -> Position {
         self.manifest.source.position(span.start)

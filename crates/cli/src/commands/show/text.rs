@@ -41,17 +41,23 @@ pub fn introduction(
 }
 
 /// Every container, one after the other.
-pub fn print(out: &mut dyn Write, subjects: &[Subject], ui: &Ui) -> io::Result<()> {
-    for (index, subject) in subjects.iter().enumerate() {
-        if index > 0 {
+pub fn print<'a>(
+    out: &mut dyn Write,
+    subjects: impl Iterator<Item = Subject<'a>>,
+    ui: &Ui,
+) -> io::Result<()> {
+    let mut total = Total::default();
+    for subject in subjects {
+        if total.containers > 0 {
             writeln!(out)?;
         }
-        head(out, subject)?;
+        head(out, &subject)?;
         for answer in &subject.answers {
-            container(out, subject, answer, ui)?;
+            container(out, &subject, answer, ui)?;
         }
+        total.count(&subject);
     }
-    total(out, subjects)
+    total.print(out)
 }
 
 /// Where it is and what it is called.
@@ -349,29 +355,37 @@ fn able(out: &mut dyn Write, answer: &Resolved, resolution: &Resolution) -> io::
     Ok(())
 }
 
-/// One line at the end, when there is more than one container.
-fn total(out: &mut dyn Write, subjects: &[Subject]) -> io::Result<()> {
-    if subjects.len() < 2 {
-        return Ok(());
-    }
-    let resolutions = |subject: &'_ Subject| -> Vec<Resolution> {
-        subject.answers.iter().filter_map(|answer| answer.outcome.resolution().cloned()).collect()
-    };
-    let escaping = subjects.iter().filter(|subject| {
-        resolutions(subject).iter().any(|resolution| {
+/// What is counted on the way.
+#[derive(Default)]
+struct Total {
+    containers: usize,
+    /// Those that hold nothing.
+    nothing: usize,
+    /// Those that hold something of the escape class.
+    escaping: usize,
+}
+
+impl Total {
+    fn count(&mut self, subject: &Subject) {
+        let resolutions =
+            || subject.answers.iter().filter_map(|answer| answer.outcome.resolution());
+        let escapes = |resolution| {
             !danger::escapes(subject.could_hold(resolution), &subject.exposure).is_empty()
-        })
-    });
-    let nothing = subjects.iter().filter(|subject| {
-        resolutions(subject).iter().all(|resolution| resolution.possibly_effective().is_empty())
-    });
-    writeln!(
-        out,
-        "\n{}: {} with nothing, {} in the escape class",
-        check::words::count(subjects.len(), "container"),
-        nothing.count(),
-        escaping.count()
-    )
+        };
+        self.containers += 1;
+        self.nothing += usize::from(resolutions().all(|r| r.possibly_effective().is_empty()));
+        self.escaping += usize::from(resolutions().any(escapes));
+    }
+
+    /// One line at the end, when there is more than one container.
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.containers < 2 {
+            return Ok(());
+        }
+        let containers = check::words::count(self.containers, "container");
+        let (nothing, escaping) = (self.nothing, self.escaping);
+        writeln!(out, "\n{containers}: {nothing} with nothing, {escaping} in the escape class")
+    }
 }
 
 /// Names with their colours.
