@@ -411,3 +411,39 @@ impl Library {
         objections
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What came of a profile of Deployment/web for each of two of that name.
+    fn doubts(profile: Option<&str>, others: [&str; 2]) -> Vec<usize> {
+        let one = |namespace: &str| {
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: web{namespace} }}\nspec:\n  template:\n    \
+                 spec:\n      containers: [{{ name: web, image: web }}]\n"
+            )
+        };
+        let manifest = manifest::parse("web.yaml", others.map(one).join("---\n"));
+        let about = About {
+            workload: Some("Deployment/web".to_owned()),
+            namespace: profile.map(str::to_owned),
+            ..About::default()
+        };
+        let library = Library::new(vec![Learnt { about, ..Learnt::default() }], MAX_AGE_DAYS);
+        let library = library.among([&manifest]);
+        let known = manifest.containers().filter_map(|(workload, container)| {
+            Some(library.of(workload, container).known()?.objections.len())
+        });
+        known.collect()
+    }
+
+    #[test]
+    fn without_a_namespace_it_holds_for_none_of_several() {
+        let (shop, blog) = (", namespace: shop", ", namespace: blog");
+        assert_eq!(doubts(None, [shop, blog]), [1, 1]);
+        assert_eq!(doubts(None, [shop, shop]), [0, 0]);
+        assert_eq!(doubts(None, [shop, ""]), [0, 0]);
+        assert_eq!(doubts(Some("shop"), [shop, blog]), [0]);
+    }
+}

@@ -375,4 +375,21 @@ items:
             "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [ALL]\n"
         );
     }
+
+    /// Whether it can be written is known before: what cannot be is not announced.
+    #[test]
+    fn what_is_announced_can_be_written() {
+        let pod = |lists: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{ name: p }}\nspec:\n  containers:\n    - name: p\n      \
+                 securityContext:\n        runAsUser: 0\n        capabilities:\n{lists}"
+            );
+            let manifest = manifest::parse("p.yaml", text);
+            let checker = Checker::new(Options::default());
+            let foreseen = checker.announce(&manifest, &checker.check(&manifest), &|_| {});
+            (foreseen.safe.len(), foreseen.not_safe.len(), foreseen.refused)
+        };
+        assert_eq!(pod("          drop:\n            - all\n"), (1, 0, 0));
+        assert_eq!(pod("          drop:\n            - |-\n              all\n"), (0, 0, 1));
+    }
 }

@@ -83,6 +83,8 @@ pub struct Totals {
     pub safe: usize,
     /// Edits that it makes beside them with `--unsafe-fixes`.
     pub not_safe: usize,
+    /// Containers that `fix` cannot edit as they should be.
+    pub refused: usize,
     /// Edits that write a profile; they are among neither.
     pub by_profile: usize,
     /// What the containers hold.
@@ -163,6 +165,7 @@ impl<'a> Report<'a> {
                 container.held.iter().for_each(|held| totals.before.add(held));
             }
             totals.by_profile += file.foreseen.by_profile.len();
+            totals.refused += file.foreseen.refused;
             totals.safe += file.foreseen.safe.len();
             totals.not_safe += file.foreseen.not_safe.len();
             file.foreseen.after.iter().flatten().for_each(|held| totals.after.add(held));
@@ -229,7 +232,7 @@ impl<'a> CheckedFile<'a> {
     /// mended all the same.
     pub(crate) fn foresee(&mut self, checker: &Checker, answer: &dyn Fn(&mut Checked)) {
         self.foreseen = match self.manifest.errors().next() {
-            None => checker.foresee_but(self.manifest, &self.checked, answer),
+            None => checker.announce(self.manifest, &self.checked, answer),
             // Nothing of a manifest with an error is touched.
             Some(_) => Foreseen::nothing(&self.checked),
         };

@@ -317,16 +317,14 @@ mod tests {
         about
     }
 
-    /// `own`, `sh+-c` in place of the entrypoint, `:-g` in place of the image's words.
+    /// `own`, `sh+-c` in place of the entrypoint, `:-g` in place of the image's words, `=sh+-c` in all.
     fn ran(words: &str) -> Ran {
-        if let Some(whole) = words.strip_prefix('=') {
-            return Ran::Whole(whole.split('+').map(str::to_owned).collect());
-        }
         let list = |text: &str| {
             text.split('+').filter(|word| !word.is_empty()).map(str::to_owned).collect()
         };
         match words.split_once(':') {
             _ if words == "own" => Ran::Own,
+            _ if words.starts_with('=') => Ran::Whole(list(&words[1..])),
             Some((command, args)) => Ran::Words { command: list(command), args: list(args) },
             None => Ran::Words { command: list(words), args: Vec::new() },
         }

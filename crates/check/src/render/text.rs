@@ -68,8 +68,7 @@ pub fn finding(source: &Source, finding: &Finding, runtime: &str, colour: bool) 
 /// The message beside `warning[rule]: `, in lines that fit into 80 columns with that.
 fn title(finding: &Finding) -> String {
     let before = finding.severity.word().len() + finding.rule.id.len() + "[]: ".len();
-    let options = textwrap::Options::new(WIDTH - before).break_words(false);
-    textwrap::fill(&clean(&finding.message), options)
+    textwrap::fill(&clean(&finding.message), lines_of(WIDTH - before))
 }
 
 fn origin<'a>(source: &'a Source, finding: &Finding) -> Origin<'a> {
@@ -92,11 +91,16 @@ fn without_c1(text: &str) -> Cow<'_, str> {
 
 /// So that a message and what stands before it fit into 80 columns.
 fn message(text: &str) -> String {
-    let options = textwrap::Options::new(MESSAGE_WIDTH).break_words(false);
-    textwrap::fill(&clean(text), options)
+    textwrap::fill(&clean(text), lines_of(MESSAGE_WIDTH))
 }
 
 /// `14 -> 0`, or `14` where nothing is proposed that changes it.
+/// So wide, and no word broken: neither a path nor an option nor a CVE's number.
+fn lines_of(width: usize) -> textwrap::Options<'static> {
+    let no_hyphens = textwrap::WordSplitter::NoHyphenation;
+    textwrap::Options::new(width).break_words(false).word_splitter(no_hyphens)
+}
+
 fn change(finding: &Finding) -> String {
     let before = held(&finding.before);
     match finding.remedy.fix() {
@@ -253,7 +257,11 @@ pub fn summary(report: &Report<'_>, runtime: &str) -> Vec<String> {
         }
         lines.push(ways.join("; "));
     }
-    let options = textwrap::Options::new(WIDTH).subsequent_indent("  ").break_words(false);
+    if totals.refused > 0 {
+        let containers = words::count(totals.refused, "container");
+        lines.push(format!("{containers} cannot be edited by `dropcap fix`, which says why"));
+    }
+    let options = lines_of(WIDTH).subsequent_indent("  ");
     let lines = lines.iter().flat_map(|line| textwrap::wrap(line, options.clone()));
     lines.map(Cow::into_owned).collect()
 }

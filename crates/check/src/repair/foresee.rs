@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 
 use caps::Capability;
-use manifest::{CapList, Capabilities, ContainerId, Edit, Manifest, SetLists, Spanned};
+use manifest::{
+    CapList, Capabilities, ContainerId, Edit, Format, Manifest, SetLists, Spanned, Workload,
+};
 use runtime::Request;
 
 use super::{Applied, Consent, MAX_ROUNDS, Phase, Round, requests};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
+use crate::rule::Rule;
 
 /// What all edits of a manifest come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,6 +26,9 @@ pub struct Foreseen {
     pub safe: Vec<Applied>,
     /// Those that take consent, and what they make possible, behind the safe ones.
     pub not_safe: Vec<Applied>,
+    /// Containers that the text does not allow to be edited as they should; [`Checker::announce`] looks
+    /// for them.
+    pub refused: usize,
     edits: Vec<(Phase, Edit)>,
 }
 
@@ -62,6 +68,34 @@ impl Checker {
     #[must_use]
     pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Foreseen {
         self.foresee_but(manifest, checked, &|_| {})
+    }
+
+    /// What `fix` comes to in this text: as [`Checker::foresee_but`]; tried, where several containers may
+    /// be written in one place, or words are written as they hardly ever are.
+    #[must_use]
+    pub fn announce(
+        &self,
+        manifest: &Manifest,
+        checked: &Checked,
+        answer: &dyn Fn(&mut Checked),
+    ) -> Foreseen {
+        let foreseen = self.foresee_but(manifest, checked, answer);
+        if foreseen.edits.is_empty() || !(may_share(manifest) || has_blocks(manifest)) {
+            return foreseen;
+        }
+        let safe = self.repair_but(manifest, Consent::Safe, answer);
+        let all = self.repair_but(manifest, Consent::Unsafe, answer);
+        let is_profile = |one: &Applied| Rule::find(one.rule).is_some_and(Rule::writes_profile);
+        let (by_profile, others): (Vec<_>, Vec<_>) = all.applied.into_iter().partition(is_profile);
+        let safe: Vec<_> = safe.applied.into_iter().filter(|one| !is_profile(one)).collect();
+        Foreseen {
+            after: all.checked.containers.iter().map(|container| container.held).collect(),
+            by_profile,
+            not_safe: others.into_iter().skip(safe.len()).collect(),
+            safe,
+            refused: all.refused.len(),
+            edits: Vec::new(),
+        }
     }
 
     /// As [`Checker::foresee`], but without touching what `answer` sets aside; `checked` was answered
@@ -152,6 +186,30 @@ impl Checker {
         }
         foreseen.after.extend(checked.containers.iter().map(|container| container.held));
     }
+}
+
+/// Whether containers may read the same place of the text: by aliases, or by Compose's `extends`.
+fn may_share(manifest: &Manifest) -> bool {
+    let text = manifest.source.text();
+    let extends = || {
+        let is_compose = |workload: &Workload| workload.pod.format == Format::Compose;
+        text.contains("extends") && manifest.workloads.iter().any(is_compose)
+    };
+    (text.contains('&') && text.contains('*')) || extends()
+}
+
+/// Whether a word begins a line of its own, as that of a block scalar does: those are not edited.
+fn has_blocks(manifest: &Manifest) -> bool {
+    let text = manifest.source.text();
+    manifest.containers().any(|(_, container)| {
+        let mut words = container.security.add().chain(container.security.drop());
+        words.any(|word| {
+            let before = text.get(..word.span.start).unwrap_or_default();
+            let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+            let quoted = text[before.len()..].starts_with(['"', '\'']);
+            line.trim().is_empty() && !quoted
+        })
+    })
 }
 
 /// Puts the lists of all requests into their containers in memory; where they would be written nobody

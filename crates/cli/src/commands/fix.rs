@@ -123,7 +123,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         let repaired = checker.repair_but(&written, consent, &answer);
         let left = match consent {
             Consent::Safe => {
-                checker.foresee_but(&repaired.manifest, &repaired.checked, &answer).not_safe
+                checker.announce(&repaired.manifest, &repaired.checked, &answer).not_safe
             }
             Consent::Unsafe => Vec::new(),
         };
