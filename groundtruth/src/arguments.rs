@@ -21,6 +21,8 @@ pub const USAGE: &str = "usage: cargo xtask groundtruth [NAME…] [OPTION…]
   --fit --untraced        the same by trials alone
   --fit --fail-every K    the same with a test that also fails each K-th run, for every phase of that
                           counter: what is called proven must be right all the same
+  --fit --beside N        each search once more with N runs at a time: it must make the same trials, and
+                          find the same
   --fit --explained       a failure that its trace explains counts without being repeated
   --try SET               run once with exactly this set (\"all\", \"all-CHOWN\", \"CHOWN,SETUID\") and show what it says
   --quick                 ten programs whose runs are short
@@ -95,6 +97,8 @@ pub struct Arguments {
     pub task: Task,
     /// How many at a time.
     pub jobs: usize,
+    /// How many runs of a search at a time, once more.
+    pub beside: usize,
     /// Other programs than those of the house.
     pub programs: Option<PathBuf>,
     /// A root file system that is there.
@@ -109,6 +113,7 @@ impl Arguments {
             names: Vec::new(),
             task: Task::Trace { check: false, record: None },
             jobs: 2,
+            beside: 1,
             programs: None,
             root: None,
             on: None,
@@ -152,9 +157,13 @@ impl Arguments {
                 "--programs" => parsed.programs = Some(value()?.into()),
                 "--root" => parsed.root = Some(value()?.into()),
                 "--on" => parsed.on = Some(FileSystem::parse(value()?)?),
-                "--jobs" => {
-                    parsed.jobs =
-                        value()?.parse().ok().filter(|n| *n > 0).ok_or("--jobs: not a number")?;
+                "--jobs" | "--beside" => {
+                    let number = value()?.parse().ok().filter(|n| *n > 0);
+                    let number = number.ok_or_else(|| format!("{word}: not a number"))?;
+                    match word {
+                        "--beside" => parsed.beside = number,
+                        _ => parsed.jobs = number,
+                    }
                 }
                 _ if word.starts_with('-') => return Err(USAGE.to_owned()),
                 name => parsed.names.push(name.to_owned()),

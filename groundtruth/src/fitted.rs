@@ -3,10 +3,12 @@
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use caps::CapSet;
-use fit::{Answer, Outcome, Ran, Rigour, Runner};
+use fit::{Answer, Hand, Hands, Outcome, Ran, Rigour, Runner, SideBySide, Trial};
 use trace::{Options, Tracer};
 
 use crate::Result;
@@ -26,6 +28,8 @@ pub struct How {
     pub traced: bool,
     /// Each so many runs the test fails whatever the program did.
     pub fail_every: Option<u32>,
+    /// How many runs at a time, once more.
+    pub beside: usize,
 }
 
 /// A program, what is true of it, and what the search found.
@@ -88,7 +92,13 @@ pub fn run(
         None => vec![None],
     };
     let outcomes = in_parallel(root, &work, jobs, |sandbox, program| {
-        let each = phases.iter().map(|lies| one(sandbox, program, how, *lies));
+        let each = phases.iter().map(|lies| {
+            let one = one(sandbox, program, how, *lies)?;
+            if how.beside > 1 {
+                once_more(root, program, how, &one)?;
+            }
+            Ok(one)
+        });
         each.collect::<Result<Vec<Fitted>>>()
     })?;
     let all = outcomes.into_iter().collect::<Result<Vec<Vec<Fitted>>>>()?;
@@ -105,11 +115,7 @@ fn one(
     let place = sandbox.place();
     let truth = Measured::of(program, place);
     let start = grantable()?;
-    let tracer = match traced {
-        true => Some(Tracer::load(Options::default()).map_err(|e| e.to_string())?),
-        false => None,
-    };
-    let mut trials = Trials { sandbox, program, tracer, lies, runs: 0 };
+    let mut trials = Trials::new(sandbox, program, traced, lies)?;
     let options = fit::Options { rigour, traced, ..fit::Options::default() };
     let answer = fit::fit(&mut trials, start, options, |_| ControlFlow::Continue(()))?;
     let untraced_runs = truth.as_ref().ok().map(|truth| quickxplain(start, &truth.minimal));
@@ -118,6 +124,47 @@ fn one(
     let fitted = Fitted { name, place, truth, answer, took, lies, untraced_runs };
     tell(&fitted);
     Ok(fitted)
+}
+
+/// Searches with several runs at a time, in sandboxes of their own: the same trials, and the same answer.
+fn once_more(root: &Rootfs, program: &Program, how: How, alone: &Fitted) -> Result {
+    // Others' sandboxes have the numbers of the workers.
+    static NUMBER: AtomicUsize = AtomicUsize::new(1000);
+    let begin = Instant::now();
+    let sandbox = |_| Sandbox::new(root, alone.place, NUMBER.fetch_add(1, Ordering::Relaxed));
+    let mut sandboxes = (0..how.beside).map(sandbox).collect::<Result<Vec<Sandbox>>>()?;
+    let hand = |sandbox| Trials::new(sandbox, program, how.traced, None);
+    let hands = sandboxes.iter_mut().map(hand).collect::<Result<Vec<Trials<'_>>>>()?;
+    let options =
+        fit::Options { rigour: how.rigour, traced: how.traced, ..fit::Options::default() };
+    let (answer, thrown) = std::thread::scope(|scope| {
+        let mut runs = SideBySide::new(Hands::new(scope, hands));
+        let answer = fit::fit(&mut runs, grantable()?, options, |_| ControlFlow::Continue(()))?;
+        Ok::<_, String>((answer, runs.thrown()))
+    })?;
+    let trials = |trials: &[Trial]| -> Vec<(CapSet, bool, bool)> {
+        trials.iter().map(|trial| (trial.set, trial.again, trial.outcome.passed())).collect()
+    };
+    let found = |answer: &Answer| {
+        let safer = answer.safer.as_ref().map(|safer| safer.set);
+        (answer.set, answer.proof.clone(), safer, trials(&answer.trials))
+    };
+    if found(&answer) != found(&alone.answer) {
+        return Err(format!(
+            "with {} runs at a time: {:?}\none by one: {:?}",
+            how.beside,
+            found(&answer),
+            found(&alone.answer)
+        ));
+    }
+    println!(
+        "{:<17} {:<9} the same with {} runs at a time, {thrown} for nothing, {:.1} s",
+        alone.name,
+        alone.place,
+        how.beside,
+        begin.elapsed().as_secs_f32(),
+    );
+    Ok(())
 }
 
 fn tell(fitted: &Fitted) {
@@ -164,6 +211,32 @@ struct Trials<'s> {
     tracer: Option<Tracer>,
     lies: Option<(u32, u32)>,
     runs: u32,
+}
+
+impl<'s> Trials<'s> {
+    fn new(
+        sandbox: &'s mut Sandbox,
+        program: &'s Program,
+        traced: bool,
+        lies: Option<(u32, u32)>,
+    ) -> Result<Self> {
+        let tracer = match traced {
+            true => Some(Tracer::load(Options::default()).map_err(|e| e.to_string())?),
+            false => None,
+        };
+        Ok(Self { sandbox, program, tracer, lies, runs: 0 })
+    }
+}
+
+/// One that nobody wants any more goes on to its end.
+impl Hand for Trials<'_> {
+    fn enough(&self) -> Arc<AtomicBool> {
+        Arc::default()
+    }
+
+    fn was_late(&self) -> bool {
+        false
+    }
 }
 
 impl Runner for Trials<'_> {

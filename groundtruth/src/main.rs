@@ -75,7 +75,8 @@ fn run(arguments: &Arguments) -> Result {
             Task::Measure => measure::run(&root, &chosen, &places, arguments.jobs)?,
             Task::MeasureDenials => denials::run(&root, &chosen, &places, arguments.jobs)?,
             Task::Fit { rigour, traced, fail_every, .. } => {
-                let how = How { rigour: *rigour, traced: *traced, fail_every: *fail_every };
+                let (rigour, traced, fail_every) = (*rigour, *traced, *fail_every);
+                let how = How { rigour, traced, fail_every, beside: arguments.beside };
                 fitted.extend(fitted::run(&root, &chosen, &places, arguments.jobs, how)?);
                 if arguments.is_whole_fit() && group == Group::First {
                     let pause = std::time::Instant::now();

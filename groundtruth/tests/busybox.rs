@@ -171,12 +171,14 @@ fn the_search_finds_what_is_true_in_both_meanings() {
         let output = house.run(&[&[task][..], &on[..]].concat());
         assert!(output.status.success(), "{task}: {}", said(&output));
     }
-    let output = house.run(&["--fit", "--check"]);
+    let output = house.run(&["--fit", "--check", "--beside", "2"]);
     assert!(output.status.success(), "{}", said(&output));
     let traced = said(&output);
     for line in [
         "CHOWN FOWNER; without new denials and MKNOD; 4 runs, 6 with repeats",
         "DAC_OVERRIDE; without new denials the same; 2 runs, 3 with repeats",
+        "owner             overlayfs the same with 2 runs at a time",
+        "reader            overlayfs the same with 2 runs at a time",
         "the figures hold",
     ] {
         assert!(traced.contains(line), "{line}\n{traced}");

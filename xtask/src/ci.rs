@@ -30,7 +30,10 @@ fn steps() -> Vec<(&'static str, Result, f32)> {
         ("fuzz", || crate::fuzz::run(&[])),
         ("kernels", || crate::vm::run(&["--check"])),
         ("groundtruth", || crate::groundtruth(&["--check"])),
-        ("fit", || crate::groundtruth(&["--fit", "--quick", "--check"])),
+        ("fit", || {
+            crate::groundtruth(&["--fit", "--quick", "--check"])?;
+            crate::groundtruth(&["--fit", "--check", "--beside", "2", "dnsmasq", "su"])
+        }),
     ];
     steps
         .iter()

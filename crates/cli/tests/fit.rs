@@ -212,24 +212,30 @@ fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 
 /// A search in the middle of a run, with something in the background that shields itself.
 fn going(options: &[&str], number: u32) -> Going {
+    let script = |marker: &str| {
+        format!("trap '' TERM INT; setsid sh -c 'trap \"\" TERM INT HUP; sleep {marker}' & wait")
+    };
+    going_in(&[options, &["--test", "false"]].concat(), number, 1, script)
+}
+
+/// A search with so many runs in the middle, each of which sleeps.
+fn going_in(options: &[&str], number: u32, runs: usize, script: impl Fn(&str) -> String) -> Going {
     let marker = format!("600.{number}{}", std::process::id());
-    let script =
-        format!("trap '' TERM INT; setsid sh -c 'trap \"\" TERM INT HUP; sleep {marker}' & wait");
-    let args = [
-        &["fit", "--no-trace", "--timeout", "1h", "--test", "false"],
-        options,
-        &["--", "/bin/sh", "-c", &script],
-    ];
+    let script = script(&marker);
+    let args =
+        [&["fit", "--no-trace", "--timeout", "1h"], options, &["--", "/bin/sh", "-c", &script]];
     let mut command = dropcap(&args.concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let dropcap = command.spawn().unwrap();
     let sleeps = format!("sleep {marker}");
-    let pid = until("the program runs", || {
-        let mut all = processes().into_iter();
-        all.find(|(_, line)| line.trim() == sleeps).map(|(pid, _)| pid)
+    let pids = until("the program runs", || {
+        let all = processes().into_iter().filter(|(_, line)| line.trim() == sleeps);
+        let pids: Vec<String> = all.map(|(pid, _)| pid).collect();
+        (pids.len() == runs).then_some(pids)
     });
     let own = namespaces("self");
-    let namespaces = namespaces(&pid).difference(&own).cloned().collect();
+    let all: BTreeSet<String> = pids.iter().flat_map(|pid| namespaces(pid)).collect();
+    let namespaces = all.difference(&own).cloned().collect();
     Going { dropcap, marker, namespaces }
 }
 
@@ -274,6 +280,67 @@ fn ctrl_c_keeps_what_was_found_and_leaves_nothing() {
         assert!(text(&output.stdout).contains("stopped"), "{}", text(&output.stdout));
     }
     assert_eq!(machine(), before);
+}
+
+#[test]
+fn ctrl_c_ends_all_that_go_on_side_by_side() {
+    testkit::needs!(root);
+    let before = machine();
+    // Without CHOWN it hangs: with nothing, which is asked for, and with what may be asked for next.
+    let script = |marker: &str| format!("chown 33 /etc/hostname || exec sleep {marker}");
+    for (name, number) in [("-INT", 3), ("-KILL", 4)] {
+        let mut going = going_in(&["--sandbox", "--jobs", "3"], number, 3, script);
+        assert_eq!(going.namespaces.len(), 3 * KINDS.len());
+        signal(&going.dropcap, name);
+        going.dropcap.wait().unwrap();
+        going.is_gone();
+        let output = going.dropcap.wait_with_output().unwrap();
+        if name == "-INT" {
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+            assert!(text(&output.stdout).contains("stopped"), "{}", text(&output.stdout));
+        }
+    }
+    assert_eq!(machine(), before);
+}
+
+#[test]
+fn runs_go_side_by_side_only_where_each_has_its_own() {
+    testkit::needs!(root, bpf);
+    let refused = fit(&["--jobs", "2"], "true");
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(said.contains("share its files, ports and processes") && said.contains("--sandbox"));
+    let options = ["--sandbox", "--json", "--alternatives", "--jobs"];
+    let script = "set -e; chown 33 /etc/hostname; chroot / true; echo given";
+    let runs = |jobs: &str| {
+        let output = fit(&[&options[..], &[jobs]].concat(), script);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let profile = profile(&output);
+        let runs = profile["status"]["searches"][0]["runs"].as_array().unwrap().clone();
+        let of = |run: &Value| (run["capabilities"].clone(), run["passed"].clone());
+        runs.iter().map(of).collect::<Vec<_>>()
+    };
+    let one = runs("1");
+    assert_eq!((one.len(), runs("3")), (6, one));
+}
+
+#[test]
+fn what_else_would_serve_is_named_and_tried_if_asked_for() {
+    testkit::needs!(root, bpf);
+    let setup = "chown 33 /etc/issue; chmod 600 /etc/issue";
+    for (more, tried) in
+        [(&[][..], "not tried: --alternatives does"), (&["--alternatives"], "tried")]
+    {
+        let output = fit(&[&["--sandbox", "--setup", setup], more].concat(), "exec cat /etc/issue");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let said = text(&output.stdout);
+        let named = format!("  DAC_READ_SEARCH would serve for DAC_OVERRIDE ({tried})\n");
+        assert!(
+            said.contains(&named) && said.contains("without it: ended with status 1"),
+            "{said}"
+        );
+        assert!(said.ends_with("    add:\n    - DAC_OVERRIDE\n"), "{said}");
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Answer {
     pub fn failure_without(&self, capability: Capability) -> Option<&str> {
         let smaller = self.set.without(capability);
         let shows = |t: &&Trial| !t.set.contains(capability) && smaller.is_subset(t.set);
-        self.trials.iter().rev().find(shows).and_then(|t| match &t.outcome {
+        self.trials.iter().rev().filter(shows).find_map(|t| match &t.outcome {
             Outcome::Failed(said) => Some(said.as_str()),
             Outcome::Passed => None,
         })

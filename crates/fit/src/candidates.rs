@@ -62,7 +62,7 @@ pub(crate) fn likeliest_first(set: CapSet) -> Vec<Capability> {
 }
 
 /// How dangerous a capability is; one that is newer than this program is the most dangerous.
-fn danger(capability: Capability) -> (bool, Option<(Tier, bool, Reach)>) {
+pub(crate) fn danger(capability: Capability) -> (bool, Option<(Tier, bool, Reach)>) {
     let known = caps::knowledge(capability);
     (known.is_none(), known.map(caps::Knowledge::danger))
 }

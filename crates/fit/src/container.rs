@@ -5,6 +5,7 @@
 //! checks are off. Each container is new, with new anonymous volumes: what one run leaves behind does
 //! not serve the next.
 
+mod changed;
 mod probe;
 mod store;
 mod watch;
@@ -24,11 +25,13 @@ use observe::Observed;
 use sys::signal::{Blocked, STOP};
 use trace::{TraceError, Tracer};
 
+use crate::hands::Hand;
 use crate::run::Stopped;
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
 use store::Store;
 
+pub use changed::{changed, flags};
 pub use probe::Probe;
 
 /// How often the container, the tracer and the signals are looked after.
@@ -100,8 +103,12 @@ pub struct Containers {
     limit: Duration,
     title: String,
     tracer: Option<Tracer>,
-    enough: Blocked,
+    signals: Arc<Blocked>,
     stop: Arc<AtomicBool>,
+    /// Ends the run that goes on.
+    enough: Arc<AtomicBool>,
+    /// Whether the time of the last run was up.
+    late: bool,
     settle: Duration,
     retries: u32,
     /// Whether a container has been started: its program is there.
@@ -122,7 +129,7 @@ impl Containers {
         limit: Duration,
         title: &str,
     ) -> Result<Self, ContainerError> {
-        let enough = Blocked::new(STOP).map_err(io_error("hold signals back"))?;
+        let signals = Arc::new(Blocked::new(STOP).map_err(io_error("hold signals back"))?);
         let title = title.to_owned();
         let store = Store::new(recipe.engine);
         Ok(Self {
@@ -131,13 +138,36 @@ impl Containers {
             limit,
             title,
             tracer: None,
-            enough,
+            signals,
             stop: Arc::default(),
+            enough: Arc::default(),
+            late: false,
             settle: Duration::ZERO,
             retries: 0,
             started: false,
             store,
         })
+    }
+
+    /// So many that make runs at a time, each with a tracer of its own.
+    pub fn hands(&mut self, jobs: u8) -> Vec<Self> {
+        let mut tracer = self.tracer.take();
+        let hand = |_| Self {
+            recipe: self.recipe.clone(),
+            probe: Arc::clone(&self.probe),
+            limit: self.limit,
+            title: self.title.clone(),
+            tracer: tracer.take(),
+            signals: Arc::clone(&self.signals),
+            stop: Arc::clone(&self.stop),
+            enough: Arc::default(),
+            late: false,
+            settle: self.settle,
+            retries: self.retries,
+            started: self.started,
+            store: self.store.clone(),
+        };
+        (0..jobs).map(hand).collect()
     }
 
     /// Containers that do not end are watched for so long after their tests have passed: one that ends
@@ -163,18 +193,25 @@ impl Containers {
     }
 
     fn hears_stop(&self) -> Result<bool, ContainerError> {
-        if self.enough.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
+        if self.signals.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
             self.stop.store(true, Ordering::Relaxed);
         }
-        Ok(self.stop.load(Ordering::Relaxed))
+        Ok(self.is_over())
     }
 
-    /// A run that passes has taken so long: one that takes many times longer fails. What waits for a
-    /// service that does not come would take most of a search else; a run that is cut short by it is
-    /// counted against leaving a capability out, never for it.
-    pub fn hasten(&mut self, passed: Duration) {
+    /// Whether the run that goes on is of no use any more.
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed)
+    }
+
+    /// A run that passes has taken so long: one that takes many times longer fails, and as many times more
+    /// where so many (`jobs`) share the machine. What waits for a service that does not come would take
+    /// most of a search else; a run that is cut short by it is counted against leaving a capability out,
+    /// never for it.
+    pub fn hasten(&mut self, passed: Duration, jobs: u8) {
         let to_pass = passed.saturating_sub(self.settle);
-        self.limit = self.limit.min(LEAST.max(to_pass * TIMES));
+        let jobs = u32::from(jobs);
+        self.limit = (self.limit * jobs).min(LEAST.max(to_pass * TIMES * jobs));
     }
 
     /// Loads the tracer, if it is not: what is missing on this machine is known then, before any container
@@ -270,7 +307,9 @@ impl Containers {
         if let Some(tracer) = &mut tracer {
             tracer.watch(watch::scope(self.recipe.engine, &container.id, pid)?)?;
         }
+        let started = Instant::now();
         let outcome = self.go(&mut container, tracer.as_mut())?;
+        self.late = started.elapsed() >= self.limit;
         let observed = match &mut tracer {
             Some(tracer) => {
                 let recording = tracer.snapshot()?;
@@ -297,7 +336,7 @@ impl Containers {
             tracer.again(crate::options())?;
             self.tracer = Some(tracer);
         }
-        match full.filter(|_| !self.stop.load(Ordering::Relaxed)) {
+        match full.filter(|_| !self.is_over()) {
             Some(folder) => Err(ContainerError::Full { engine: self.recipe.engine, folder }),
             None => Ok(Ran { outcome, observed, took }),
         }
@@ -310,11 +349,25 @@ impl Runner for Containers {
     fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
         for _ in 0..self.retries {
             let ran = self.once(set, traced)?;
-            if ran.outcome.passed() || self.stop.load(Ordering::Relaxed) {
+            if ran.outcome.passed() || self.is_over() {
                 return Ok(ran);
             }
         }
         self.once(set, traced)
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Some(self.limit)
+    }
+}
+
+impl Hand for Containers {
+    fn enough(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.enough)
+    }
+
+    fn was_late(&self) -> bool {
+        self.late
     }
 }
 

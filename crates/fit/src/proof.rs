@@ -7,6 +7,9 @@
 //! 3. *No two false failures in a row.* A test may fail by chance, or by a counter each k-th time
 //!    (k ≥ 2), but where it is run twice in a row and fails twice, at least one of the two is true.
 //!
+//! "Twice in a row" is meant of when they began: where runs go side by side, none other began between
+//! the two ([`crate::beside`]).
+//!
 //! # The argument
 //! A set M is [`Proof::Proven`](crate::Proof::Proven) if it passed, and if for each member c there is
 //! a set T with M \ {c} ⊆ T and c ∉ T that failed twice in a row. By 3 the program does not work with

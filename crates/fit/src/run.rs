@@ -1,13 +1,13 @@
-//! Runs of a program under a set, one at a time: who looks after them from outside.
+//! Runs of a program under a set: who looks after them from outside.
 //!
 //! A thread of its own makes each run, in the place where it happens ([`crate::attempt`]); this side
 //! stays where it is, attaches the tracer, listens to signals, and has the last word.
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use sys::signal::{self, Blocked};
 use trace::{Options, Scope, TraceError, Tracer};
 
 use crate::attempt::{Around, Attempt, Orders, RunError, Said};
+use crate::hands::Hand;
 use crate::output::Output;
 use crate::place::Place;
 use crate::program::Program;
@@ -58,19 +59,52 @@ impl Stopped {
     }
 }
 
-/// Runs of one program. While it is there, the signals that ask to stop are held back in the thread
-/// that made it: they end the run that goes on, and [`Runs::when_stopped`] tells.
+/// Runs of one program, one at a time. While it is there, the signals that ask to stop are held back in
+/// the thread that made it: they end the run that goes on, and [`Runs::when_stopped`] tells.
 #[derive(Debug)]
 pub struct Runs {
-    job: Job,
-    place: Place,
+    job: Arc<Job>,
+    place: Arc<Place>,
     tracer: Option<Tracer>,
+    traces: bool,
     used: bool,
-    /// The longest that a run took that passed.
-    slowest: Option<Duration>,
-    signals: Blocked,
+    signals: Arc<Blocked>,
+    /// Ends the run that goes on.
+    enough: Arc<AtomicBool>,
+    /// How many make runs at a time, this one among them.
+    jobs: u32,
+    /// Whether the time of the last run was up.
+    late: bool,
+    shared: Arc<Shared>,
+}
+
+/// What is known to all that make runs at a time.
+#[derive(Debug, Default)]
+struct Shared {
     stop: Arc<AtomicBool>,
-    read_only: Vec<PathBuf>,
+    /// The longest that a run took that passed.
+    slowest: Mutex<Option<Duration>>,
+    read_only: Mutex<Vec<PathBuf>>,
+}
+
+impl Shared {
+    fn slowest(&self) -> Option<Duration> {
+        *self.slowest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_passed(&self, time: Duration) {
+        let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+        *slowest = slowest.max(Some(time));
+    }
+
+    fn could_only_read(&self, points: Vec<PathBuf>) {
+        let mut known = self.read_only.lock().unwrap_or_else(PoisonError::into_inner);
+        for point in points {
+            if !known.contains(&point) {
+                known.push(point);
+            }
+        }
+    }
 }
 
 impl Runs {
@@ -81,18 +115,49 @@ impl Runs {
     /// If signals cannot be held back, which no kernel refuses.
     pub fn new(job: Job, place: Place, tracer: Option<Tracer>) -> io::Result<Self> {
         signal::default_child_signal();
-        let signals = Blocked::new(signal::STOP)?;
-        let stop = Arc::default();
+        let signals = Arc::new(Blocked::new(signal::STOP)?);
+        let traces = tracer.is_some();
         Ok(Self {
-            job,
-            place,
+            job: Arc::new(job),
+            place: Arc::new(place),
             tracer,
+            traces,
             used: false,
-            slowest: None,
             signals,
-            stop,
-            read_only: Vec::new(),
+            enough: Arc::default(),
+            jobs: 1,
+            late: false,
+            shared: Arc::default(),
         })
+    }
+
+    /// So many that make runs at a time, each with a tracer of its own: for sandboxes, as runs on the
+    /// machine as it is have the same files, ports and processes. This one makes no more: it tells of
+    /// all of them.
+    ///
+    /// # Errors
+    /// [`TraceError`] if there is no room for so many tracers.
+    pub fn hands(&mut self, jobs: u8) -> Result<Vec<Self>, TraceError> {
+        let mut first = self.tracer.take();
+        let hand = |_| {
+            let tracer = match (first.take(), self.traces) {
+                (None, true) => Some(Tracer::load(options())?),
+                (tracer, _) => tracer,
+            };
+            Ok(Self {
+                job: Arc::clone(&self.job),
+                place: Arc::clone(&self.place),
+                tracer,
+                traces: self.traces,
+                used: false,
+                signals: Arc::clone(&self.signals),
+                enough: Arc::default(),
+                jobs: jobs.into(),
+                late: false,
+                shared: Arc::clone(&self.shared),
+            })
+        };
+        (0..jobs).map(hand).collect()
     }
 
     /// What is run.
@@ -104,23 +169,23 @@ impl Runs {
     /// Whether what the program asks for is seen.
     #[must_use]
     pub fn traces(&self) -> bool {
-        self.tracer.is_some()
+        self.traces
     }
 
     /// Tells whether somebody has asked to stop: the last run may have been cut short then.
     #[must_use]
     pub fn when_stopped(&self) -> Stopped {
-        Stopped(Arc::clone(&self.stop))
+        Stopped(Arc::clone(&self.shared.stop))
     }
 
     fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.shared.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed)
     }
 
     /// Where nothing could be written in the sandboxes so far, though it can outside.
     #[must_use]
-    pub fn read_only(&self) -> &[PathBuf] {
-        &self.read_only
+    pub fn read_only(&self) -> Vec<PathBuf> {
+        self.shared.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks the tests once while the program does not run.
@@ -133,7 +198,7 @@ impl Runs {
         }
         let (output, _) = Output::new()?;
         let ground = self.place.fresh()?;
-        let orders = self.orders(CapSet::EMPTY, &output, false);
+        let orders = self.orders(CapSet::EMPTY, &output, self.limit(), false);
         let (_say, said) = channel();
         let passed = thread::scope(|scope| {
             let worker = scope.spawn(move || {
@@ -149,12 +214,18 @@ impl Runs {
         Ok(())
     }
 
-    fn orders<'a>(&'a self, set: CapSet, output: &'a Output, watched: bool) -> Orders<'a> {
+    fn orders<'a>(
+        &'a self,
+        set: CapSet,
+        output: &'a Output,
+        timeout: Duration,
+        watched: bool,
+    ) -> Orders<'a> {
         let Program { environment, folder, .. } = &self.job.program;
-        let asking = Asking { environment, folder: folder.clone(), stop: &self.stop };
+        let asking = Asking { environment, folder: folder.clone(), stop: &self.enough };
         Orders {
             program: &self.job.program,
-            tests: Tests { timeout: self.patience(), ..self.job.tests.clone() },
+            tests: Tests { timeout, ..self.job.tests.clone() },
             around: &self.job.around,
             asking,
             output,
@@ -163,11 +234,16 @@ impl Runs {
         }
     }
 
-    /// How long a run has.
-    fn patience(&self) -> Duration {
+    /// How long a run has. Those that share the machine have as many times more, unless somebody has
+    /// said how long.
+    fn limit(&self) -> Duration {
         let most = self.job.tests.timeout;
-        match self.slowest.filter(|_| self.job.hurry) {
-            Some(slowest) => (slowest * HURRY.1).max(HURRY.0).min(most),
+        match self.shared.slowest().filter(|_| self.job.hurry) {
+            Some(slowest) => {
+                let most = most * self.jobs;
+                (slowest * HURRY.1 * self.jobs).max(HURRY.0).min(most)
+            }
+            // Before one has passed, nothing goes on beside it.
             None => most,
         }
     }
@@ -185,7 +261,10 @@ impl Runs {
 
     fn hear_signals(&self) {
         if matches!(self.signals.next(Some(Duration::ZERO)), Ok(Some(_))) {
-            self.stop.store(true, Ordering::Relaxed);
+            self.shared.stop.store(true, Ordering::Relaxed);
+        }
+        if self.stopped() {
+            self.enough.store(true, Ordering::Relaxed);
         }
     }
 
@@ -193,13 +272,14 @@ impl Runs {
     fn once(
         &self,
         set: CapSet,
+        limit: Duration,
         tracer: Option<&mut Tracer>,
     ) -> Result<(Attempt, Option<Recording>), RunError> {
         let (output, ends) = Output::new()?;
         // Closed, it tells the reader that the run is over.
         let (until, running) = io::pipe()?;
         let ground = self.place.fresh()?;
-        let orders = self.orders(set, &output, tracer.is_some());
+        let orders = self.orders(set, &output, limit, tracer.is_some());
         let (say, said) = channel();
         let (go, hear) = channel();
         let (attempt, recording) = thread::scope(|scope| {
@@ -270,7 +350,9 @@ impl Runner for Runs {
                 }
                 self.used = true;
             }
-            ran = self.once(set, tracer.as_mut().filter(|_| traced));
+            let limit = self.limit();
+            ran = self.once(set, limit, tracer.as_mut().filter(|_| traced));
+            self.late = matches!(&ran, Ok((attempt, _)) if attempt.took >= limit);
             let over = !matches!(&ran, Ok((attempt, _)) if !attempt.outcome.passed());
             if over || attempt == self.job.retries || self.stopped() {
                 break;
@@ -278,14 +360,9 @@ impl Runner for Runs {
         }
         self.tracer = tracer;
         let (attempt, recording) = ran?;
-        for point in attempt.read_only {
-            if !self.read_only.contains(&point) {
-                self.read_only.push(point);
-            }
-        }
+        self.shared.could_only_read(attempt.read_only);
         if attempt.outcome.passed() {
-            let to_pass = attempt.took.saturating_sub(self.job.tests.settle);
-            self.slowest = self.slowest.max(Some(to_pass));
+            self.shared.has_passed(attempt.took.saturating_sub(self.job.tests.settle));
         }
         let outcome = match attempt.outcome {
             Outcome::Failed(_) if self.stopped() => Outcome::Failed("stopped".to_owned()),
@@ -297,6 +374,21 @@ impl Runner for Runs {
             Observed::of(Recording { still_running: 0, ..recording })
         });
         Ok(Ran { outcome, observed, took: attempt.took })
+    }
+
+    /// What is to end by itself fails by that, if nothing else is seen; what serves is waited for.
+    fn patience(&self) -> Option<Duration> {
+        (!self.job.tests.until_exit).then(|| self.limit())
+    }
+}
+
+impl Hand for Runs {
+    fn enough(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.enough)
+    }
+
+    fn was_late(&self) -> bool {
+        self.late
     }
 }
 

@@ -6,27 +6,25 @@
 //! what was refused in it, at places where the same was granted in the first run, is added, and the
 //! set is run until nothing of the kind is left.
 
-use std::ops::ControlFlow;
-
 use caps::{CapSet, Capability};
 
 use crate::answer::Safer;
 use crate::candidates::least_dangerous;
 use crate::search::Search;
-use crate::session::{Event, Halt};
+use crate::session::{Halt, Source};
 use crate::sight::{Denial, Sight};
-use crate::trial::{Purpose, Runner, Trial};
+use crate::trial::{Purpose, Trial};
 
 /// How often what a run shows is added. What is granted lets a program go further, and meet the next
 /// check; more than a few such steps there are not.
 const STEPS: usize = 4;
 
-impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
+impl<S: Source> Search<S> {
     /// Adds what was refused until a run shows that nothing is.
-    pub(crate) fn without_new_denials(&mut self) -> Result<CapSet, Halt<R::Error>> {
+    pub(crate) fn without_new_denials(&mut self) -> Result<CapSet, Halt<S::Error>> {
         let mut set = self.set;
         for _ in 0..STEPS {
-            set = widen(&self.session.trials, self.set, set, self.start);
+            set = widen(&self.session.trials, self.set, set, self.plan.start);
             if sight(&self.session.trials, set).is_some() {
                 break;
             }

@@ -11,11 +11,12 @@ use std::ops::ControlFlow;
 use caps::{CapSet, Capability};
 
 use crate::answer::{Alternative, Answer, Proof};
-use crate::candidates::{Candidates, likeliest_first};
+use crate::candidates::{danger, likeliest_first};
 use crate::flaky;
+use crate::made::Made;
 use crate::proof::{self, Evidence};
 use crate::safer;
-use crate::session::{Event, Halt, Session};
+use crate::session::{Event, Halt, Session, Source};
 use crate::trial::{Purpose, Ran, Runner, Trial};
 
 /// How much is to be shown.
@@ -39,7 +40,8 @@ pub struct Options {
     /// Whether to trace. Without, there is no answer without new denials, nothing explains a failure,
     /// and, without a first trace, more runs are made.
     pub traced: bool,
-    /// Whether to try the alternatives to what was found, a run each; else they are only named.
+    /// Whether to try all the alternatives to what was found, a run each; else those only that are less
+    /// dangerous, which become the answer if they pass, and the others are named.
     pub alternatives: bool,
     /// The first run, under the start set, if it is there already: then it is not made again.
     pub first: Option<Ran>,
@@ -77,18 +79,10 @@ pub fn fit<R: Runner>(
     watch: impl FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<Answer, R::Error> {
     let Options { rigour, traced, alternatives, first, alike, earlier } = options;
-    let session = Session::new(runner, traced, earlier, watch);
-    let mut search = Search {
-        session,
-        rigour,
-        alike,
-        start,
-        set: start,
-        candidates: Candidates::default(),
-        safer: None,
-        alternatives: Vec::new(),
-    };
-    let stopped = match search.run(first, alternatives) {
+    let plan = Plan { start, rigour, traced, alternatives, alike };
+    let made = Made::new(runner, plan, first, earlier.clone(), watch);
+    let mut search = Search::new(plan, Session::new(made, traced, earlier));
+    let stopped = match search.run() {
         Ok(()) => false,
         Err(Halt::Stopped) => true,
         Err(Halt::Failed(error)) => return Err(error),
@@ -96,36 +90,42 @@ pub fn fit<R: Runner>(
     Ok(search.answer(stopped))
 }
 
-/// A search under way.
-pub(crate) struct Search<'r, R, W> {
-    pub(crate) session: Session<'r, R, W>,
-    rigour: Rigour,
-    alike: bool,
+/// What a search is to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
     pub(crate) start: CapSet,
+    pub(crate) rigour: Rigour,
+    pub(crate) traced: bool,
+    pub(crate) alternatives: bool,
+    pub(crate) alike: bool,
+}
+
+/// A search under way.
+pub(crate) struct Search<S> {
+    pub(crate) session: Session<S>,
+    pub(crate) plan: Plan,
     /// The smallest set that passed; the start set until then.
     pub(crate) set: CapSet,
-    candidates: Candidates,
     safer: Option<CapSet>,
     alternatives: Vec<Alternative>,
 }
 
-impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
-    fn run(&mut self, first: Option<Ran>, alternatives: bool) -> Result<(), Halt<R::Error>> {
-        let works =
-            self.session.begin(self.start, first)? || self.session.begin(self.start, None)?;
-        if !works {
+impl<S: Source> Search<S> {
+    pub(crate) fn new(plan: Plan, session: Session<S>) -> Self {
+        Self { session, plan, set: plan.start, safer: None, alternatives: Vec::new() }
+    }
+
+    pub(crate) fn run(&mut self) -> Result<(), Halt<S::Error>> {
+        let start = self.plan.start;
+        if !self.session.begin(start)? && !self.session.begin(start)? {
             return Ok(());
         }
-        if let Some(observed) = self.session.first.as_ref().and_then(|ran| ran.observed.as_ref()) {
-            self.candidates = Candidates::of(&observed.judgement, self.start);
-        }
-        self.expect(self.candidates.needed);
         self.set = self.enough()?;
-        self.expect(self.set);
-        if self.rigour > Rigour::Passed {
+        if self.plan.rigour > Rigour::Passed {
             self.leave_one_out()?;
+            self.take_less_dangerous()?;
         }
-        if !self.alike {
+        if !self.plan.alike {
             self.session.fresh(self.set, Purpose::Confirm, false)?;
         }
         self.name_alternatives();
@@ -134,15 +134,23 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
             self.safer = Some(self.set);
             self.safer = Some(self.without_new_denials()?);
         }
-        if alternatives { self.try_alternatives() } else { Ok(()) }
+        if self.plan.alternatives { self.try_alternatives() } else { Ok(()) }
+    }
+
+    /// What the first trace calls needed, and doubtful; nothing where there is none.
+    fn candidates(&self) -> (CapSet, CapSet) {
+        let first = self.session.source.first();
+        first.map_or_else(Default::default, |first| {
+            (first.candidates.needed, first.candidates.doubtful)
+        })
     }
 
     /// A set that passes, as small as the trace makes it.
-    fn enough(&mut self) -> Result<CapSet, Halt<R::Error>> {
-        if self.session.baseline.is_none() {
-            return self.narrow(CapSet::EMPTY, true, self.start);
+    fn enough(&mut self) -> Result<CapSet, Halt<S::Error>> {
+        if self.session.source.first().is_none() {
+            return self.narrow(CapSet::EMPTY, true, self.plan.start);
         }
-        let Candidates { needed, doubtful, .. } = self.candidates;
+        let (needed, doubtful) = self.candidates();
         if self.passes(needed, Purpose::Needed)? {
             return Ok(needed);
         }
@@ -155,12 +163,12 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
         if self.session.trials[last].set == both && self.session.again(last)? {
             return Ok(both);
         }
-        self.narrow(both, false, self.start - both)
+        self.narrow(both, false, self.plan.start - both)
     }
 
     /// `base` and what of `rest` must be added to it, by halves (QuickXplain: Junker, AAAI 2004).
     /// Without `ask`, `base` is known to fail; with all of `rest` it passes.
-    fn narrow(&mut self, base: CapSet, ask: bool, rest: CapSet) -> Result<CapSet, Halt<R::Error>> {
+    fn narrow(&mut self, base: CapSet, ask: bool, rest: CapSet) -> Result<CapSet, Halt<S::Error>> {
         Ok(base | self.explain(base, ask, &likeliest_first(rest))?)
     }
 
@@ -169,7 +177,7 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
         base: CapSet,
         ask: bool,
         rest: &[Capability],
-    ) -> Result<CapSet, Halt<R::Error>> {
+    ) -> Result<CapSet, Halt<S::Error>> {
         if rest.is_empty() || ask && self.passes(base, Purpose::Narrow)? {
             return Ok(CapSet::EMPTY);
         }
@@ -185,7 +193,7 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
 
     /// Whether the program works with a set, for all that is known; else by a run. A failure is taken
     /// at its word: what it costs is a member too many, and that one is left out later.
-    fn passes(&mut self, set: CapSet, purpose: Purpose) -> Result<bool, Halt<R::Error>> {
+    fn passes(&mut self, set: CapSet, purpose: Purpose) -> Result<bool, Halt<S::Error>> {
         let trials = &self.session.trials;
         if proof::has_passed(trials, set) {
             return Ok(true);
@@ -204,15 +212,13 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
     }
 
     /// Leaves out each member once, and for good if the program works without it.
-    fn leave_one_out(&mut self) -> Result<(), Halt<R::Error>> {
+    fn leave_one_out(&mut self) -> Result<(), Halt<S::Error>> {
         // The doubtful first: they are the likeliest to go, and each that goes spares the rest.
-        let sure = self.set & self.candidates.needed;
+        let sure = self.set & self.candidates().0;
         let order: Vec<Capability> = (self.set - sure).iter().chain(sure.iter()).collect();
-        for (done, capability) in order.iter().enumerate() {
-            let smaller = self.set.without(*capability);
-            let left: CapSet = order[done..].iter().copied().collect();
-            self.expect(self.set & left);
-            if !self.refuted(*capability, smaller)? {
+        for capability in order {
+            let smaller = self.set.without(capability);
+            if !self.refuted(capability, smaller)? {
                 self.set = smaller;
             }
         }
@@ -221,12 +227,12 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
 
     /// Whether the program does not work with `smaller`, which lacks `capability`, as well as it is
     /// to be shown.
-    fn refuted(&mut self, capability: Capability, smaller: CapSet) -> Result<bool, Halt<R::Error>> {
+    fn refuted(&mut self, capability: Capability, smaller: CapSet) -> Result<bool, Halt<S::Error>> {
         let trials = &self.session.trials;
         if proof::has_passed(trials, smaller) {
             return Ok(false);
         }
-        let enough = match self.rigour {
+        let enough = match self.plan.rigour {
             Rigour::Proven => Evidence::Twice,
             Rigour::Explained | Rigour::Passed => Evidence::Explained,
         };
@@ -238,46 +244,58 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
         if trial.outcome.passed() {
             return Ok(false);
         }
-        if trial.explained && self.rigour == Rigour::Explained {
+        if trial.explained && self.plan.rigour == Rigour::Explained {
             return Ok(true);
         }
         Ok(!self.session.again(index)?)
     }
 
-    fn name_alternatives(&mut self) {
-        let set = self.set;
-        let named = self.candidates.alternatives(set).into_iter();
-        self.alternatives = named
-            .map(|(instead_of, with)| Alternative {
-                instead_of,
-                with,
-                set: set.without(instead_of).with(with),
-                passed: None,
-            })
-            .collect();
+    /// Of the sets that work the least dangerous is the answer: what harms less in the place of a member is
+    /// tried, and if it serves, the set is as well shown as the one before.
+    fn take_less_dangerous(&mut self) -> Result<(), Halt<S::Error>> {
+        loop {
+            self.name_alternatives();
+            let less = |other: &&Alternative| {
+                other.passed.is_none() && danger(other.with) < danger(other.instead_of)
+            };
+            let Some(Alternative { set, with, .. }) = self.alternatives.iter().find(less).cloned()
+            else {
+                return Ok(());
+            };
+            let index = self.session.once(set, Purpose::Alternative(with))?;
+            if self.session.trials[index].outcome.passed() || self.session.again(index)? {
+                self.set = set;
+                self.leave_one_out()?;
+            }
+        }
     }
 
-    fn try_alternatives(&mut self) -> Result<(), Halt<R::Error>> {
-        for number in 0..self.alternatives.len() {
-            let Alternative { set, with, .. } = self.alternatives[number];
-            let index = self.session.once(set, Purpose::Alternative(with))?;
-            self.alternatives[number].passed = Some(self.session.trials[index].outcome.passed());
+    /// What else the trace says would serve, and what runs under exactly that have shown.
+    fn name_alternatives(&mut self) {
+        let set = self.set;
+        let first = self.session.source.first();
+        let named = first.map(|first| first.candidates.alternatives(set)).unwrap_or_default();
+        let alternative = |(instead_of, with)| {
+            let set = set.without(instead_of).with(with);
+            let tried = self.session.trials.iter().filter(|trial| trial.set == set);
+            let passed = tried.map(|trial| trial.outcome.passed()).max();
+            Alternative { instead_of, with, set, passed }
+        };
+        self.alternatives = named.into_iter().map(alternative).collect();
+    }
+
+    fn try_alternatives(&mut self) -> Result<(), Halt<S::Error>> {
+        for Alternative { set, with, passed, .. } in self.alternatives.clone() {
+            if passed.is_none() {
+                self.session.once(set, Purpose::Alternative(with))?;
+                self.name_alternatives();
+            }
         }
         Ok(())
     }
+}
 
-    /// Says how many runs there will be if each of `left` has still to be left out.
-    fn expect(&mut self, left: CapSet) {
-        let each = match self.rigour {
-            Rigour::Passed => 0,
-            Rigour::Explained => 1,
-            Rigour::Proven => 2,
-        };
-        // One that passes, if none has yet; one for the answer without new denials.
-        let other = 1 + usize::from(self.set == self.start) + usize::from(!self.alike);
-        self.session.about = self.session.trials.len() + each * left.len() + other;
-    }
-
+impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<Made<'_, R, W>> {
     fn answer(self, stopped: bool) -> Answer {
         let trials = &self.session.trials;
         let (evidence, required) = proof::of_all(trials, self.set);
@@ -288,7 +306,7 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
             Some(set) => Proof::Flaky { set },
             None if stopped => Proof::Stopped,
             None => match evidence {
-                _ if self.rigour == Rigour::Passed || !is_seen => Proof::Passed,
+                _ if self.plan.rigour == Rigour::Passed || !is_seen => Proof::Passed,
                 Evidence::Twice => Proof::Proven,
                 Evidence::Explained => Proof::Explained,
                 Evidence::None => Proof::Passed,
@@ -301,7 +319,7 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<'_, R, W> {
             proof,
             safer,
             alternatives: self.alternatives,
-            first: self.session.first,
+            first: self.session.source.ran,
             trials: self.session.trials,
         }
     }

@@ -51,6 +51,41 @@ pub trait Runner {
     /// # Errors
     /// [`Runner::Error`].
     fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, Self::Error>;
+
+    /// Which runs will be asked for: the first of these at once, the others after it in this order, if
+    /// the runs before them come out as is likely. Whoever can make several side by side may begin
+    /// them; nothing is promised.
+    fn ahead(&mut self, next: &[Next], traced: bool) {
+        let _ = (next, traced);
+    }
+
+    /// The last run once more, alone, if its time was up while others went on beside it: what shares the
+    /// machine may only have been slow. `None` if it was not so.
+    ///
+    /// # Errors
+    /// [`Runner::Error`].
+    fn alone(&mut self) -> Result<Option<Ran>, Self::Error> {
+        Ok(None)
+    }
+
+    /// How long one that waits for what does not come takes, as far as that is known.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How many runs are made side by side, at most.
+    fn jobs(&self) -> usize {
+        1
+    }
+}
+
+/// A run that will most likely be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// Under which set.
+    pub set: CapSet,
+    /// Whether it repeats the one before it: then no other run is to be begun between them.
+    pub again: bool,
 }
 
 /// What a run is for.

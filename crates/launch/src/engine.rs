@@ -8,6 +8,7 @@ mod argument;
 mod call;
 mod container;
 mod docker;
+mod folder;
 mod name;
 mod podman;
 
@@ -19,6 +20,7 @@ use call::{Call, said};
 
 pub use argument::{ArgumentError, check_arguments};
 pub use container::{Container, Output, exec};
+pub use folder::EmptyFolder;
 pub use image::Engine;
 pub use name::remove_leftovers;
 
@@ -96,6 +98,14 @@ pub enum EngineError {
         /// What was expected.
         expected: &'static str,
     },
+    /// The mode of an emptyDir could not be set.
+    #[error("cannot make {path} of the container an emptyDir: {source}")]
+    Folder {
+        /// Where it is.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 /// What a container is made of, but for its capabilities.
@@ -107,6 +117,8 @@ pub struct Recipe {
     pub image: String,
     /// Options of `create`, as they are: [`check_arguments`] has looked at those of a person.
     pub options: Vec<String>,
+    /// Folders that are empty in each container.
+    pub empty: Vec<EmptyFolder>,
     /// In place of the image's command; empty keeps it.
     pub command: Vec<String>,
     /// What its first process holds.
@@ -132,6 +144,10 @@ pub struct Today {
     pub user: String,
     /// Its bounding set; `None` where the engine does not tell (Docker).
     pub bounding: Option<CapSet>,
+    /// Its working directory; empty is the root.
+    pub folder: String,
+    /// Its environment, `NAME=value`, as far as each is one line.
+    pub environment: Vec<String>,
 }
 
 impl Recipe {
@@ -142,12 +158,15 @@ impl Recipe {
     pub fn today(&self) -> Result<Today, EngineError> {
         let container = self.make(&[])?;
         let user = container.inspect("{{.Config.User}}")?;
+        let folder = container.inspect("{{.Config.WorkingDir}}")?;
+        let environment = container.inspect("{{range .Config.Env}}{{println .}}{{end}}")?;
+        let environment = environment.lines().map(str::to_owned).collect();
         let bounding = match self.engine {
             Engine::Docker => None,
             Engine::Podman => Some(podman::read_set(&container.inspect("{{.BoundingCaps}}")?)?),
         };
         container.remove()?;
-        Ok(Today { user, bounding })
+        Ok(Today { user, bounding, folder, environment })
     }
 
     /// Makes a container of it that has exactly `set` in its bounding set, and is not started. Dropped,
@@ -181,11 +200,15 @@ impl Recipe {
         create.args(["--label", &format!("{}=trial", name::LABEL)]);
         // What the engine runs beside the program is not the program; a test calls it by itself.
         create.arg("--no-healthcheck");
-        create.args(own_options(self.engine)).args(&self.options);
+        create.args(own_options(self.engine));
+        for folder in &self.empty {
+            create.arg("--tmpfs").arg(folder.tmpfs(self.engine));
+        }
+        create.args(&self.options);
         create.args(capabilities);
         create.arg("--").arg(&self.image).args(&self.command);
         // Owned before it is there: what was made and then refused goes too.
-        let mut container = Container::named(self.engine, name);
+        let mut container = Container::named(self.engine, name, self.empty.clone());
         let said = said(self.engine, "create", create)?;
         container.id = said.lines().last().unwrap_or_default().trim().to_owned();
         let got = container.inspect("{{.Config.Image}}")?;
@@ -269,7 +292,8 @@ mod tests {
             let options = options.iter().map(|&word| word.to_owned()).collect();
             let (engine, image) = (Engine::Podman, "web".to_owned());
             let command = vec!["-c".to_owned(), "httpd".to_owned()];
-            Recipe { engine, image, options, command, holding: Holding::AsTheEngine }.words()
+            let (empty, holding) = (Vec::new(), Holding::AsTheEngine);
+            Recipe { engine, image, options, empty, command, holding }.words()
         };
         assert_eq!(words(&["--entrypoint", "sh", "--read-only"]), ["sh", "-c", "httpd"]);
         assert_eq!(words(&["--entrypoint", "sh", "--entrypoint=ash"]), ["ash", "-c", "httpd"]);

@@ -24,6 +24,7 @@ use crate::observation::{self, Exit, Lost};
 use crate::requirement::{self, Requirement, Solution, Trial, Verdict};
 use crate::schema::CapabilityName;
 use crate::search::Search;
+use crate::zero::Zero;
 
 /// `apiVersion` of the one version this program reads and writes.
 pub const API_VERSION: &str = "dropcap.dev/v1";
@@ -109,6 +110,9 @@ pub struct Target {
     /// Of a container, what the image's ENTRYPOINT was called with in place of its CMD.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Of a container that was watched, all that it executed first, the image's own words among it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
     /// As which user it ran, where somebody chose another one than the image's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<u32>,
@@ -182,6 +186,9 @@ pub struct Status {
     /// The searches that were made, each with all its runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub searches: Vec<Search>,
+    /// What was tried to do without any capability.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zero: Vec<Zero>,
     /// Call sites nobody has judged yet: their capabilities are among the doubtful.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown_sites: BTreeSet<String>,
@@ -319,6 +326,8 @@ impl Profile {
         status.proofs.dedup();
         status.searches.sort();
         status.searches.dedup();
+        status.zero.sort();
+        status.zero.dedup();
         let proven = self.proofs().next().is_some();
         self.status.proof = if proven { ProofState::Proven } else { ProofState::Unproven };
     }

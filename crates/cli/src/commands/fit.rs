@@ -7,7 +7,9 @@ mod markdown;
 mod progress;
 mod report;
 mod resume;
+mod side_by_side;
 mod state;
+mod zero;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -20,7 +22,7 @@ use caps::CapSet;
 use fit::test::{
     Command, Http, Log, ParseHttpError, ParseLogError, ParseTcpError, Tcp, Test, Tests,
 };
-use fit::{Answer, Around, Job, Place, Program, Proof, Rigour, RunError, Runs};
+use fit::{Answer, Around, Event, Job, Place, Program, Proof, Rigour, RunError, Runs};
 use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
@@ -69,10 +71,12 @@ With --sandbox every run has the machine's files under a layer of its own, and p
 An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
 in its network. It starts with what it would get today, and is given more only where a call that failed asks \
 for it; what reaches beyond the container only with --grant. Without a test the manifest's probe or the image's \
-HEALTHCHECK serves. What is found is written into the manifest.
+HEALTHCHECK serves. What is found is written into the manifest. With --try-zero it is then run without any \
+capability, as another user, with emptyDirs and sysctls that make them needless; what holds is a patch.
 
-Exit status: 0 if the list is proven (with --quick: explained); 1 if the test never passes, gives two \
-answers, or the search was stopped; 2 if it could not be made.
+Exit status: 0 if the list is proven (with --quick: explained), with --try-zero also that none is needed; 1 if \
+the test never passes, gives two answers, the search was stopped, or zero was not reached; 2 if it could not \
+be made.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
@@ -80,6 +84,7 @@ Examples:
   dropcap fit -- ping -c 1 127.0.0.1
   dropcap fit --image nginx --http http://localhost
   dropcap fit -f web.yaml -c nginx --diff
+  dropcap fit -f web.yaml --try-zero --zero-patch zero.yaml
   dropcap fit -f web.yaml --report web.md --resume web.runs.json"
 )]
 pub struct Args {
@@ -133,6 +138,10 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER", requires = "sandbox", help_heading = "Runs")]
     upper: Option<PathBuf>,
 
+    /// Make so many runs at a time: each in a sandbox (--sandbox) or container of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64), help_heading = "Runs")]
+    jobs: u8,
+
     /// Run as this user (and group), each a name or a number; not root: with the set as ambient
     #[arg(short, long, value_name = "USER[:GROUP]", help_heading = "Runs")]
     user: Option<UserArgument>,
@@ -153,6 +162,10 @@ pub struct Args {
     #[arg(long, help_heading = "Answer")]
     minimum: bool,
 
+    /// Try whatever else would serve by the trace, too, a run each; else only what is less dangerous
+    #[arg(long, help_heading = "Answer")]
+    alternatives: bool,
+
     /// Write the profile to this file: the answer, its proof, every run
     #[arg(short, long, value_name = "FILE", help_heading = "Answer")]
     output: Option<PathBuf>,
@@ -172,6 +185,9 @@ pub struct Args {
 
     #[command(flatten)]
     container: container::ContainerArgs,
+
+    #[command(flatten)]
+    zero: zero::ZeroArgs,
 
     /// The command and its arguments; of a container: in place of its own
     #[arg(last = true, required_unless_present_any = ["image", "file"], value_name = "CMD")]
@@ -202,6 +218,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let _held = Held::new()?;
     if args.container.asked() {
         return container::run(args, ui);
+    }
+    side_by_side::may(args)?;
+    if args.zero.try_zero {
+        return Err(Failure::new("--try-zero is for containers: its changes are those of a pod")
+            .help("name --image IMAGE or -f MANIFEST"));
     }
     let start = start(args)?;
     let job = job(args)?;
@@ -249,7 +270,7 @@ fn tell(
         let text = profile.to_json().map_err(Failure::new)?;
         writeln!(ui.out(), "{}", text.trim_end())
     } else {
-        report::print(answer, made, profile, ui)
+        report::print(answer, made, profile, args.jobs, ui)
     };
     let written = write(args, profile, ui);
     if let Some(file) = &args.report {
@@ -281,6 +302,7 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     let options = fit::Options {
         rigour: rigour(args),
         traced: runs.traces(),
+        alternatives: args.alternatives,
         alike: args.sandbox,
         earlier: kept.earlier(),
         ..fit::Options::default()
@@ -288,20 +310,27 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     let mut progress = Progress::new(start, ui);
     let mut first = None;
     let stopped = runs.when_stopped();
-    let answer = fit::fit(runs, start, options, |event| {
-        if let fit::Event::First(ran) = &event {
+    let watch = |event: Event<'_>| {
+        if let Event::First(ran) = &event {
             first.clone_from(&ran.observed);
             kept.used(ran.observed.as_ref());
         }
         if stopped.is_set() {
             return ControlFlow::Break(());
         }
-        if let fit::Event::Ended(trial) = &event {
+        if let Event::Ended(trial) = &event {
             kept.keep(trial);
         }
         progress.show(&event);
         ControlFlow::Continue(())
-    });
+    };
+    let answer = match args.jobs {
+        1 => fit::fit(runs, start, options, watch),
+        jobs => {
+            let hands = runs.hands(jobs).map_err(|error| side_by_side::no_room(error, jobs))?;
+            side_by_side::fit(hands, start, options, watch, ui)
+        }
+    };
     progress.clear();
     let answer = match answer {
         Ok(answer) => answer,

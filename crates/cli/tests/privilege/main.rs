@@ -360,6 +360,7 @@ fn the_demo_takes_nothing_of_an_ordinary_user() {
         last_line(&place.succeed(Who::Root(takes), &["demo"]).expect("it works")),
         of_nobody
     );
+    assert_eq!(place.leftovers(), Vec::<std::path::PathBuf>::new());
     match place.succeed(Who::Root(CapSet::EMPTY), &["demo"]) {
         Err(said) => assert!(said.contains("SETFCAP"), "{said}"),
         Ok(_) => assert!(Machine::read().kernel < (5, 12), "verify_root_map() is of Linux 5.12"),
@@ -375,6 +376,7 @@ fn the_whole_demo_takes_what_its_service_does() {
     let place = Place::new();
     holds_for("demo.whole", &[Who::Root(CapSet::EMPTY)], |who| {
         let printed = place.succeed(who, &["demo"])?;
+        assert_eq!(place.leftovers(), Vec::<std::path::PathBuf>::new());
         let line = last_line(&printed);
         if line.contains("not all decided") {
             return Err(printed);

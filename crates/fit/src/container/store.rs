@@ -8,7 +8,7 @@ use launch::engine::{self, Engine};
 const FULL: u64 = 64 * 1024;
 
 /// Where an engine keeps what containers write, once somebody has asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Store {
     engine: Engine,
     /// None if the engine does not tell.

@@ -1,12 +1,15 @@
 //! The search on programs that are only described: what it finds, what it costs, and that it never
 //! calls proven what is wrong.
 
+mod beside;
 mod liars;
 mod program;
 mod stopped;
 
+use std::ops::ControlFlow;
+
 use caps::{CapSet, Capability};
-use dropcap_fit::{Options, Proof, Rigour};
+use dropcap_fit::{Event, Options, Proof, Rigour, fit};
 use proptest::prelude::*;
 use record::requirement::Verdict;
 
@@ -46,6 +49,27 @@ fn a_right_trace_costs_one_run_and_one_for_each_member_or_two() {
             assert_eq!(answer.failure_without(Capability::KILL), None);
             assert!(answer.trials.iter().all(|t| t.outcome.passed() || t.explained));
         }
+    }
+}
+
+/// Which runs are left is known from the first trace on, and how long they take from the first pass on.
+#[test]
+fn what_is_left_is_told_before_each_run() {
+    let mut told = Vec::new();
+    let answer = fit(&mut web(), CapSet::all_known(), options(Rigour::Proven), |event| {
+        if let Event::Starting { number, about, left, .. } = event {
+            told.push((number, about, left.map(|left| left.as_micros())));
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(answer.unwrap().trials.len(), 10);
+    // Each takes 7 ms; one that has not failed yet is taken for a little quicker, its repeat for as quick.
+    assert_eq!(told[0], (1, 1, None));
+    assert_eq!(told[1], (2, 10, Some(7_000 + 8 * (7_000 + 7_000) / 3)));
+    assert_eq!(told[9], (10, 10, Some(7_000)));
+    for (number, _, left) in &told[1..] {
+        let (left, is) = (left.unwrap_or_default(), 7_000 * (11 - *number as u128));
+        assert!(left <= is && 2 * left >= is, "{told:?}");
     }
 }
 
@@ -166,6 +190,12 @@ proptest! {
         let explained = answer.proof == Proof::Explained && !proven && traceable;
         prop_assert!(answer.proof == Proof::Proven || explained, "{:?}", answer.proof);
         prop_assert_eq!(answer.safer.is_some(), traceable);
+        // Of those that the trace names and that work, it is the least dangerous.
+        let danger = |c: Capability| caps::knowledge(c).map(caps::Knowledge::danger);
+        for other in &answer.alternatives {
+            let less = danger(other.with) < danger(other.instead_of);
+            prop_assert!(!less || !program.works(other.set), "{:?}", other);
+        }
         if let Some(safer) = &answer.safer {
             prop_assert!(answer.set.is_subset(safer.set));
             prop_assert!(safer.shown);

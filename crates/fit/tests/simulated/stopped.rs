@@ -10,7 +10,11 @@ use crate::program::{Program, bits};
 use crate::{WEB, options, programs, web};
 
 /// Stops when run number `last` is about to begin; what it told by then.
-fn stopped(program: &mut Program, start: CapSet, last: usize) -> (Answer, Option<Ran>, Vec<Trial>) {
+pub fn stopped(
+    program: &mut Program,
+    start: CapSet,
+    last: usize,
+) -> (Answer, Option<Ran>, Vec<Trial>) {
     let (mut first, mut trials) = (None, Vec::new());
     let answer = fit(program, start, options(Rigour::Proven), |event| {
         match event {

@@ -101,6 +101,7 @@ mod tests {
                 engine: Engine::Podman,
                 image: "web".to_owned(),
                 options: Vec::new(),
+                empty: Vec::new(),
                 command: Vec::new(),
                 holding: Holding::AsTheEngine,
             },
@@ -112,6 +113,8 @@ mod tests {
             said: Said::default(),
             hook,
             keeps: false,
+            ground: fit::zero::Ground::default(),
+            place: crate::export::ZeroPlace::of_image("web"),
             remarks: Vec::new(),
         }
     }

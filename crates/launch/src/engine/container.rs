@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sys::procfs::Procfs;
 
 use super::call::{self, Call, Patience, said};
-use super::{Engine, EngineError, name};
+use super::{EmptyFolder, Engine, EngineError, name};
 
 /// What is kept of what a container prints: the end of it is what says why it failed.
 const MOST: usize = 1 << 20;
@@ -28,6 +28,7 @@ pub struct Container {
     pub name: String,
     /// Its full identifier.
     pub id: String,
+    empty: Vec<EmptyFolder>,
     attached: Option<Attached>,
     removed: bool,
 }
@@ -53,8 +54,8 @@ struct Attached {
 }
 
 impl Container {
-    pub(super) fn named(engine: Engine, name: String) -> Self {
-        Self { engine, name, id: String::new(), attached: None, removed: false }
+    pub(super) fn named(engine: Engine, name: String, empty: Vec<EmptyFolder>) -> Self {
+        Self { engine, name, id: String::new(), empty, attached: None, removed: false }
     }
 
     /// A field of its inspection, by a Go template.
@@ -83,7 +84,13 @@ impl Container {
                     }
                     other => other,
                 }?;
-                self.pid().map(Some)
+                let pid = self.pid()?;
+                for folder in &self.empty {
+                    let path = folder.path.clone();
+                    let failed = |source| EngineError::Folder { path, source };
+                    folder.settle(pid).map_err(failed)?;
+                }
+                Ok(Some(pid))
             }
         }
     }

@@ -24,7 +24,7 @@ use record::search;
 
 use super::progress::Progress;
 use super::resume::Kept;
-use super::{Args, conclude, hints, rigour, state, tell, tests, write};
+use super::{Args, conclude, hints, rigour, side_by_side, state, tell, tests, write, zero};
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
 use crate::ui::{Ui, YELLOW};
@@ -186,6 +186,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         ui.note(&format!("removed {name}, which a dropcap that was killed had left"));
     }
     let plan = asked.plan(&options)?;
+    side_by_side::may_of(args.jobs, &plan)?;
     remark(&plan.remarks, ui);
     let watched = args.timeout.unwrap_or(WATCHED);
     let by = Named { tests, probes: !asked.no_probes, watched };
@@ -205,18 +206,19 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let (start, ran) = first(&mut runner, &plan, &stopped, ui)?;
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
-        runner.hasten(ran.took);
+        runner.hasten(ran.took, args.jobs);
     }
     let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
     let options = fit::Options {
         rigour: rigour(args),
         first: Some(ran.clone()),
+        alternatives: args.alternatives,
         alike: !plan.keeps,
         earlier: kept.earlier(),
         ..fit::Options::default()
     };
     let mut progress = Progress::new(start, ui);
-    let answer = fit::fit(&mut runner, start, options, |event| {
+    let watch = |event: fit::Event<'_>| {
         if stopped.is_set() {
             return ControlFlow::Break(());
         }
@@ -228,7 +230,11 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         }
         progress.show(&event);
         ControlFlow::Continue(())
-    });
+    };
+    let answer = match args.jobs {
+        1 => fit::fit(&mut runner, start, options, watch),
+        jobs => side_by_side::fit(runner.hands(jobs), start, options, watch, ui),
+    };
     progress.clear();
     let mut answer = match answer {
         Ok(answer) => answer,
@@ -256,15 +262,18 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let mut profile = fitted::profile(&answer, &made, wanted);
     plan.said.write(&mut profile);
+    let way = zero::run(args, &plan, (&answer, &made), &mut runner, ui)?;
+    profile.status.zero.extend(way.zero().cloned());
     tell(args, &answer, &made, &profile, ui)?;
     hints::give(&answer, made.place, ui);
+    zero::tell(args, &plan, &way, ui)?;
     let code = conclude(args, &answer)?;
     if code == ExitCode::SUCCESS {
         asked.patch(&profile, ui)?;
     } else if asked.file.is_some() {
         ui.note("the manifest is as it was");
     }
-    Ok(code)
+    Ok(if way.is_well() { code } else { ExitCode::from(FOUND) })
 }
 
 /// Podman as user 0 with less works in a user namespace, where nothing is as it will be.
@@ -414,7 +423,7 @@ fn cannot_patch(error: &patch::Error) -> Failure {
     }
 }
 
-fn cannot_run(error: ContainerError) -> Failure {
+pub(super) fn cannot_run(error: ContainerError) -> Failure {
     match error {
         ContainerError::Trace(error) => trace::cannot_trace(error),
         ContainerError::Engine(error) => cannot_ask(error),

@@ -1,11 +1,15 @@
 //! Which run goes on, and how each has ended.
 
 use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use caps::CapSet;
 use fit::{Event, Trial};
 
 use crate::ui::{DIM, GREEN, RED, Ui};
+
+/// How long there must be left, and how long nothing have been said of it, where lines stay.
+const WORTH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(30));
 
 /// A line for each run on standard error; on a terminal also while it goes on.
 pub(super) struct Progress<'a> {
@@ -14,12 +18,14 @@ pub(super) struct Progress<'a> {
     number: usize,
     about: usize,
     live: bool,
+    /// When it was said last how long it takes.
+    said: Option<Instant>,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(start: CapSet, ui: &'a Ui) -> Self {
         let live = std::io::stderr().is_terminal();
-        Self { ui, start, number: 1, about: 1, live }
+        Self { ui, start, number: 1, about: 1, live, said: None }
     }
 
     pub(super) fn show(&mut self, event: &Event<'_>) {
@@ -27,12 +33,21 @@ impl<'a> Progress<'a> {
             return;
         }
         match event {
-            Event::Starting { number, about, purpose, again, .. } => {
+            Event::Starting { number, about, left, purpose, again, .. } => {
                 (self.number, self.about) = (*number, *about);
+                let left = left.unwrap_or_default();
                 if self.live {
                     let again = if *again { ", again" } else { "" };
                     let run = self.run();
-                    let _ = write!(self.ui.err(), "\r{DIM}{run}{DIM:#}  {purpose}{again} …\x1b[K");
+                    let left = remaining(left).map(|left| format!("  {left}")).unwrap_or_default();
+                    let _ = write!(
+                        self.ui.err(),
+                        "\r{DIM}{run}{DIM:#}  {purpose}{again} …{DIM}{left}{DIM:#}\x1b[K"
+                    );
+                } else if left >= WORTH.0 && self.said.is_none_or(|at| at.elapsed() >= WORTH.1) {
+                    self.said = Some(Instant::now());
+                    let left = remaining(left).unwrap_or_default();
+                    let _ = writeln!(self.ui.err(), "{DIM}{:<18}  {left}{DIM:#}", "");
                 }
             }
             Event::First(_) => {}
@@ -73,5 +88,47 @@ impl<'a> Progress<'a> {
         let line =
             format!("{DIM}{run}{DIM:#}  {what:<32} {style}{word}{style:#} {seconds:>5.2} s  {how}");
         let _ = writeln!(self.ui.err(), "{}", line.trim_end());
+    }
+}
+
+/// `about 20 s left`: no more exactly than it can be known; `None` if that is next to nothing.
+fn remaining(left: Duration) -> Option<String> {
+    let seconds = left.as_secs_f64();
+    let to = |unit: f64| ((seconds / unit).round() * unit) as u64;
+    let (number, unit) = match seconds {
+        s if s < 2.0 => return None,
+        s if s < 7.5 => (5, "s"),
+        s if s < 55.0 => (to(10.0), "s"),
+        s if s < 570.0 => (to(60.0) / 60, "min"),
+        s if s < 3300.0 => (to(600.0) / 60, "min"),
+        _ => (to(3600.0) / 3600, "h"),
+    };
+    Some(format!("about {number} {unit} left"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_said_without_false_precision() {
+        let said = |seconds: f64| remaining(Duration::from_secs_f64(seconds)).unwrap_or_default();
+        for (seconds, expected) in [
+            (1.9, ""),
+            (2.0, "about 5 s left"),
+            (7.4, "about 5 s left"),
+            (7.5, "about 10 s left"),
+            (23.0, "about 20 s left"),
+            (54.9, "about 50 s left"),
+            (55.0, "about 1 min left"),
+            (89.0, "about 1 min left"),
+            (569.0, "about 9 min left"),
+            (570.0, "about 10 min left"),
+            (1600.0, "about 30 min left"),
+            (3300.0, "about 1 h left"),
+            (9000.0, "about 3 h left"),
+        ] {
+            assert_eq!(said(seconds), expected, "{seconds}");
+        }
     }
 }

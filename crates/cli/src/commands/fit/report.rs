@@ -25,10 +25,11 @@ pub(super) fn print(
     answer: &Answer,
     made: &Made<'_>,
     profile: &Profile,
+    jobs: u8,
     ui: &Ui,
 ) -> io::Result<()> {
     let mut out = ui.out();
-    header(&mut out, answer, made, profile)?;
+    header(&mut out, answer, made, profile, jobs)?;
     if !has_passed(answer) {
         return nothing(&mut out, answer);
     }
@@ -66,9 +67,11 @@ fn header(
     answer: &Answer,
     made: &Made<'_>,
     profile: &Profile,
+    jobs: u8,
 ) -> io::Result<()> {
     let runs = words::count(answer.trials.len(), "run");
     let seconds = answer.trials.iter().map(|t| t.took_ms).sum::<u64>() as f64 / 1e3;
+    let beside = if jobs > 1 { format!(", {jobs} at a time") } else { String::new() };
     let place = match made.place {
         Place::Here => "on this machine as it is",
         Place::Sandbox => "each in a sandbox",
@@ -83,7 +86,7 @@ fn header(
     };
     let command = textwrap::fill(&command, textwrap::Options::new(WIDTH).subsequent_indent("  "));
     writeln!(out, "{BOLD}{command}{BOLD:#}")?;
-    writeln!(out, "  {BOLD}{list}{BOLD:#}  {DIM}{runs}, {seconds:.1} s, {place}{DIM:#}")?;
+    writeln!(out, "  {BOLD}{list}{BOLD:#}  {DIM}{runs}, {seconds:.1} s, {place}{beside}{DIM:#}")?;
     writeln!(out, "  {:<9} {}", "test", made.test)?;
     let (style, word, why) = match &answer.proof {
         Proof::Proven if answer.set.is_empty() => (GREEN, "proven", "passes with none".to_owned()),
@@ -184,7 +187,7 @@ fn alternatives(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         let tried = match other.passed {
             Some(true) => "tried",
             Some(false) => "tried, fails",
-            None => "not tried",
+            None => "not tried: --alternatives does",
         };
         writeln!(
             out,

@@ -14,7 +14,7 @@ use crate::ui::Ui;
 const VERSION: u32 = 1;
 /// Options that change what is told, and nothing about the runs: with a value, and without.
 const TELLING: [&[&str]; 2] = [
-    &["--resume", "--output", "-o", "--report"],
+    &["--resume", "--output", "-o", "--report", "--jobs"],
     &["--json", "-q", "--quiet", "-v", "--verbose", "-vv"],
 ];
 
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_only_changes_what_is_told_does_not_make_another_search() {
-        let line = "fit -q --resume r.json --sandbox --output=p.yaml --report r.md -- sh -q --json";
+        let line = "fit -q --resume r.json --sandbox --jobs 2 --output=p.yaml --report r.md -- sh -q --json";
         assert_eq!(deciding(&words(line)), words("fit --sandbox -- sh -q --json"));
         assert_eq!(deciding(&words("fit --image a -o b -v")), words("fit --image a"));
     }
