@@ -71,6 +71,7 @@ fn every_mode_of_the_table_is_tried_here() {
             "demo.whole",
             "doctor",
             "fit",
+            "fit.container",
             "fit.sandbox",
             "fit.user",
             "ps",
@@ -274,6 +275,36 @@ fn fit_in_a_user_namespace_takes_nothing() {
     assert_eq!(json["spec"]["capabilities"]["add"], serde_json::json!(["SYS_CHROOT"]), "{said}");
     let mode = needs::of("fit.user").expect("a mode of the table");
     assert_eq!((takes(mode, nobody), mode.better.len()), (CapSet::EMPTY, 0));
+}
+
+/// A container that holds nothing, so that all that is taken is podman's. Without SYS_ADMIN it would go on
+/// in a user namespace, on the same storage: that is refused.
+#[test]
+fn containers_are_fitted_with_what_podman_takes() {
+    needs!(podman, bpf, runc);
+    if !traces() {
+        return;
+    }
+    let place = Place::new();
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: c\n    \
+         image: {}\n    command: [\"true\"]\n    securityContext: {{capabilities: {{drop: [ALL]}}}}\n",
+        testkit::image()
+    );
+    place.write("pod.yaml", &pod);
+    let runc = testkit::need::find_program("runc").expect("runc");
+    let engine = format!(
+        "--network none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --runtime {}",
+        runc.display()
+    );
+    let fit = ["-q", "fit", "-f", "pod.yaml", "--until-exit", "--json", "--engine-args", &engine];
+    holds_for("fit.container", &[Who::Root(CapSet::EMPTY)], |who| {
+        let json = place.succeed(who, &fit)?;
+        let json: serde_json::Value =
+            serde_json::from_str(&json).map_err(|error| error.to_string())?;
+        let found = &json["status"]["searches"][0]["found"];
+        Ok(format!("{} {found}", json["spec"]["capabilities"]["add"]))
+    });
 }
 
 #[test]

@@ -87,12 +87,13 @@ fn two_lies_in_a_row_are_what_a_proof_cannot_know() {
             let answer = program.fit(CapSet::all_known(), options(Rigour::Proven));
             assert!(program.works(answer.set), "{first}: {answer:?}");
             let is_wrong = answer.proof == Proof::Proven && answer.set != WEB;
-            assert!(!is_wrong || answer.set == WEB.with(Capability::KILL), "{answer:?}");
+            // Too much by one, whichever that is.
+            assert!(!is_wrong || (answer.set - WEB).len() == 1, "{answer:?}");
             is_wrong
         })
         .collect();
-    // Just where the one that is not needed is left out.
-    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    // Where what is enough is tried, and where the one that is not needed is left out.
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
 }
 
 /// Runs of which no two in a row lie, and others with pairs that do.

@@ -313,7 +313,9 @@ fn not_started(engine: Engine, what: &str, said: String) -> EngineError {
     let refused = is(&["permission denied", "operation not permitted"]);
     let missing =
         is(&["no such file or directory", "executable file not found", "not found in $path"]);
-    match refused || missing {
+    // Whatever else is refused to the runtime (a mount, a user) is refused to that.
+    let of_program = is(&["exec: \"", "exec /", "executable", "exec container process"]);
+    match of_program && (refused || missing) {
         true => EngineError::NotExecutable { said, missing: missing && !refused },
         false => EngineError::Said { engine, what: what.to_owned(), said },
     }
@@ -354,6 +356,7 @@ mod tests {
         let refused = "exec: \"/web\": permission denied: OCI permission denied";
         assert_eq!([no_shell, missing, refused].map(kind), ["missing", "missing", "refused"]);
         let full = "Error: mount overlay: no space left on device";
-        assert_eq!([full, "Error: cannot allocate memory"].map(kind), ["engine", "engine"]);
+        let other = "runc create failed: unable to setup user: setgroups: operation not permitted";
+        assert_eq!([full, other, "Error: cannot allocate memory"].map(kind), ["engine"; 3]);
     }
 }

@@ -14,6 +14,7 @@ use fit::{Outcome, Ran, Runner, Stopped};
 use jiff::Timestamp;
 use jobs::fit_container::{self, Asked, Error, Grant, Named, Options, Plan, Remark, Tested, grow};
 use jobs::fitted::{self, Made, Wanted};
+use jobs::needs;
 use jobs::patch;
 use jobs::run_container::PlanError;
 use judge::{ProfileOptions, to_profile};
@@ -180,6 +181,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(Failure::new("--no-probes leaves no test")
             .help("name one: --http, --tcp, --log, --test or --until-exit"));
     }
+    may_run(options.engine)?;
     for name in remove_leftovers(options.engine).map_err(cannot_ask)? {
         ui.note(&format!("removed {name}, which a dropcap that was killed had left"));
     }
@@ -273,6 +275,21 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         ui.note("the manifest is as it was");
     }
     Ok(if way.is_well() { code } else { ExitCode::from(FOUND) })
+}
+
+/// Podman as user 0 with less works in a user namespace, where nothing is as it will be.
+fn may_run(engine: Engine) -> Result<(), Failure> {
+    if engine == Engine::Docker || sys::credentials::own_user().0 != 0 {
+        return Ok(());
+    }
+    let takes = needs::of("fit.container").map_or(CapSet::EMPTY, |mode| mode.takes());
+    let own = sys::credentials::own_state().map_or(CapSet::EMPTY, |own| own.effective);
+    let lacks = takes - own;
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format_args!("podman as root takes {takes}; this process lacks {lacks}"))
+        .help("docs/privileges.md says what each is for"))
 }
 
 /// What was run, for a person.
