@@ -94,7 +94,7 @@ fn a_container_is_ended_at_any_point_and_leaves_nothing() {
     let mut census = Census::with_podman();
     let words = ["fit", "--engine-args", ENGINE, "--image", testkit::image(), "--until-exit"];
     let words = [&words[..], &["--", "sh", "-c", "sleep 600 & chown 33 /tmp"]].concat();
-    at_points(&mut census, &words, testkit::points(4));
+    at_points(&mut census, &words, testkit::points(3));
 }
 
 /// What a killed one leaves is running on; the next one removes it before it does anything else, even if
