@@ -319,8 +319,16 @@ impl Drop for Census {
         for point in ours.filter(|point| point.starts_with(&folder)).rev() {
             let _ = Command::new("umount").arg("--lazy").arg(point).output();
         }
+        // What ran in them is being reaped.
         for root in cgroup_mounts() {
-            remove_cgroup(&root.join(&self.name));
+            let folder = root.join(&self.name);
+            for _ in 0..40 {
+                remove_cgroup(&folder);
+                if !folder.exists() {
+                    break;
+                }
+                sleep(Duration::from_millis(50));
+            }
         }
     }
 }
