@@ -28,8 +28,13 @@ pub struct Census {
     folder: tempfile::TempDir,
     name: String,
     has_podman: bool,
-    /// The namespaces that were seen while something ran.
+    /// The namespaces that were seen while the last command ran.
     namespaces: BTreeSet<String>,
+    /// How many that were of all commands.
+    seen: usize,
+    /// When the last command had ended, in the kernel's ticks since its start: whatever was started after
+    /// that has a namespace of somebody else, which has the number of one that is gone.
+    ended: u64,
 }
 
 /// What is there, one line for each.
@@ -66,7 +71,8 @@ impl Census {
         }
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("dropcap-census-{}-{count}", std::process::id());
-        Self { folder, name, has_podman: false, namespaces: BTreeSet::new() }
+        let namespaces = BTreeSet::new();
+        Self { folder, name, has_podman: false, namespaces, seen: 0, ended: u64::MAX }
     }
 
     /// With a podman of its own, which has the images of the machine's.
@@ -168,6 +174,8 @@ impl Census {
     ) -> Output {
         let files = ["out", "err"].map(|name| self.path(name));
         let [out, err] = files.clone().map(|file| fs::File::create(file).unwrap());
+        self.namespaces.clear();
+        self.ended = u64::MAX;
         let mut child = command.stdout(out).stderr(err).spawn().unwrap();
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
@@ -177,6 +185,8 @@ impl Census {
             meanwhile(&child);
             sleep(TICK);
         };
+        self.seen += self.namespaces.len();
+        self.ended = now();
         let [stdout, stderr] = files.map(|file| fs::read(file).unwrap());
         Output { status, stdout, stderr }
     }
@@ -192,7 +202,7 @@ impl Census {
     /// How many namespaces were seen that were not the test's.
     #[must_use]
     pub fn seen(&self) -> usize {
-        self.namespaces.len()
+        self.seen
     }
 
     /// What is there now.
@@ -280,7 +290,9 @@ impl Census {
         if self.namespaces.is_empty() {
             return Vec::new();
         }
-        let all = entries(Path::new("/proc")).into_iter().flat_map(|pid| namespaces(&pid));
+        let all = entries(Path::new("/proc")).into_iter();
+        let early = all.filter(|pid| started(pid).is_some_and(|started| started <= self.ended));
+        let all = early.flat_map(|pid| namespaces(&pid));
         let held: BTreeSet<String> = all.filter(|link| self.namespaces.contains(link)).collect();
         held.into_iter().collect()
     }
@@ -307,8 +319,16 @@ impl Drop for Census {
         for point in ours.filter(|point| point.starts_with(&folder)).rev() {
             let _ = Command::new("umount").arg("--lazy").arg(point).output();
         }
+        // What ran in them is being reaped.
         for root in cgroup_mounts() {
-            remove_cgroup(&root.join(&self.name));
+            let folder = root.join(&self.name);
+            for _ in 0..40 {
+                remove_cgroup(&folder);
+                if !folder.exists() {
+                    break;
+                }
+                sleep(Duration::from_millis(50));
+            }
         }
     }
 }
@@ -335,6 +355,21 @@ fn namespaces(pid: &str) -> Vec<String> {
     let links =
         entries(&folder).into_iter().filter_map(|kind| fs::read_link(folder.join(kind)).ok());
     links.map(|link| link.to_string_lossy().into_owned()).collect()
+}
+
+/// When a process was started, proc_pid_stat(5) field 22.
+fn started(pid: &str) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may hold anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Now, in the same ticks: when a process that is started now is.
+fn now() -> u64 {
+    let mut child = Command::new("true").spawn().unwrap();
+    let now = started(&child.id().to_string());
+    let _ = child.wait();
+    now.unwrap_or(u64::MAX)
 }
 
 /// Where the hierarchies of cgroups are mounted, of either version.

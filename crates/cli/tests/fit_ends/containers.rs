@@ -108,14 +108,10 @@ fn a_container_whose_test_fails_each_fifth_run_proves_nothing_wrong() {
     let volume = format!("-v {}:/count", folder.display());
     let script = "printf x >> /count/n; n=$(stat -c %s /count/n); test $((n % 5)) != 0 || exit 9; \
                   chown 33 /tmp";
-    let mut answers = Vec::new();
-    // The fourth run lies: it repeats the one without CHOWN. The second: it has what is needed.
-    for phase in [1, 3] {
-        std::fs::write(folder.join("n"), "x".repeat(phase)).unwrap();
-        let words = ["--image", image, "-q", "--json", "--until-exit", "--", "sh", "-c", script];
-        answers.push(is_right_or_open(&fit(&mut census, &volume, &words), &["CHOWN"]));
-    }
-    assert_eq!(answers, [true, false]);
+    // The second run lies, which has what is needed.
+    std::fs::write(folder.join("n"), "xxx").unwrap();
+    let words = ["--image", image, "-q", "--json", "--until-exit", "--", "sh", "-c", script];
+    assert!(!is_right_or_open(&fit(&mut census, &volume, &words), &["CHOWN"]));
     // A try more makes it right.
     std::fs::write(folder.join("n"), "xxx").unwrap();
     let retries = ["--image", image, "-q", "--json", "--until-exit", "--retries", "1"];
