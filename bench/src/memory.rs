@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aya::programs::loaded_programs;
 use trace::{Options, Tracer};
 
 use crate::machine;
@@ -96,15 +97,34 @@ fn resident(pid: u32) -> Option<u64> {
 }
 
 fn locked(pid: u32) -> Option<u64> {
-    let mut total = None;
-    for entry in fs::read_dir(format!("/proc/{pid}/fdinfo")).ok()?.flatten() {
-        let text = fs::read_to_string(entry.path()).unwrap_or_default();
-        let memlock = text.lines().find_map(|line| line.strip_prefix("memlock:"));
-        if let Some(bytes) = memlock.and_then(|bytes| bytes.trim().parse::<u64>().ok()) {
-            total = Some(total.unwrap_or(0) + bytes);
-        }
+    let all = fdinfo(&pid.to_string(), "memlock:");
+    (!all.is_empty()).then(|| all.iter().sum())
+}
+
+/// What this field of a process's descriptors says, of each that has it.
+fn fdinfo(pid: &str, field: &str) -> Vec<u64> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
+    let texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    texts
+        .filter_map(|text| text.lines().find_map(|l| l.strip_prefix(field)?.trim().parse().ok()))
+        .collect()
+}
+
+/// How many instructions the verifier went through for each program of this process, and what they became.
+fn verified(tracer: &Tracer) {
+    let own = fdinfo("self", "prog_id:");
+    let mut programs: Vec<_> =
+        loaded_programs().flatten().filter(|p| own.contains(&p.id().into())).collect();
+    programs.sort_by_key(|program| std::cmp::Reverse(program.verified_instruction_count()));
+    println!("{:<16} {:>22} {:>12}", "program", "instructions verified", "its own");
+    for program in &programs {
+        // An instruction has 8 bytes (BPF's `struct bpf_insn`).
+        let own = program.size_translated().map_or_else(|| "?".to_owned(), |b| (b / 8).to_string());
+        let verified = program.verified_instruction_count();
+        let verified = verified.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        println!("{:<16} {verified:>22} {own:>12}", program.name_as_str().unwrap_or("?"));
     }
-    total
+    println!("(the backend is {})", tracer.backend());
 }
 
 fn loading(runs: usize) -> Result<(), String> {
@@ -113,6 +133,9 @@ fn loading(runs: usize) -> Result<(), String> {
         let start = Instant::now();
         let tracer = Tracer::load(Options::default()).map_err(|e| e.to_string())?;
         let took = start.elapsed().as_secs_f64() * 1e3;
+        if run == runs {
+            verified(&tracer);
+        }
         drop(tracer);
         // The first reads the kernel's BTF from cold.
         if run > 0 {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::report::{Found, Report};
-use crate::rules::{ABOUT_FINDINGS, WAIVABLE};
+use crate::rule::{Rule, Topic};
 use crate::severity::Severity;
 use crate::standing::Standing;
 
@@ -114,7 +114,7 @@ impl Baseline {
     pub fn of(report: &Report<'_>, path: &Path) -> Self {
         let kept = |found: &Found<'_>| {
             matches!(found.finding.standing, Standing::Open | Standing::Baseline)
-                && !ABOUT_FINDINGS.contains(&found.finding.rule)
+                && found.finding.rule.about != Topic::Answer
         };
         let mut findings: Vec<Entry> =
             report.findings().filter(kept).map(|found| entry(&found, path)).collect();
@@ -219,7 +219,7 @@ impl<'b> Known<'b> {
 impl Entry {
     /// Whether it is about capabilities being held.
     fn is_held(&self) -> bool {
-        !self.capabilities.is_empty() && WAIVABLE.iter().any(|rule| rule.id == self.rule)
+        !self.capabilities.is_empty() && Rule::find(&self.rule).is_some_and(|rule| rule.waivable)
     }
 }
 

@@ -8,8 +8,8 @@ use crate::holding::Held;
 use crate::inline;
 use crate::options::Options;
 use crate::panel::Panel;
-use crate::rule::Rule;
-use crate::rules::{ABOUT_PROFILES, HELD, KUBERNETES_ONLY, RULES};
+use crate::rule::Topic;
+use crate::rules::RULES;
 use crate::subject::Subject;
 
 /// What came of checking a manifest.
@@ -95,7 +95,7 @@ impl Checker {
         let mut checked = all_containers(manifest, self);
         // A comment about a profile is not idle because this run was given none.
         let Options { selection, learnt, .. } = &self.options;
-        let all = learnt.is_empty().then(|| selection.clone().without(&ABOUT_PROFILES));
+        let all = learnt.is_empty().then(|| selection.clone().without(Topic::Profile));
         inline::apply(manifest, comments, &mut checked, all.as_ref().unwrap_or(selection));
         checked
     }
@@ -105,15 +105,6 @@ impl Checker {
 #[must_use]
 pub fn check(manifest: &Manifest, options: &Options) -> Checked {
     Checker::new(options.clone()).check(manifest)
-}
-
-/// Whether a rule is about what is written in this format.
-fn applies(rule: &Rule, format: Format) -> bool {
-    match format {
-        Format::Kubernetes => true,
-        Format::Compose => !KUBERNETES_ONLY.contains(&rule),
-        Format::Oci => HELD.contains(&rule),
-    }
 }
 
 fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
@@ -135,9 +126,9 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
             });
             let first = checked.findings.len();
             let format = workload.pod.format;
-            let rules = RULES
-                .iter()
-                .filter(|rule| checker.options.selection.contains(rule) && applies(rule, format));
+            let rules = RULES.iter().filter(|rule| {
+                rule.formats.contains(&format) && checker.options.selection.contains(rule)
+            });
             for rule in rules {
                 (rule.check)(&subject, &mut checked.findings);
             }

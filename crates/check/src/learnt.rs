@@ -9,7 +9,7 @@ mod survey;
 use std::fmt;
 
 use caps::{CapSet, Capability};
-use manifest::{Container, Workload};
+use manifest::{Container, Manifest, Workload};
 
 use image_name::ImageName;
 use matching::Here;
@@ -82,7 +82,8 @@ pub struct Learnt {
     pub needs: Vec<Need>,
     /// Why it does not say everything; empty if it does.
     pub incomplete: Vec<String>,
-    /// The test that passed with exactly this and failed with any of it left out, if there was one.
+    /// The test that passed with exactly what of this is not doubtful, and failed with any of that left
+    /// out, if there was one.
     pub proof: Option<String>,
     /// Days since it was last watched; `None` where nobody wrote that down.
     pub age: Option<i64>,
@@ -173,6 +174,8 @@ pub enum Objection {
         /// The user of the container, in words: `user 0`, `the image's own user`.
         here: String,
     },
+    /// It names no namespace, and its workload is in several.
+    Namespaces(Vec<String>),
 }
 
 impl fmt::Display for Objection {
@@ -188,6 +191,11 @@ impl fmt::Display for Objection {
             Self::OtherUser { learnt, here } => {
                 write!(f, "it was learnt as user {learnt}, and this container runs as {here}")
             }
+            Self::Namespaces(all) => write!(
+                f,
+                "it names no namespace, and its workload is in {}",
+                crate::words::list(all)
+            ),
         }
     }
 }
@@ -217,7 +225,9 @@ impl Accepted {
         match objection {
             Objection::Incomplete(_) => self.incomplete,
             Objection::OtherImage { .. } => self.other_image,
-            Objection::TooOld { .. } | Objection::OtherUser { .. } => false,
+            Objection::TooOld { .. } | Objection::OtherUser { .. } | Objection::Namespaces(_) => {
+                false
+            }
         }
     }
 }
@@ -226,6 +236,8 @@ impl Accepted {
 struct Entry {
     learnt: Learnt,
     image: Option<ImageName>,
+    /// The namespaces that what it is about is in, where it names a workload and no namespace.
+    namespaces: Vec<String>,
 }
 
 /// Nothing was learnt.
@@ -283,10 +295,36 @@ impl Library {
     pub fn new(all: Vec<Learnt>, max_age: i64) -> Self {
         let entry = |learnt: Learnt| {
             let image = learnt.about.image.as_deref().map(ImageName::new);
-            Entry { learnt, image }
+            Entry { learnt, image, namespaces: Vec::new() }
         };
         let all = all.into_iter().map(entry).collect();
         Self { all, max_age, accepted: Accepted::default() }
+    }
+
+    /// For a run over these manifests: what names a workload and no namespace holds for none of them
+    /// where there are several of that name.
+    #[must_use]
+    pub fn among<'m>(mut self, manifests: impl IntoIterator<Item = &'m Manifest>) -> Self {
+        let open = |entry: &Entry| {
+            entry.learnt.about.workload.is_some() && entry.learnt.about.namespace.is_none()
+        };
+        if !self.all.iter().any(open) {
+            return self;
+        }
+        for workload in manifests.into_iter().flat_map(|manifest| &manifest.workloads) {
+            let Some(namespace) = &workload.namespace else { continue };
+            for container in &workload.pod.containers {
+                let here = Here::new(workload, container);
+                for entry in self.all.iter_mut().filter(|entry| open(entry)) {
+                    if !entry.namespaces.contains(namespace)
+                        && entry.learnt.about.fits(entry.image.as_ref(), &here).is_some()
+                    {
+                        entry.namespaces.push(namespace.clone());
+                    }
+                }
+            }
+        }
+        self
     }
 
     /// With what a person takes as it is.
@@ -342,8 +380,11 @@ impl Library {
         workload: &Workload,
         container: &Container,
     ) -> Vec<Objection> {
-        let Entry { learnt, image } = entry;
+        let Entry { learnt, image, namespaces } = entry;
         let mut objections = Vec::new();
+        if namespaces.len() > 1 {
+            objections.push(Objection::Namespaces(namespaces.clone()));
+        }
         if !learnt.incomplete.is_empty() {
             objections.push(Objection::Incomplete(learnt.incomplete.clone()));
         }

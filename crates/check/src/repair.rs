@@ -1,21 +1,28 @@
 //! The edits of a whole manifest: round after round, until nothing more is to be done.
 //!
-//! Each edit is tried in memory, on the request, against the container as it was in the
-//! beginning; only then is the text touched. What the text comes to is read again.
+//! First what was learnt is written, then the safe edits are made, then the unsafe ones: so that a
+//! container of which an unsafe edit cannot be written has its safe ones all the same. Each edit is
+//! tried in memory, on the request, against the container as it was in the beginning; only then is the
+//! text touched. What the text comes to is read again. What all of it comes to without touching the text
+//! is in `foresee`.
+
+mod foresee;
 
 use std::collections::BTreeMap;
 
 use caps::CapSet;
-use manifest::{CapList, Capabilities, ContainerId, Edit, Manifest, Refused, Source, Spanned};
+use manifest::{ContainerId, Edit, Manifest, Refused, Source, Span};
 use runtime::Request;
 
 use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::fix::Class;
-use crate::holding::{Entrypoint, Held};
+use crate::holding::Entrypoint;
 use crate::options::Options;
-use crate::rules::{RULES, over_granted};
+use crate::rules::RULES;
+
+pub use foresee::Foreseen;
 
 /// More rounds than any manifest takes: every edit makes a list smaller or its spelling better.
 const MAX_ROUNDS: usize = 16;
@@ -40,6 +47,24 @@ impl Consent {
     }
 }
 
+/// A part of the work: its edits are all made before those of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Phase {
+    /// Whether what was learnt is written, or all else.
+    by_profile: bool,
+    /// Which edits of it.
+    consent: Consent,
+}
+
+impl Consent {
+    /// What is done with this consent, one after the other.
+    fn phases(self) -> impl Iterator<Item = Phase> {
+        let phase = |by_profile, consent| Phase { by_profile, consent };
+        let all = [phase(true, self), phase(false, Consent::Safe), phase(false, Consent::Unsafe)];
+        all.into_iter().take(if self == Consent::Unsafe { 3 } else { 2 })
+    }
+}
+
 /// A manifest after its edits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
@@ -51,7 +76,8 @@ pub struct Repaired {
     pub manifest: Manifest,
     /// What is found in it.
     pub checked: Checked,
-    /// Edits that the text did not allow, with a snippet to paste.
+    /// Containers of which the text does not allow what is left to be done, with all of that as a
+    /// snippet to paste.
     pub refused: Vec<Refused>,
 }
 
@@ -62,12 +88,20 @@ pub struct Applied {
     pub container: ContainerId,
     /// The name of the rule that asked for it.
     pub rule: &'static str,
+    /// Where it was asked for, in the text as it was then.
+    pub span: Span,
+    /// The capabilities that the finding is about.
+    pub capabilities: CapSet,
     /// What was done, as an instruction.
     pub title: String,
     /// Its class when it was made.
     pub class: Class,
     /// What could take effect somewhere and no longer can.
     pub lost: CapSet,
+    /// What it costs, a sentence each; empty for a safe edit.
+    pub costs: Vec<String>,
+    /// Whether it would be safe if the image's entrypoint were known to carry no file capability.
+    pub safe_if_plain: bool,
 }
 
 impl Checker {
@@ -87,94 +121,6 @@ impl Checker {
         answer: &dyn Fn(&mut Checked),
     ) -> Repaired {
         all_rounds(manifest, self, consent, answer)
-    }
-
-    /// What each container would hold after all edits, unsafe ones too, without touching the text:
-    /// as [`Checker::repair`], but an edit that the text would not allow counts as made. `checked`
-    /// is what this checker found in `manifest`.
-    #[must_use]
-    pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Vec<Option<Held>> {
-        self.foresee_but(manifest, checked, &|_| {})
-    }
-
-    /// As [`Checker::foresee`], but without touching what `answer` sets aside; `checked` was answered
-    /// already.
-    #[must_use]
-    pub fn foresee_but(
-        &self,
-        manifest: &Manifest,
-        checked: &Checked,
-        answer: &dyn Fn(&mut Checked),
-    ) -> Vec<Option<Held>> {
-        let mut after = Vec::with_capacity(checked.containers.len());
-        let mut findings = checked.findings.as_slice();
-        for (place, workload) in manifest.workloads.iter().enumerate() {
-            // Containers and findings are in the order of the text.
-            let first = after.len();
-            let containers = &checked.containers[first..];
-            let count = containers.iter().take_while(|c| c.id.workload == place).count();
-            let containers = &containers[..count];
-            let end = findings.partition_point(|finding| finding.container < Some(first + count));
-            let (found, behind) = findings.split_at(end);
-            findings = behind;
-            if found.iter().all(|finding| finding.remedy.fix().is_none()) {
-                after.extend(containers.iter().map(|container| container.held));
-                continue;
-            }
-            // No rule looks beyond the pod, so that a copy of one pod at a time is enough.
-            let mut alone = Checked { containers: containers.to_vec(), findings: found.to_vec() };
-            alone.containers.iter_mut().for_each(|container| container.id.workload = 0);
-            for finding in &mut alone.findings {
-                finding.container = finding.container.map(|at| at - first);
-            }
-            let manifest = Manifest {
-                source: manifest.source.clone(),
-                documents: Vec::new(),
-                workloads: vec![workload.clone()],
-                problems: Vec::new(),
-            };
-            let alone = self.foresee_one(manifest, alone, answer);
-            after.extend(alone.containers.iter().map(|container| container.held));
-        }
-        after
-    }
-
-    fn foresee_one(
-        &self,
-        mut model: Manifest,
-        mut checked: Checked,
-        answer: &dyn Fn(&mut Checked),
-    ) -> Checked {
-        let original = requests(&model, &self.options);
-        // Where comments would stand beside what is not written yet nobody knows: what is set aside now
-        // stays so.
-        let set_aside: Vec<Finding> = checked
-            .findings
-            .iter()
-            .filter(|finding| !finding.standing.is_open())
-            .cloned()
-            .collect();
-        for _ in 0..MAX_ROUNDS {
-            let round = Round::of(&model, &checked, &original, self, Consent::Unsafe);
-            if round.edits.is_empty() {
-                break;
-            }
-            for (id, request) in round.requests {
-                write(&mut model, id, &request);
-            }
-            checked = self.check_beside(&model, &[]);
-            for finding in &mut checked.findings {
-                let same = set_aside.iter().find(|aside| {
-                    (aside.container, aside.rule, aside.capabilities)
-                        == (finding.container, finding.rule, finding.capabilities)
-                });
-                if let Some(aside) = same {
-                    finding.standing = aside.standing.clone();
-                }
-            }
-            answer(&mut checked);
-        }
-        checked
     }
 }
 
@@ -204,24 +150,26 @@ fn all_rounds(
         refused: Vec::new(),
     };
     let (mut edits, mut rounds) = (Vec::new(), 0);
-    for _ in 0..MAX_ROUNDS {
-        let Repaired { manifest, checked, .. } = &repaired;
-        let round = Round::of(manifest, checked, &original, checker, consent);
-        if round.edits.is_empty() {
-            break;
+    for phase in consent.phases() {
+        for _ in 0..MAX_ROUNDS {
+            let Repaired { manifest, checked, .. } = &repaired;
+            let round = Round::of(manifest, checked, &original, checker, phase);
+            if round.edits.is_empty() {
+                break;
+            }
+            let edited = manifest::apply(manifest, &round.edits);
+            // What is refused beside what others are to have may be possible when they have it.
+            repaired.refused = edited.refused;
+            if edited.changed.is_empty() {
+                break;
+            }
+            let changed = |container: ContainerId| edited.changed.contains(&container);
+            repaired.applied.extend(round.applied.into_iter().filter(|a| changed(a.container)));
+            edits.extend(round.edits.into_iter().filter(|edit| changed(edit.container)));
+            repaired.manifest = edited.manifest;
+            repaired.checked = check(&repaired.manifest);
+            rounds += 1;
         }
-        let edited = manifest::apply(manifest, &round.edits);
-        // What is refused beside what others are to have may be possible when they have it.
-        repaired.refused = edited.refused;
-        if edited.changed.is_empty() {
-            break;
-        }
-        let changed = |container: ContainerId| edited.changed.contains(&container);
-        repaired.applied.extend(round.applied.into_iter().filter(|a| changed(a.container)));
-        edits.extend(round.edits.into_iter().filter(|edit| changed(edit.container)));
-        repaired.manifest = edited.manifest;
-        repaired.checked = check(&repaired.manifest);
-        rounds += 1;
     }
     if rounds > 1 {
         // Round after round leaves traces: a comment in a list that shrinks stands behind it before all
@@ -235,8 +183,31 @@ fn all_rounds(
             repaired.manifest = once;
         }
     }
+    if !repaired.refused.is_empty() {
+        repaired.refused = wanted(&repaired, checker, consent, answer);
+    }
     repaired.source = repaired.manifest.source.clone();
     repaired
+}
+
+/// The same refusals with all that is left to be done: one round's edits make others possible, which
+/// it does not know.
+fn wanted(
+    repaired: &Repaired,
+    checker: &Checker,
+    consent: Consent,
+    answer: &dyn Fn(&mut Checked),
+) -> Vec<Refused> {
+    let Repaired { manifest, checked, refused, .. } = repaired;
+    let foreseen = checker.foresee_but(manifest, checked, answer);
+    let is_refused = |edit: &&Edit| refused.iter().any(|one| one.container == edit.container);
+    let edits: Vec<Edit> = foreseen.edits(consent).filter(is_refused).cloned().collect();
+    let mut whole = manifest::apply(manifest, &edits).refused;
+    let same = |one: &Refused| {
+        let at = whole.iter().position(|other| other.container == one.container);
+        at.map_or_else(|| one.clone(), |at| whole.swap_remove(at))
+    };
+    refused.iter().map(same).collect()
 }
 
 /// One round: for each container all edits that go together.
@@ -253,14 +224,15 @@ impl Round {
         checked: &Checked,
         original: &BTreeMap<ContainerId, Request>,
         checker: &Checker,
-        consent: Consent,
+        Phase { by_profile, consent }: Phase,
     ) -> Self {
         let options = &checker.options;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
         let before = requests(manifest, options);
         let entrypoints = entrypoints(manifest, options);
         let mut now = before.clone();
-        for finding in in_order(&checked.findings) {
+        let findings = in_order(&checked.findings).into_iter();
+        for finding in findings.filter(|finding| finding.rule.writes_profile() == by_profile) {
             // What somebody answers for stays as it is.
             let open = Some(finding).filter(|finding| finding.standing.is_open());
             let Some(fix) = open.and_then(|finding| finding.remedy.fix()) else { continue };
@@ -275,7 +247,6 @@ impl Round {
             let Some(workload) = manifest.workloads.get(id.workload) else { continue };
             let judging = checker.of(workload.pod.format);
             // As it was planned.
-            let by_profile = *finding.rule == over_granted::RULE;
             let panel = if by_profile { &judging.own } else { &judging.panel };
             let step = Assessment::new(panel, current, &after, entrypoint);
             let whole = Assessment::new(panel, first, &after, entrypoint);
@@ -290,9 +261,13 @@ impl Round {
             applied.push(Applied {
                 container: id,
                 rule: finding.rule.id,
+                span: finding.primary.span,
+                capabilities: finding.capabilities,
                 title: fix.title.clone(),
                 class,
                 lost: step.lost(),
+                costs: fix.costs.clone(),
+                safe_if_plain: fix.safe_if_plain,
             });
             now.insert(id, after);
         }
@@ -305,23 +280,6 @@ impl Round {
         }
         Self { edits, applied, requests: now }
     }
-}
-
-/// Puts the lists of `request` into a container in memory; where they would be written nobody
-/// knows, so their place is the container's.
-fn write(manifest: &mut Manifest, id: ContainerId, request: &Request) {
-    let container = manifest
-        .workloads
-        .get_mut(id.workload)
-        .and_then(|workload| workload.pod.containers.get_mut(id.container));
-    let Some(container) = container else { return };
-    let span = container.name_span;
-    let list = |words: &[String]| {
-        let items = words.iter().map(|word| Spanned { value: word.clone(), span });
-        (!words.is_empty()).then(|| CapList { span, items: items.collect() })
-    };
-    let (add, drop) = (list(&request.add), list(&request.drop));
-    container.security.capabilities = Some(Capabilities { span, add, drop });
 }
 
 /// Container by container, in the order of the rules.
@@ -353,4 +311,68 @@ fn entrypoints(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, 
         })
     });
     containers.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two containers that read the same lists, of which the second, which is not root, is to keep the
+    /// default set.
+    fn shared(lists: &str) -> Repaired {
+        let text = format!(
+            "\
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: v1
+    kind: Pod
+    metadata: {{ name: one }}
+    spec:
+      securityContext: {{ runAsUser: 0 }}
+      containers:
+        - name: one
+          securityContext: &sc
+            allowPrivilegeEscalation: false
+            capabilities: {lists}
+  - apiVersion: v1
+    kind: Pod
+    metadata: {{ name: two }}
+    spec:
+      securityContext: {{ runAsUser: 1 }}
+      containers:
+        # dropcap: ignore[drop-all-missing] it is a shell
+        - name: two
+          securityContext: *sc
+"
+        );
+        repair(&manifest::parse("two.yaml", text), &Options::default(), Consent::Unsafe)
+    }
+
+    #[test]
+    fn a_container_whose_unsafe_edit_cannot_be_written_gets_its_safe_ones() {
+        let repaired = shared("{ drop: [net_raw] }");
+        assert!(
+            repaired.source.text().contains("{ drop: [NET_RAW] }"),
+            "{}",
+            repaired.source.text()
+        );
+        let [refused] = repaired.refused.as_slice() else { panic!("{:?}", repaired.refused) };
+        assert_eq!(
+            refused.snippet,
+            "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [NET_RAW, ALL]\n"
+        );
+    }
+
+    /// With ALL dropped it is the `add` alone that grants CHOWN, which is another edit.
+    #[test]
+    fn a_snippet_has_what_later_rounds_would_do() {
+        let repaired = shared("{ add: [CHOWN] }");
+        assert_eq!(repaired.applied, []);
+        let [refused] = repaired.refused.as_slice() else { panic!("{:?}", repaired.refused) };
+        assert_eq!(
+            refused.snippet,
+            "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [ALL]\n"
+        );
+    }
 }

@@ -5,10 +5,9 @@ use manifest::{Format, Loaded, Manifest, Source};
 
 use crate::checked::{Checked, CheckedContainer, Checker};
 use crate::finding::Finding;
-use crate::fix::Class;
 use crate::holding::Held;
 use crate::options::Options;
-use crate::rules::over_granted;
+use crate::repair::Foreseen;
 use crate::severity::Severity;
 use crate::standing::Standing;
 
@@ -57,8 +56,8 @@ pub struct CheckedFile<'a> {
     pub manifest: &'a Manifest,
     /// What was found.
     pub checked: Checked,
-    /// What each container would hold after all edits, unsafe ones too.
-    pub after: Vec<Option<Held>>,
+    /// What all edits come to, unsafe ones too.
+    pub foreseen: Foreseen,
 }
 
 /// A run in numbers.
@@ -80,9 +79,9 @@ pub struct Totals {
     pub ignored: usize,
     /// Findings that do not count because the baseline has them.
     pub baseline: usize,
-    /// Edits offered that are safe.
+    /// Edits that `fix` makes by itself.
     pub safe: usize,
-    /// Edits offered that are not.
+    /// Edits that it makes beside them with `--unsafe-fixes`.
     pub not_safe: usize,
     /// Edits that write a profile; they are among neither.
     pub by_profile: usize,
@@ -163,7 +162,10 @@ impl<'a> Report<'a> {
             for container in &file.checked.containers {
                 container.held.iter().for_each(|held| totals.before.add(held));
             }
-            file.after.iter().flatten().for_each(|held| totals.after.add(held));
+            totals.by_profile += file.foreseen.by_profile.len();
+            totals.safe += file.foreseen.safe.len();
+            totals.not_safe += file.foreseen.not_safe.len();
+            file.foreseen.after.iter().flatten().for_each(|held| totals.after.add(held));
         }
         totals
     }
@@ -172,6 +174,7 @@ impl<'a> Report<'a> {
     pub fn only_about(&mut self, capability: caps::Capability) {
         for file in &mut self.files {
             file.checked.findings.retain(|found| found.capabilities.contains(capability));
+            file.foreseen.only_about(capability);
         }
         self.about.iter_mut().for_each(|about| about.findings.clear());
     }
@@ -186,15 +189,6 @@ impl<'a> Report<'a> {
 
 impl Totals {
     fn count(&mut self, finding: &Finding) {
-        // What is in a baseline is to be mended all the same.
-        let undone = matches!(finding.standing, Standing::Open | Standing::Baseline);
-        let fix = finding.remedy.fix().filter(|_| undone);
-        match fix.map(|fix| fix.class) {
-            Some(_) if *finding.rule == over_granted::RULE => self.by_profile += 1,
-            Some(Class::Safe) => self.safe += 1,
-            Some(Class::Unsafe) => self.not_safe += 1,
-            None => {}
-        }
         let counter = match (&finding.standing, finding.severity) {
             (Standing::Open, Severity::Error) => &mut self.errors,
             (Standing::Open, Severity::Warning) => &mut self.warnings,
@@ -226,13 +220,18 @@ impl<'a> CheckedFile<'a> {
 
     fn new(manifest: &'a Manifest, checker: &Checker) -> Self {
         let checked = checker.check(manifest);
-        let mut file = Self { manifest, checked, after: Vec::new() };
+        let mut file = Self { manifest, checked, foreseen: Foreseen::default() };
         file.foresee(checker, &|_| {});
         file
     }
 
-    /// Works out what each container would hold after all edits but of what `answer` sets aside.
+    /// Works out what all edits come to but of what `answer` sets aside. What a baseline has is to be
+    /// mended all the same.
     pub(crate) fn foresee(&mut self, checker: &Checker, answer: &dyn Fn(&mut Checked)) {
-        self.after = checker.foresee_but(self.manifest, &self.checked, answer);
+        self.foreseen = match self.manifest.errors().next() {
+            None => checker.foresee_but(self.manifest, &self.checked, answer),
+            // Nothing of a manifest with an error is touched.
+            Some(_) => Foreseen::nothing(&self.checked),
+        };
     }
 }

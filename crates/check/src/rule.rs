@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use manifest::Format;
+
 use crate::finding::Finding;
 use crate::rules::RULES;
 use crate::subject::Subject;
@@ -17,7 +19,37 @@ pub struct Rule {
     pub fixes: Fixes,
     /// Looks at one container.
     pub check: fn(&Subject<'_>, &mut Vec<Finding>),
+    /// What it looks at beside the container.
+    pub about: Topic,
+    /// Whether it is about a capability being held: that is what a waiver waives and a baseline
+    /// keeps, capability by capability. Others are about words that do not do what they say, or about
+    /// what another program refuses, and neither becomes right by a signature.
+    pub waivable: bool,
+    /// What it is about is written in these.
+    pub formats: &'static [Format],
 }
+
+/// What a rule looks at beside the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// Nothing.
+    Container,
+    /// What was learnt of the container. Where nothing was, it says nothing.
+    Profile,
+    /// What is written about findings: waivers and comments.
+    Answer,
+}
+
+/// What only Kubernetes has: its admission, fields of its pods, and ports that are declared for
+/// information. On Compose a port is published by Docker, and what is listened on is the image's matter.
+pub(crate) const KUBERNETES: &[Format] = &[Format::Kubernetes];
+
+/// What is written in an OCI configuration only: five sets.
+pub(crate) const OCI: &[Format] = &[Format::Oci];
+
+/// What is held, whoever asked for it. An OCI configuration has no `add` and `drop`, so that other
+/// rules have nothing to say of it.
+pub(crate) const ALL_FORMATS: &[Format] = &[Format::Kubernetes, Format::Compose, Format::Oci];
 
 /// The decision of a rule about edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +75,27 @@ impl PartialEq for Rule {
 impl Eq for Rule {}
 
 impl Rule {
+    /// What most rules are.
+    pub(crate) const COMMON: Self = Self {
+        id: "",
+        page: "",
+        fixes: Fixes::Never(""),
+        check: |_, _| {},
+        about: Topic::Container,
+        waivable: false,
+        formats: &[Format::Kubernetes, Format::Compose],
+    };
+
     /// The rule of this name.
     #[must_use]
     pub fn find(id: &str) -> Option<&'static Rule> {
         RULES.iter().copied().find(|rule| rule.id == id)
+    }
+
+    /// Whether its edits write what was learnt: they are made by `fix --profile`, before the others.
+    #[must_use]
+    pub fn writes_profile(&self) -> bool {
+        self.about == Topic::Profile && matches!(self.fixes, Fixes::Offered(_))
     }
 
     /// Its page as Markdown: a doc comment's lines begin with one space.
@@ -65,15 +114,18 @@ impl Rule {
 }
 
 /// Makes the `RULE` of a file in `rules/`: the doc comment becomes the page, so that there is one
-/// text for rustdoc, `dropcap explain` and the website.
+/// text for rustdoc, `dropcap explain` and the website. Behind the function stands in what it is unlike
+/// [`Rule::COMMON`].
 macro_rules! rule {
-    ($(#[doc = $line:literal])* $id:literal, $fixes:expr, $check:path) => {
+    ($(#[doc = $line:literal])* $id:literal, $fixes:expr, $check:path $(, $field:ident: $value:expr)* $(,)?) => {
         $(#[doc = $line])*
         pub static RULE: $crate::rule::Rule = $crate::rule::Rule {
             id: $id,
             page: concat!($($line, "\n"),*),
             fixes: $fixes,
             check: $check,
+            $($field: $value,)*
+            ..$crate::rule::Rule::COMMON
         };
     };
 }
@@ -118,10 +170,11 @@ impl Selection {
         Ok(Self { select: known(select)?, ignore: known(ignore)? })
     }
 
-    /// Without these.
+    /// Without those about this.
     #[must_use]
-    pub fn without(mut self, rules: &[&'static Rule]) -> Self {
-        self.ignore.extend(rules.iter().map(|rule| rule.id));
+    pub fn without(mut self, about: Topic) -> Self {
+        let rules = RULES.iter().filter(|rule| rule.about == about);
+        self.ignore.extend(rules.map(|rule| rule.id));
         self
     }
 

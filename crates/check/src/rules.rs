@@ -1,5 +1,5 @@
-//! The rules. One file each; a new one is a file here, a line in [`RULES`], and a specification in
-//! `tests/rules/`.
+//! The rules. One file each, which says all there is to say of it; a new one is a file here, its name
+//! in the two lists below, and a specification in `tests/rules/`.
 
 mod add_all;
 mod added_and_dropped;
@@ -13,7 +13,7 @@ mod low_port;
 mod missing_capability;
 mod needless_net_bind_service;
 mod net_raw_for_ping;
-pub(crate) mod over_granted;
+mod over_granted;
 mod pod_level_capabilities;
 mod pod_security;
 mod privileged;
@@ -24,6 +24,7 @@ mod profile_too_old;
 mod redundant_add;
 mod refused_configuration;
 mod set_uid_regain;
+mod set_without_effect;
 mod sys_admin_without_escalation;
 mod unknown_capability;
 pub(crate) mod waiver_expired;
@@ -38,8 +39,9 @@ pub use ineffective_add::instead;
 
 /// All rules, in the order in which findings at one place are shown and their edits are made: what
 /// is written wrong comes before what follows from it.
-pub static RULES: [&Rule; 30] = [
+pub static RULES: [&Rule; 31] = [
     &refused_configuration::RULE,
+    &set_without_effect::RULE,
     &windows_capabilities::RULE,
     &over_granted::RULE,
     &missing_capability::RULE,
@@ -69,55 +71,4 @@ pub static RULES: [&Rule; 30] = [
     &waiver_unapproved::RULE,
     &waiver_too_wide::RULE,
     &waiver_unused::RULE,
-];
-
-/// The rules about a capability being held: what a waiver waives and a baseline keeps, capability by
-/// capability. The others are about words that do not do what they say, or about what another
-/// program refuses, and neither becomes right by a signature.
-pub static WAIVABLE: [&Rule; 6] = [
-    &privileged::RULE,
-    &add_all::RULE,
-    &dangerous_capability::RULE,
-    &drop_all_missing::RULE,
-    &over_granted::RULE,
-    &set_uid_regain::RULE,
-];
-
-/// The rules about what was learnt of a container. Where nothing was, they say nothing.
-pub static ABOUT_PROFILES: [&Rule; 6] = [
-    &over_granted::RULE,
-    &missing_capability::RULE,
-    &profile_ambiguous::RULE,
-    &profile_incomplete::RULE,
-    &profile_of_another_image::RULE,
-    &profile_too_old::RULE,
-];
-
-/// The rules about what is written about findings.
-pub(crate) static ABOUT_FINDINGS: [&Rule; 5] = [
-    &inline_ignore::RULE,
-    &waiver_expired::RULE,
-    &waiver_unapproved::RULE,
-    &waiver_too_wide::RULE,
-    &waiver_unused::RULE,
-];
-
-/// The rules about what only Kubernetes has: its admission, fields of its pods, and ports that are
-/// declared for information. On Compose a port is published by Docker, and what is listened on is
-/// the image's matter.
-pub(crate) static KUBERNETES_ONLY: [&Rule; 5] = [
-    &windows_capabilities::RULE,
-    &pod_level_capabilities::RULE,
-    &sys_admin_without_escalation::RULE,
-    &pod_security::RULE,
-    &low_port::RULE,
-];
-
-/// The rules about what is held, whoever asked for it. An OCI configuration has no `add` and
-/// `drop`: nothing else can be wrong with it, but that it is refused.
-pub(crate) static HELD: [&Rule; 4] = [
-    &refused_configuration::RULE,
-    &file_capabilities_outside_bounding::RULE,
-    &dangerous_capability::RULE,
-    &set_uid_regain::RULE,
 ];

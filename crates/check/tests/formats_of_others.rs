@@ -171,11 +171,12 @@ fn only_what_is_held_can_be_wrong_with_an_oci_configuration() {
         format!("{lists}, \"permitted\": [\"CAP_SYS_ADMIN\"], \"effective\": [\"CAP_SYS_ADMIN\"]");
     let mut carrying = options();
     carrying.entrypoint = carries("cap_net_bind_service=ep");
+    const VOID: &str = "set-without-effect";
     // As root, and with no new privileges, there is nothing to regain.
     for (uid, sealed, sets, options, expected) in [
-        (0, true, &*all_five, options(), &["dangerous-capability"][..]),
-        (1000, true, lists, options(), &[][..]),
-        (1000, false, lists, options(), &["dangerous-capability", "set-uid-regain"][..]),
+        (0, true, &*all_five, options(), &["dangerous-capability", VOID][..]),
+        (1000, true, lists, options(), &[VOID][..]),
+        (1000, false, lists, options(), &["dangerous-capability", "set-uid-regain", VOID][..]),
         // It does not start: nothing is held.
         (1000, false, lists, carrying.clone(), &["file-capabilities-outside-bounding"][..]),
         (1000, false, "", carrying, &["file-capabilities-outside-bounding"][..]),
@@ -233,7 +234,7 @@ fn findings_speak_of_what_is_written_in_that_kind_of_file() {
         ("cap_drop: [all]", "write `ALL` instead of `all` in `cap_drop`"),
         ("cap_drop: [all]", "cap_drop `all` works; the name is ALL"),
         ("cap_add: [CHOWNN], cap_drop: [ALL]", "cap_add `CHOWNN` names no capability"),
-        ("cap_add: [CHOWN]", "with `cap_drop: [ALL]` the `cap_add` says"),
+        ("cap_add: [CHOWN]", "once `cap_drop: [ALL]` is there, to remove it from `cap_add`"),
         ("read_only: true", "`cap_drop: [ALL]` is missing"),
         ("cap_add: [SYS_PTRACE], cap_drop: [ALL], pid: host", "(with pid: host)"),
     ];

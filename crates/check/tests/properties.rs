@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use caps::Capability;
 use dropcap_check::fix::Class;
 use dropcap_check::{
-    Checked, Checker, Consent, Entrypoint, Finding, Options, Repaired, Severity, check, panel,
-    repair,
+    Checked, Checker, Consent, Entrypoint, Finding, Options, Repaired, Report, Severity, Totals,
+    check, panel, repair,
 };
-use manifest::{Edit, Manifest};
+use manifest::{Edit, Loaded, Manifest};
 use proptest::prelude::*;
 use runtime::{Request, Runtime, resolve};
 use sets::{holds, within};
@@ -288,10 +288,32 @@ proptest! {
             let checker = Checker::new(Options { entrypoint, ..Options::default() });
             let foreseen = checker.foresee(&before, &checker.check(&before));
             let held = |checked: &Checked| checked.containers.iter().map(|c| c.held).collect::<Vec<_>>();
-            prop_assert_eq!(foreseen, held(&after.checked));
+            prop_assert_eq!(foreseen.after, held(&after.checked));
         } else {
             prop_assert!(after.applied.iter().all(|applied| applied.class == Class::Safe));
         }
+    }
+
+    /// What `check` announces is what `fix` makes and holds back, to the number.
+    #[test]
+    fn what_is_announced_is_done(
+        pod in any_pod(), entrypoint in entrypoints(), runtime in prop::sample::select(panel().to_vec()),
+    ) {
+        let manifest = pod.manifest();
+        let options = Options { entrypoint, ..options(&runtime) };
+        let loaded = Loaded { manifests: vec![manifest.clone()], ..Loaded::default() };
+        let Totals { safe, not_safe, by_profile, .. } = Report::new(&loaded, &options, false).totals();
+        let checker = Checker::new(options);
+        let without = checker.repair(&manifest, Consent::Safe);
+        let with = checker.repair(&manifest, Consent::Unsafe);
+        prop_assert_eq!((without.applied.len(), with.applied.len(), by_profile), (safe, safe + not_safe, 0));
+        let left = checker.foresee(&without.manifest, &without.checked);
+        prop_assert_eq!((left.safe.len(), left.not_safe.len()), (0, not_safe));
+        prop_assert_eq!(&with.applied[..safe], &without.applied[..]);
+        // Whoever consents afterwards comes to the same.
+        let later = checker.repair(&without.manifest, Consent::Unsafe);
+        prop_assert_eq!(later.applied.len(), not_safe);
+        prop_assert_eq!(request(&later.manifest), request(&with.manifest));
     }
 
     #[test]

@@ -16,8 +16,8 @@ use dropcap_check::waiver::approval::{Commit, History};
 use dropcap_check::waiver::file::WaiverFile;
 use dropcap_check::waiver::judge::Judged;
 use dropcap_check::{
-    ABOUT_PROFILES, Consent, Entrypoint, Finding, Fixes, Need, Options, RULES, Report, Rule,
-    Selection, check, repair,
+    Consent, Entrypoint, Finding, Fixes, Need, Options, RULES, Report, Rule, Selection, Topic,
+    check, repair,
 };
 use manifest::{Loaded, Source, Span};
 
@@ -73,7 +73,7 @@ fn options(rule: &Rule, info: &str) -> Options {
         "profile-incomplete" => "incomplete",
         "profile-too-old" => "old",
         "profile-of-another-image" => "workload",
-        _ if ABOUT_PROFILES.contains(&rule) => "traced",
+        _ if rule.about == Topic::Profile => "traced",
         _ => "none",
     };
     options.learnt = library(profile);

@@ -113,7 +113,7 @@ proptest! {
         // Exactly those go of which every capability is covered, and none where it is not in order.
         let covered = before.findings().map(|found| found.finding).filter(|finding| {
             in_order && finding.container == Some(1) && !finding.capabilities.is_empty()
-                && dropcap_check::WAIVABLE.contains(&finding.rule)
+                && finding.rule.waivable
                 && finding.capabilities.iter().all(|c| names.contains(&c.to_string().as_str()))
         });
         let covered = covered.count();

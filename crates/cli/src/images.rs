@@ -5,12 +5,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use image::{Engine, EngineError, Images};
-use manifest::Loaded;
+use manifest::{Loaded, Manifest};
 
 use crate::failure::Failure;
 use crate::ui::Ui;
 
-/// What `show`, `check` and `fix` may know of images.
+/// What commands that read manifests may know of images.
 #[derive(Debug, clap::Args)]
 pub struct ImageArgs {
     /// What images say of their user and their files: what `dropcap images` wrote, or what `podman
@@ -62,6 +62,17 @@ impl ImageArgs {
     }
 }
 
+impl ImageArgs {
+    /// The same for one manifest, which was read already.
+    pub fn load_for(&self, manifest: &Manifest, path: &Path, ui: &Ui) -> Result<Images, Failure> {
+        if self.image_info.is_empty() && self.images == From::None {
+            return Ok(Images::default());
+        }
+        let loaded = Loaded { manifests: vec![manifest.clone()], ..Loaded::default() };
+        self.load(&[path.to_owned()], &loaded, ui)
+    }
+}
+
 impl From {
     /// Reads all images that the manifests name and that are not known yet.
     pub fn read(self, loaded: &Loaded, images: &mut Images, ui: &Ui) -> Result<(), Failure> {
@@ -73,7 +84,7 @@ impl From {
         };
         // Of each image the programs that containers call by a word of their own.
         let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for (_, container) in loaded.manifests.iter().flat_map(manifest::Manifest::containers) {
+        for (_, container) in loaded.manifests.iter().flat_map(Manifest::containers) {
             if let Some(image) = &container.image {
                 let words = wanted.entry(&image.value).or_default();
                 words.extend(container.command.first().map(String::as_str));

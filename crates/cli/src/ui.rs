@@ -22,6 +22,41 @@ pub struct Ui {
     verbose: u8,
 }
 
+/// The width of text.
+pub const WIDTH: usize = 80;
+
+/// Text in lines of [`WIDTH`], those behind the first `indent` columns in. No word is broken, so that
+/// a long path or option stays one.
+pub fn wrapped(text: &str, indent: usize) -> String {
+    textwrap::fill(text, options(WIDTH, &" ".repeat(indent)))
+}
+
+/// The same behind a label, `error:` or `warning:`, that is printed in front of it.
+pub fn wrapped_behind(label: &str, text: &str, indent: usize) -> String {
+    let whole = wrapped(&format!("{label} {text}"), indent);
+    whole.get(label.len()..).unwrap_or_default().trim_start().to_owned()
+}
+
+/// A next step: `label`, what it is for, and a command. Where that does not fit into a line, the
+/// command has its own, in a form that a shell still reads as one.
+pub fn next_step(label: &str, what: &str, command: &str) -> String {
+    let parts = [label, what, command].into_iter().filter(|part| !part.is_empty());
+    let whole = parts.collect::<Vec<_>>().join(" ");
+    if textwrap::core::display_width(&whole) <= WIDTH {
+        return whole;
+    }
+    let head = wrapped(&format!("{label} {what}"), 4);
+    let lines = textwrap::wrap(command, options(WIDTH - 4 - " \\".len(), "  "));
+    format!("{}\n    {}", head.trim_end(), lines.join(" \\\n    "))
+}
+
+fn options(width: usize, indent: &str) -> textwrap::Options<'_> {
+    textwrap::Options::new(width)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+}
+
 /// Bold.
 pub const BOLD: anstyle::Style = anstyle::Style::new().bold();
 /// Faint, for what may be skipped.
@@ -83,5 +118,33 @@ impl Ui {
         if let Some(help) = help {
             let _ = writeln!(err, "  {BOLD}help:{BOLD:#} {help}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        let path = format!("{}/web.yaml", "long-folder/".repeat(9));
+        let text =
+            wrapped(&format!("fixed {path}:1:1: container `web`: drop `ALL` --unsafe-fixes"), 4);
+        assert_eq!(
+            text,
+            format!("fixed\n    {path}:1:1:\n    container `web`: drop `ALL` --unsafe-fixes")
+        );
+        assert_eq!(wrapped("short", 4), "short");
+    }
+
+    #[test]
+    fn a_command_that_does_not_fit_is_still_one() {
+        let step = |command: &str| next_step("  next:", "look at it:", command);
+        assert_eq!(step("dropcap fix a.yaml"), "  next: look at it: dropcap fix a.yaml");
+        let (long, other) = ("l".repeat(50), "m".repeat(40));
+        assert_eq!(
+            step(&format!("dropcap fix {long} {other}")),
+            format!("  next: look at it:\n    dropcap fix {long} \\\n      {other}")
+        );
     }
 }

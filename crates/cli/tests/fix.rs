@@ -277,9 +277,23 @@ fn json_from_standard_input_stays_json() {
     assert_eq!(text(&output.stdout), expected);
     // Compose, and what it is called there.
     let output = piped(&place, &["-"], COMPOSE);
-    assert!(text(&output.stderr).contains(
-        "save what came in as FILE, then: dropcap trace ctr/$(docker compose ps -q db) --for 60s --patch FILE -c db"
-    ), "{}", said(&output));
+    let next = "save what came in as FILE, then:\n    dropcap trace ctr/$(docker compose ps -q db) \
+                --for 60s --patch FILE -c db\n";
+    assert!(text(&output.stderr).contains(next), "{}", said(&output));
+}
+
+/// The second edit is possible only when the first is made: it is announced all the same.
+#[test]
+fn what_is_held_back_is_what_consent_makes() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec:\n  containers:\n    - name: web\n      \
+               securityContext: { runAsUser: 0, capabilities: { add: [CHOWN] } }\n";
+    let place = Place::new(pod);
+    insta::assert_snapshot!("fix_in_turn", said(&place.run(&["web.yaml"])));
+    let with = place.run(&["--unsafe-fixes", "--diff", "web.yaml"]);
+    assert!(text(&with.stderr).ends_with("2 edits to make in 1 file\n"), "{}", said(&with));
+    let check = place.0.command(&["check", "web.yaml"]).output().expect("dropcap runs");
+    let said = text(&check.stdout);
+    assert!(said.contains("\n2 unsafe edits with --unsafe-fixes, at your own risk\n"), "{said}");
 }
 
 #[test]

@@ -106,7 +106,12 @@ fn an_oci_configuration_is_taken_as_it_is_written() {
         .iter()
         .filter_map(|finding| finding["rule"].as_str())
         .collect();
-    assert_eq!(rules, ["set-uid-regain", "dangerous-capability"]);
+    assert_eq!(rules, ["set-uid-regain", "dangerous-capability", "set-without-effect"]);
+    let void = &answer["withoutEffect"][0];
+    assert_eq!((&void["name"], &void["kind"]), (&"CAP_NOTHING".into(), &"unread".into()));
+    let text = run(&[("c.json", OCI)], &["show", "c.json"], "");
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("runc leaves `CAP_NOTHING` out of bounding"), "{text}");
 }
 
 #[test]

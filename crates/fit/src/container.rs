@@ -5,13 +5,17 @@
 //! checks are off. Each container is new, with new anonymous volumes: what one run leaves behind does
 //! not serve the next.
 
+mod changed;
 mod probe;
+mod store;
 mod watch;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use caps::CapSet;
@@ -25,7 +29,9 @@ use crate::hands::Hand;
 use crate::run::Stopped;
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
+use store::Store;
 
+pub use changed::{changed, flags};
 pub use probe::Probe;
 
 /// How often the container, the tracer and the signals are looked after.
@@ -68,6 +74,14 @@ pub enum ContainerError {
         /// What the entrypoint was executed with.
         got: CapSet,
     },
+    /// What a container writes does not fit: its failure says nothing of its set.
+    #[error("a run failed, and {} is full, where {engine} keeps what containers write", folder.display())]
+    Full {
+        /// Which engine.
+        engine: launch::engine::Engine,
+        /// Its folder.
+        folder: PathBuf,
+    },
     /// A mistake in this program.
     #[error("the test came to no answer")]
     NoAnswer,
@@ -96,6 +110,10 @@ pub struct Containers {
     /// Whether the time of the last run was up.
     late: bool,
     settle: Duration,
+    retries: u32,
+    /// Whether a container has been started: its program is there.
+    started: bool,
+    store: Store,
 }
 
 impl Containers {
@@ -113,6 +131,7 @@ impl Containers {
     ) -> Result<Self, ContainerError> {
         let signals = Arc::new(Blocked::new(STOP).map_err(io_error("hold signals back"))?);
         let title = title.to_owned();
+        let store = Store::new(recipe.engine);
         Ok(Self {
             recipe,
             probe: Arc::new(probe),
@@ -124,6 +143,9 @@ impl Containers {
             enough: Arc::default(),
             late: false,
             settle: Duration::ZERO,
+            retries: 0,
+            started: false,
+            store,
         })
     }
 
@@ -141,6 +163,9 @@ impl Containers {
             enough: Arc::default(),
             late: false,
             settle: self.settle,
+            retries: self.retries,
+            started: self.started,
+            store: self.store.clone(),
         };
         (0..jobs).map(hand).collect()
     }
@@ -150,6 +175,13 @@ impl Containers {
     #[must_use]
     pub fn watched_for(mut self, time: Duration) -> Self {
         self.settle = time;
+        self
+    }
+
+    /// A run has failed only if it fails so many times more, each in a new container.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
         self
     }
 
@@ -164,7 +196,12 @@ impl Containers {
         if self.signals.next(Some(Duration::ZERO)).map_err(signals)?.is_some() {
             self.stop.store(true, Ordering::Relaxed);
         }
-        Ok(self.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed))
+        Ok(self.is_over())
+    }
+
+    /// Whether the run that goes on is of no use any more.
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed)
     }
 
     /// A run that passes has taken so long: one that takes many times longer fails, and as many times more
@@ -199,12 +236,10 @@ impl Containers {
         let deadline = Instant::now() + self.limit;
         let pid = match container.start() {
             Ok(pid) => pid,
-            // The entrypoint could not be executed under this set: a file that carries more.
-            Err(EngineError::Said { said, .. }) => return Ok(Outcome::Failed(said)),
-            Err(error) => return Err(error.into()),
+            Err(error) => return self.not_started(error),
         };
+        self.started = true;
         let seen = Arc::new(Seen::new(container.output()));
-        let stop = OnDrop(Arc::clone(&seen));
         let attempts = Attempts {
             probe: Arc::clone(&self.probe),
             engine: self.recipe.engine,
@@ -212,13 +247,10 @@ impl Containers {
             pid,
             deadline,
             settle: self.settle,
-            seen,
+            seen: Arc::clone(&seen),
         };
         let (answer, answered) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("test".to_owned())
-            .spawn(move || drop(answer.send(attempts.make())))
-            .map_err(io_error("start a thread"))?;
+        let testing = Testing::start(seen, move || drop(answer.send(attempts.make())))?;
         loop {
             if let Some(tracer) = tracer.as_deref_mut() {
                 tracer.poll()?;
@@ -233,16 +265,24 @@ impl Containers {
             }
             if let Some(status) = container.exit()? {
                 // All that it printed is there now.
-                stop.0.ended(Exit::Code(status));
+                testing.seen.ended(Exit::Code(status));
             }
         }
     }
-}
 
-impl Runner for Containers {
-    type Error = ContainerError;
+    /// Whether a program can be executed may hang on the set: a file that carries more, a folder that
+    /// it may not enter, in which it is then not found. That there is none at all does not.
+    fn not_started(&self, error: EngineError) -> Result<Outcome, ContainerError> {
+        match error {
+            EngineError::NotExecutable { said, missing } if self.started || !missing => {
+                Ok(Outcome::Failed(said))
+            }
+            error => Err(error.into()),
+        }
+    }
 
-    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
+    /// One try.
+    fn once(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
         let begun = Instant::now();
         if self.hears_stop()? {
             return Ok(Ran { outcome: stopped(), observed: None, took: begun.elapsed() });
@@ -255,7 +295,15 @@ impl Runner for Containers {
             false => None,
         };
         let mut container = self.recipe.create(set)?;
-        let pid = container.prepare()?;
+        let pid = match container.prepare() {
+            Ok(pid) => pid,
+            Err(error) => {
+                let outcome = self.not_started(error)?;
+                container.remove()?;
+                self.tracer = tracer.or_else(|| self.tracer.take());
+                return Ok(Ran { outcome, observed: None, took: begun.elapsed() });
+            }
+        };
         if let Some(tracer) = &mut tracer {
             tracer.watch(watch::scope(self.recipe.engine, &container.id, pid)?)?;
         }
@@ -278,12 +326,34 @@ impl Runner for Containers {
             None => None,
         };
         let took = begun.elapsed();
+        // Before what it has written is gone.
+        let full = if outcome.passed() { None } else { self.store.full() };
+        if let Some(folder) = &full {
+            container.discard(folder);
+        }
         container.remove()?;
         if let Some(mut tracer) = tracer {
             tracer.again(crate::options())?;
             self.tracer = Some(tracer);
         }
-        Ok(Ran { outcome, observed, took })
+        match full.filter(|_| !self.is_over()) {
+            Some(folder) => Err(ContainerError::Full { engine: self.recipe.engine, folder }),
+            None => Ok(Ran { outcome, observed, took }),
+        }
+    }
+}
+
+impl Runner for Containers {
+    type Error = ContainerError;
+
+    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
+        for _ in 0..self.retries {
+            let ran = self.once(set, traced)?;
+            if ran.outcome.passed() || self.is_over() {
+                return Ok(ran);
+            }
+        }
+        self.once(set, traced)
     }
 
     fn patience(&self) -> Option<Duration> {
@@ -318,12 +388,26 @@ impl Containers {
     }
 }
 
-/// Says that it is over, to a test that nobody waits for any more.
-struct OnDrop(Arc<Seen>);
+/// The thread that asks the test. Dropped, it is told that nobody waits any more, and waited for: nothing
+/// of it goes on when the container is removed.
+struct Testing {
+    seen: Arc<Seen>,
+    thread: Option<JoinHandle<()>>,
+}
 
-impl Drop for OnDrop {
+impl Testing {
+    fn start(seen: Arc<Seen>, ask: impl FnOnce() + Send + 'static) -> Result<Self, ContainerError> {
+        let named = std::thread::Builder::new().name("test".to_owned());
+        let thread = named.spawn(ask).map_err(io_error("start a thread"))?;
+        Ok(Self { seen, thread: Some(thread) })
+    }
+}
+
+impl Drop for Testing {
     fn drop(&mut self) {
-        self.0.stop.store(true, Ordering::Relaxed);
+        self.seen.stop.store(true, Ordering::Relaxed);
+        // If it panicked, that it gave no answer has been told.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -11,6 +11,7 @@
 //! - [`answer`]: what was found; [`unasked`]: what of it runs that are not alike do not show
 //! - [`mod@test`]: what tells that the program works
 //! - [`container`]: runs of a container of the user's engine
+//! - [`zero`]: changes with which it needs no capability
 //! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
 //! - [`beside`]: runs side by side, for a search that asks for one after the other; [`hands`]: the
 //!   threads that make them
@@ -37,6 +38,7 @@ pub mod test;
 pub mod trial;
 pub mod unasked;
 mod words;
+pub mod zero;
 
 pub use answer::{Alternative, Answer, Proof, Safer};
 pub use attempt::{Around, RunError};

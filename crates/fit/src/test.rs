@@ -26,6 +26,7 @@ pub use tcp::{ParseTcpError, Tcp};
 
 use crate::trial::Outcome;
 use crate::words;
+use crate::zero::renamed;
 
 /// How long a test waits until it is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -144,6 +145,22 @@ impl fmt::Display for Tests {
 }
 
 impl Tests {
+    /// The same of another port, where they name this one.
+    #[must_use]
+    pub fn moved(&self, from: u16, to: u16) -> Self {
+        let new = |port: u16| if port == from { to } else { port };
+        let each = self.each.iter().map(|test| match test {
+            Test::Http(http) => Test::Http(Http { port: new(http.port), ..http.clone() }),
+            Test::Tcp(tcp) => Test::Tcp(Tcp { port: new(tcp.port), ..tcp.clone() }),
+            Test::Command(command) => {
+                let text = command.to_string();
+                Test::Command(Command::new(renamed(&text, from, to).unwrap_or(text)))
+            }
+            Test::Log(log) => Test::Log(log.clone()),
+        });
+        Self { each: each.collect(), ..self.clone() }
+    }
+
     /// Asks until every test has passed, the time is up, or the program has ended and the tests have
     /// been asked once more. A program that ends with another status than 0 has failed, whatever the
     /// tests say: they may have asked somebody else.

@@ -168,7 +168,7 @@ fn kept(
     let mut checked = checker.check(manifest);
     answer(&mut checked);
     let mut kept = BTreeSet::new();
-    for finding in checked.findings.iter().filter(|finding| finding.rule.id == "over-granted") {
+    for finding in checked.findings.iter().filter(|finding| finding.rule.writes_profile()) {
         let container = finding.container.and_then(|at| checked.containers.get(at));
         if let (Some(container), Some(why)) = (container, finding.standing.why()) {
             kept.insert((container.id, why));

@@ -1,8 +1,18 @@
 //! `$(NAME)` in a container's command, arguments and environment, as the kubelet replaces it.
 
+use manifest::Format;
+
+/// A word of a container, with `$(NAME)` replaced where somebody does that: the kubelet.
+pub(crate) fn expand_in(format: Format, text: &str, env: &[(String, String)]) -> String {
+    match format {
+        Format::Kubernetes => expand(text, env),
+        Format::Compose | Format::Oci => text.to_owned(),
+    }
+}
+
 /// Replaces `$(NAME)` by the variable's value; `$$` is a dollar sign, and a name that is not there
 /// stays as it is written (Kubernetes, `third_party/forked/golang/expansion/expand.go`).
-pub(crate) fn expand(text: &str, env: &[(String, String)]) -> String {
+fn expand(text: &str, env: &[(String, String)]) -> String {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {

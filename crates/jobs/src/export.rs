@@ -12,6 +12,7 @@ mod podman;
 mod remark;
 mod systemd;
 mod vap;
+mod zero;
 
 use caps::{CapSet, Capability};
 use record::profile::{Profile, ProofState};
@@ -20,6 +21,7 @@ use record::requirement::for_reading;
 pub use k8s::Place;
 pub use remark::Remark;
 pub use vap::{Action, Policy};
+pub use zero::{ZeroPlace, zero_patch};
 
 use crate::patch::Incomplete;
 

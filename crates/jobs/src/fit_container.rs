@@ -2,23 +2,28 @@
 //! this machine can do the same. What it is given to start with is what it would get today.
 
 mod carry;
+mod env_file;
 mod grant;
 mod probes;
 mod said;
+mod tested;
 
 use std::fmt;
 
 use caps::CapSet;
 use fit::container::Probe;
+use fit::zero::Ground;
 use image::{Configured, Engine, EngineError};
 use launch::engine::{self, ArgumentError, Holding, Recipe};
-use manifest::{Format, Manifest, Workload};
+use manifest::{Container, Format, Manifest, Workload};
 use resolve::{LowPorts, Outcome, Ping};
 use runtime::{Request, Resolution, Runtime, User};
 
+use crate::export::ZeroPlace;
 use crate::run_container::{self, PlanError};
 
 pub use said::Said;
+pub use tested::{Named, Tested, tested};
 
 pub use grant::{Asked, Grant, Growth, grow};
 
@@ -51,12 +56,19 @@ pub struct Plan {
     pub root: bool,
     /// The test that the manifest or the image says, and where it is from.
     pub test: Option<(Probe, String)>,
+    /// What is executed in it by whoever runs it, whatever its test is: probes of the manifest, or the
+    /// HEALTHCHECK of an image that is run as it is.
+    pub executed: Option<(Probe, String)>,
     /// What it is made to run and as whom, for its profile.
     pub said: Said,
     /// What is done in it at its start (`postStart`), whatever the test is.
     pub hook: Option<Probe>,
     /// Whether a volume keeps what a run wrote for the next one.
     pub keeps: bool,
+    /// What has to be known of it to do without capabilities, but for its working directory.
+    pub ground: Ground,
+    /// Where changes go with which it needs none.
+    pub place: ZeroPlace,
     /// What was assumed, and what could not be carried over: a line each.
     pub remarks: Vec<Remark>,
 }
@@ -123,6 +135,7 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
         engine: options.engine,
         image: image.to_owned(),
         options: options.arguments.clone(),
+        empty: Vec::new(),
         command: options.command.clone(),
         holding: Holding::AsTheEngine,
     };
@@ -140,7 +153,28 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
     let said = Said::new(&configured.image, None, options, chosen);
     remarks.extend(said.remark());
     let title = short(image).to_owned();
-    Ok(Plan { recipe, title, start, root, test, said, hook: None, keeps, remarks })
+    let (hook, place) = (None, ZeroPlace::of_image(&title));
+    let ground = Ground {
+        mounted: carry::mounted(&options.arguments),
+        own_network: carry::has_own_network(&options.arguments),
+        words: carry::words(&configured.image, None, options),
+        ..Ground::default()
+    };
+    let executed = test.clone();
+    Ok(Plan {
+        recipe,
+        title,
+        start,
+        root,
+        test,
+        executed,
+        said,
+        hook,
+        keeps,
+        ground,
+        place,
+        remarks,
+    })
 }
 
 /// A container of a manifest; `name` as in [`run_container::container`].
@@ -224,6 +258,7 @@ pub fn of_manifest(
         image: image.value.clone(),
         // A person's own come last, and win.
         options: [carried.options, options.arguments.clone()].concat(),
+        empty: carried.empty,
         command,
         holding: if root { Holding::AsTheEngine } else { Holding::BoundingOnly },
     };
@@ -238,7 +273,43 @@ pub fn of_manifest(
     let said = Said::new(&configured.image, Some(container), options, chosen);
     remarks.extend(said.remark());
     let title = container.name.clone();
-    Ok(Plan { recipe, title, start, root, test, said, hook: own.hook, keeps, remarks })
+    let (hook, executed) = (own.hook, own.executed);
+    let place = ZeroPlace::of_container(workload, container);
+    let ground = ground(workload, container, &configured.image, options);
+    Ok(Plan {
+        recipe,
+        title,
+        start,
+        root,
+        test,
+        executed,
+        said,
+        hook,
+        keeps,
+        ground,
+        place,
+        remarks,
+    })
+}
+
+/// What has to be known of a manifest's container to do without capabilities.
+fn ground(
+    workload: &Workload,
+    container: &Container,
+    image: &image::Image,
+    options: &Options,
+) -> Ground {
+    let pod = &workload.pod;
+    let mounts = container.mounts.iter().map(|mount| mount.path.value.clone());
+    Ground {
+        folder: String::new(),
+        mounted: mounts.chain(carry::mounted(&options.arguments)).collect(),
+        fs_group: pod.fs_group.and_then(|group| u32::try_from(group.value).ok()),
+        // The node's network has the node's sysctls: the API server refuses the pod's.
+        own_network: !pod.host_network.is_some_and(|flag| flag.value)
+            && carry::has_own_network(&options.arguments),
+        words: carry::words(image, Some(container), options),
+    }
 }
 
 /// What the engine can give of `start`: with Podman, what is added for a user that is not root is raised

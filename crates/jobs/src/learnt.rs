@@ -17,7 +17,7 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
     let status = &profile.status;
     let proofs = || {
         let proven = status.proof == ProofState::Proven;
-        status.proofs.iter().filter(move |proof| proven && proof.capabilities == profile.add())
+        profile.proofs().filter(move |_| proven)
     };
     let watched = status.runs.iter().map(|run| run.recorded);
     let newest = watched.chain(proofs().map(|proof| proof.recorded)).flatten().max();
@@ -46,7 +46,8 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
     }
 }
 
-/// A search in containers says what these were made to run, unless it is the image's own.
+/// A search in containers says what these were made to run, unless it is the image's own; of one that was
+/// watched everything that it executed is known, and not what of it the image says.
 fn ran(profile: &Profile) -> Ran {
     let target = &profile.spec.target;
     let (command, args) = (target.command.clone(), target.args.clone());
@@ -55,6 +56,7 @@ fn ran(profile: &Profile) -> Ran {
     match (command.is_empty() && args.is_empty(), searched()) {
         (false, _) => Ran::Words { command, args },
         (true, true) => Ran::Own,
+        (true, false) if !target.argv.is_empty() => Ran::Whole(target.argv.clone()),
         (true, false) => Ran::Unknown,
     }
 }

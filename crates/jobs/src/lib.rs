@@ -2,31 +2,28 @@
 //!
 //! What needs no kernel is there on every operating system.
 
-#[cfg(target_os = "linux")]
-pub mod accounts;
 pub mod by_profile;
-#[cfg(target_os = "linux")]
-pub mod demo;
-#[cfg(target_os = "linux")]
-pub mod doctor;
-#[cfg(target_os = "linux")]
-mod expand;
 pub mod export;
-#[cfg(target_os = "linux")]
-pub mod fit_container;
-#[cfg(target_os = "linux")]
-pub mod fitted;
 pub mod learnt;
-#[cfg(target_os = "linux")]
-pub mod needs;
 pub mod patch;
+
 #[cfg(target_os = "linux")]
-pub mod proven;
+pub use linux::*;
+
+/// What needs a Linux kernel; the files lie beside the others.
 #[cfg(target_os = "linux")]
-pub mod ps;
-#[cfg(target_os = "linux")]
-pub mod run_container;
-#[cfg(target_os = "linux")]
-mod schema;
-#[cfg(target_os = "linux")]
-pub mod why;
+#[path = "."]
+mod linux {
+    pub mod accounts;
+    pub mod demo;
+    pub mod doctor;
+    pub(crate) mod expand;
+    pub mod fit_container;
+    pub mod fitted;
+    pub mod needs;
+    pub mod proven;
+    pub mod ps;
+    pub mod run_container;
+    pub(crate) mod schema;
+    pub mod why;
+}

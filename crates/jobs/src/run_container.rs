@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use std::fmt;
 
 use caps::{CapSet, CapState};
+use image::{Image, Images};
 use launch::{LaunchError, SetName, Spec};
-use manifest::{Container, Manifest, Workload};
-use resolve::{Context, Outcome};
+use manifest::{Container, Format, Manifest, Workload};
+use resolve::{Context, FromImage, Outcome};
 use runtime::{Engine, OddWord, Reason, Refusal, Request, Resolution, Runtime, Sets, User};
 
 use crate::accounts::{Account, AccountError, UserArgument};
-use crate::expand::expand;
+use crate::expand::expand_in;
 
 /// What is asked for on the command line, whatever else.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,9 @@ pub struct Options {
     pub user: Option<UserArgument>,
     /// The program and its arguments; may be empty for a container that has a command.
     pub command: Vec<OsString>,
+    /// What is known of images: as whom a container of a manifest runs, and what, where that does not
+    /// say it. Of their files nothing counts: none of them is executed.
+    pub images: Images,
 }
 
 /// A command that is ready to be launched, and what was decided about it.
@@ -65,6 +69,8 @@ pub enum Remark {
     },
     /// A word that is not written as it should be, and had no effect.
     Ignored(OddWord),
+    /// A name in an OCI configuration that has no effect, in a sentence.
+    Void(String),
     /// `hostUsers: false`: here the command gets no user namespace.
     UserNamespace,
     /// Kubernetes itself would not let the container start.
@@ -82,6 +88,7 @@ impl Remark {
             | Remark::AllIsLess { .. } => false,
             Remark::NothingEffective { .. }
             | Remark::Ignored(_)
+            | Remark::Void(_)
             | Remark::UserNamespace
             | Remark::Objection(_) => true,
         }
@@ -95,8 +102,8 @@ impl fmt::Display for Remark {
                 write!(f, "done as {runtime} would; name another with --runtime")
             }
             Remark::AssumedRoot => f.write_str(
-                "runs as root: the manifest has no runAsUser, and the image's USER is not \
-                 consulted; name another with --user",
+                "runs as root: the manifest has no runAsUser, and the image's USER is not known \
+                 (--image-info); name another with --user",
             ),
             Remark::AssumedGroup { uid, gid } => write!(
                 f,
@@ -123,7 +130,7 @@ impl fmt::Display for Remark {
                 "hostUsers is false: the pod would have a user namespace of its own, this \
                  command holds its capabilities in the one of this process",
             ),
-            Remark::Objection(objection) => f.write_str(objection),
+            Remark::Objection(said) | Remark::Void(said) => f.write_str(said),
         }
     }
 }
@@ -132,7 +139,9 @@ impl fmt::Display for Remark {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// No command was given, and the container has none.
-    #[error("container {container} has no command in the manifest, and its image is not consulted")]
+    #[error(
+        "container {container} has no command in the manifest, and of its image nothing is known"
+    )]
     NoCommand {
         /// Which.
         container: String,
@@ -169,7 +178,7 @@ pub enum PlanError {
     },
     /// Not root, and nobody says who.
     #[error(
-        "runAsNonRoot is true and there is no runAsUser: the image decides which user it is, and is not consulted"
+        "runAsNonRoot is true and there is no runAsUser: the image decides which user it is, and nothing is known of it"
     )]
     WhichUser,
     /// A user or group ID that no process can have.
@@ -242,7 +251,9 @@ pub fn container(
         remarks.push(Remark::AssumedRuntime(runtime.clone()));
         runtime
     });
-    let context = Context::of(&workload.pod, container);
+    let image = container.image.as_ref().and_then(|image| options.images.get(&image.value));
+    let known = image.and_then(|image| FromImage::of(&workload.pod, container, image));
+    let context = Context::of(&workload.pod, container).with(known);
     let account = account(manifest, workload, &context, options, &mut remarks)?;
     let resolved = resolve::container(&workload.pod, container, &runtime);
     if resolved.outcome == Outcome::Windows {
@@ -254,13 +265,17 @@ pub fn container(
     }
     let request = Request { user: User::from(account.uid), ..resolved.request };
     let (runtime, sets) = decide(runtime, &request, account.uid, &mut remarks)?;
-    let command =
-        if options.command.is_empty() { own_command(container)? } else { options.command.clone() };
+    let format = workload.pod.format;
+    let command = match options.command.is_empty() {
+        true => own_command(format, container, image)?,
+        false => options.command.clone(),
+    };
     let mut spec = spec(&command, &sets, request.no_new_privs)?;
     spec.env = (!container.env.is_empty()).then(|| {
         let written = |name: &OsString| container.env.iter().any(|(n, _)| name == n.as_str());
         let kept = std::env::vars_os().filter(|(name, _)| !written(name));
-        let own = container.env.iter().map(|(n, v)| (n.into(), expand(v, &container.env).into()));
+        let value = |value| expand_in(format, value, &container.env);
+        let own = container.env.iter().map(|(name, text)| (name.into(), value(text).into()));
         kept.chain(own).collect()
     });
     let spec = spec.user(account.uid, account.gid, account.groups);
@@ -314,6 +329,7 @@ fn decide(
     let sets =
         if ideal.spec.bounding.is_subset(held) { ideal } else { resolve_for(&runtime, request)? };
     remarks.extend(sets.odd.iter().filter(|o| ignored(o)).cloned().map(Remark::Ignored));
+    remarks.extend(sets.void.iter().map(|void| Remark::Void(void.sentence(runtime.oci))));
     let asked = request.privileged || !request.add.is_empty();
     if uid != 0 && asked && !sets.spec.bounding.is_empty() && sets.process.effective.is_empty() {
         remarks.push(Remark::NothingEffective { uid, engine: runtime.engine });
@@ -391,6 +407,10 @@ fn account(
             let uid = id("runAsUser", user.span, user.value)?;
             Account { uid, gid: 0, groups: Vec::new(), known: false }
         }
+        (None, None) if context.uid().is_some_and(|uid| uid >= 0) => {
+            let uid = context.uid().and_then(|uid| u32::try_from(uid).ok()).unwrap_or_default();
+            Account { uid, gid: 0, groups: Vec::new(), known: false }
+        }
         (None, None) if context.run_as_non_root.is_some_and(|non_root| non_root.value) => {
             return Err(PlanError::WhichUser);
         }
@@ -420,11 +440,21 @@ fn account(
     Ok(account)
 }
 
-/// `command` and `args`, with `$(NAME)` replaced.
-fn own_command(container: &Container) -> Result<Vec<OsString>, PlanError> {
-    if container.command.is_empty() {
-        return Err(PlanError::NoCommand { container: container.name.clone() });
+/// `command` and `args`, with `$(NAME)` replaced; what is not written is the image's: its CMD counts
+/// where neither is (kubernetes `pkg/kubelet/kuberuntime`, moby `daemon/commit.go` `merge`).
+fn own_command(
+    format: Format,
+    container: &Container,
+    image: Option<&Image>,
+) -> Result<Vec<OsString>, PlanError> {
+    let Container { command, args, env, .. } = container;
+    let own = command.iter().chain(args).map(|word| expand_in(format, word, env).into());
+    if !command.is_empty() {
+        return Ok(own.collect());
     }
-    let words = container.command.iter().chain(&container.args);
-    Ok(words.map(|word| expand(word, &container.env).into()).collect())
+    let none = || PlanError::NoCommand { container: container.name.clone() };
+    let image = image.ok_or_else(none)?;
+    let cmd = image.cmd.iter().filter(|_| args.is_empty()).map(OsString::from);
+    let words: Vec<_> = image.entrypoint.iter().map(OsString::from).chain(own).chain(cmd).collect();
+    if words.is_empty() { Err(none()) } else { Ok(words) }
 }

@@ -26,5 +26,6 @@ pub use judgement::{Dismissal, Dismissed, Judgement, Need, UnknownSite, judge, j
 pub use observed::Observed;
 pub use profile::{ProfileOptions, to_profile};
 pub use record::requirement::{Place, Remedy, Requirement, Use, Verdict};
+pub use remedy::ids;
 pub use site::normalise;
 pub use table::{DecidingArgument, Decision, SiteTable, TableError, deciding_arguments};

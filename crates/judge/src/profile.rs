@@ -54,7 +54,10 @@ fn target(watched: &Watched) -> Target {
     match watched {
         Watched::Command { argv } => Target { command: argv.clone(), ..Target::default() },
         Watched::Process { .. } | Watched::Cgroup { .. } => Target::default(),
-        Watched::Container(Container { name, pod, namespace, image, image_digest, .. }) => Target {
+        Watched::Container(Container {
+            name, pod, namespace, image, image_digest, argv, ..
+        }) => Target {
+            argv: argv.clone(),
             image: image.clone(),
             image_digest: image_digest.clone(),
             container: name.clone(),

@@ -169,8 +169,10 @@ impl Facts {
     }
 }
 
-/// The user and group a call changes to: 0 (nothing gained) and -1 (unchanged) are none.
-fn ids(syscall: &Syscall) -> (Option<u32>, Option<u32>) {
+/// The user and group a call changes to, of the process or of a file: 0 (nothing gained) and -1 (unchanged)
+/// are none.
+#[must_use]
+pub fn ids(syscall: &Syscall) -> (Option<u32>, Option<u32>) {
     let id = |i: usize| {
         let id = syscall.arguments[i] as u32;
         (id != 0 && id != u32::MAX).then_some(id)

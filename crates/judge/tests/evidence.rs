@@ -178,6 +178,7 @@ fn a_container_that_was_running_gives_an_incomplete_profile_with_its_names() {
         namespace: Some("shop".to_owned()),
         image: Some("nginx:1.27".to_owned()),
         image_digest: None,
+        argv: Vec::new(),
     });
     let profile = to_profile(&run, &judge(&run), &ProfileOptions::default());
     assert_eq!(profile.metadata.name, "nginx-pod-web");

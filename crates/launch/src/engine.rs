@@ -5,20 +5,22 @@
 //! name of a container says whose it is.
 
 mod argument;
+mod call;
 mod container;
 mod docker;
+mod folder;
 mod name;
 mod podman;
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 
 use caps::CapSet;
 
+use call::{Call, said};
+
 pub use argument::{ArgumentError, check_arguments};
 pub use container::{Container, Output, exec};
+pub use folder::EmptyFolder;
 pub use image::Engine;
 pub use name::remove_leftovers;
 
@@ -32,6 +34,35 @@ pub enum EngineError {
         engine: Engine,
         /// Why.
         source: io::Error,
+    },
+    /// It does not come to an end though somebody has asked to stop.
+    #[error(
+        "{engine} {what} does not come to an end, and was ended when you asked to stop: a container may \
+         be left, which the next `dropcap fit` removes"
+    )]
+    Silent {
+        /// Which.
+        engine: Engine,
+        /// Its subcommand.
+        what: &'static str,
+    },
+    /// The container's program could not be executed as it is: what it may execute can depend on what it
+    /// holds (a file that carries more, a folder that it may not enter).
+    #[error("{said}")]
+    NotExecutable {
+        /// What the engine says.
+        said: String,
+        /// Whether it says that there is no such program.
+        missing: bool,
+    },
+    /// The engine no longer attends to a container that runs.
+    #[error(
+        "{engine} has let go of the container while it ran: its client or its monitor was ended, or the \
+         engine itself"
+    )]
+    LetGo {
+        /// Which engine.
+        engine: Engine,
     },
     /// It says no.
     #[error("{engine} {what} failed: {said}")]
@@ -67,6 +98,14 @@ pub enum EngineError {
         /// What was expected.
         expected: &'static str,
     },
+    /// The mode of an emptyDir could not be set.
+    #[error("cannot make {path} of the container an emptyDir: {source}")]
+    Folder {
+        /// Where it is.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 /// What a container is made of, but for its capabilities.
@@ -78,6 +117,8 @@ pub struct Recipe {
     pub image: String,
     /// Options of `create`, as they are: [`check_arguments`] has looked at those of a person.
     pub options: Vec<String>,
+    /// Folders that are empty in each container.
+    pub empty: Vec<EmptyFolder>,
     /// In place of the image's command; empty keeps it.
     pub command: Vec<String>,
     /// What its first process holds.
@@ -103,6 +144,10 @@ pub struct Today {
     pub user: String,
     /// Its bounding set; `None` where the engine does not tell (Docker).
     pub bounding: Option<CapSet>,
+    /// Its working directory; empty is the root.
+    pub folder: String,
+    /// Its environment, `NAME=value`, as far as each is one line.
+    pub environment: Vec<String>,
 }
 
 impl Recipe {
@@ -113,12 +158,15 @@ impl Recipe {
     pub fn today(&self) -> Result<Today, EngineError> {
         let container = self.make(&[])?;
         let user = container.inspect("{{.Config.User}}")?;
+        let folder = container.inspect("{{.Config.WorkingDir}}")?;
+        let environment = container.inspect("{{range .Config.Env}}{{println .}}{{end}}")?;
+        let environment = environment.lines().map(str::to_owned).collect();
         let bounding = match self.engine {
             Engine::Docker => None,
             Engine::Podman => Some(podman::read_set(&container.inspect("{{.BoundingCaps}}")?)?),
         };
         container.remove()?;
-        Ok(Today { user, bounding })
+        Ok(Today { user, bounding, folder, environment })
     }
 
     /// Makes a container of it that has exactly `set` in its bounding set, and is not started. Dropped,
@@ -152,11 +200,15 @@ impl Recipe {
         create.args(["--label", &format!("{}=trial", name::LABEL)]);
         // What the engine runs beside the program is not the program; a test calls it by itself.
         create.arg("--no-healthcheck");
-        create.args(own_options(self.engine)).args(&self.options);
+        create.args(own_options(self.engine));
+        for folder in &self.empty {
+            create.arg("--tmpfs").arg(folder.tmpfs(self.engine));
+        }
+        create.args(&self.options);
         create.args(capabilities);
         create.arg("--").arg(&self.image).args(&self.command);
         // Owned before it is there: what was made and then refused goes too.
-        let mut container = Container::named(self.engine, name);
+        let mut container = Container::named(self.engine, name, self.empty.clone());
         let said = said(self.engine, "create", create)?;
         container.id = said.lines().last().unwrap_or_default().trim().to_owned();
         let got = container.inspect("{{.Config.Image}}")?;
@@ -184,6 +236,19 @@ fn bare(image: &str) -> &str {
     image[slash..].find(':').map_or(image, |at| &image[..slash + at])
 }
 
+/// The folder in which an engine keeps its images and containers, on the machine that it runs on.
+///
+/// # Errors
+/// [`EngineError`].
+pub fn store(engine: Engine) -> Result<String, EngineError> {
+    let template = match engine {
+        Engine::Podman => "{{.Store.GraphRoot}}",
+        Engine::Docker => "{{.DockerRootDir}}",
+    };
+    let told = said(engine, "info", engine.call(["info", "--format", template]))?;
+    Ok(told.trim().to_owned())
+}
+
 fn own_options(engine: Engine) -> &'static [&'static str] {
     match engine {
         Engine::Podman => podman::OPTIONS,
@@ -200,36 +265,6 @@ fn capability_options(engine: Engine, set: CapSet, holding: Holding) -> Vec<Stri
             std::iter::once("--cap-drop=ALL".to_owned()).chain(add).collect()
         }
     }
-}
-
-/// A call of an engine: in a process group of its own, so that Ctrl-C does not end it half-way.
-trait Call {
-    fn call<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Command;
-}
-
-impl Call for Engine {
-    fn call<'a>(self, words: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = Command::new(self.word());
-        command.args(words.into_iter().map(OsStr::new)).stdin(Stdio::null()).process_group(0);
-        command
-    }
-}
-
-/// What it printed, if it succeeds.
-fn said(engine: Engine, what: &str, mut command: Command) -> Result<String, EngineError> {
-    let output = command.output().map_err(|source| EngineError::Program { engine, source })?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().filter(|line| !line.trim().is_empty() && !is_warning(line));
-    let said = said.collect::<Vec<_>>().join("; ");
-    Err(EngineError::Said { engine, what: what.to_owned(), said })
-}
-
-/// Podman's log lines stand before what it has to say.
-fn is_warning(line: &str) -> bool {
-    line.starts_with("time=") && line.contains("level=warning")
 }
 
 #[cfg(test)]
@@ -257,17 +292,12 @@ mod tests {
             let options = options.iter().map(|&word| word.to_owned()).collect();
             let (engine, image) = (Engine::Podman, "web".to_owned());
             let command = vec!["-c".to_owned(), "httpd".to_owned()];
-            Recipe { engine, image, options, command, holding: Holding::AsTheEngine }.words()
+            let (empty, holding) = (Vec::new(), Holding::AsTheEngine);
+            Recipe { engine, image, options, empty, command, holding }.words()
         };
         assert_eq!(words(&["--entrypoint", "sh", "--read-only"]), ["sh", "-c", "httpd"]);
         assert_eq!(words(&["--entrypoint", "sh", "--entrypoint=ash"]), ["ash", "-c", "httpd"]);
         assert_eq!(words(&["--read-only"]), ["-c", "httpd"]);
-    }
-
-    #[test]
-    fn warnings_are_not_what_an_engine_says() {
-        assert!(is_warning("time=\"2026-11-30T00:56:03Z\" level=warning msg=\"x\""));
-        assert!(!is_warning("Error: no such container"));
     }
 
     #[test]

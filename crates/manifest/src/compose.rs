@@ -4,6 +4,7 @@
 //! `daemon/daemon_unix.go` `parseSecurityOpt`.
 
 pub(crate) mod command_line;
+mod environment;
 
 use crate::kinds::Kinds;
 use crate::pod;
@@ -256,6 +257,7 @@ impl<'a> Service<'a> {
         let entrypoint = self.command(reader, "entrypoint");
         let command = self.command(reader, "command");
         let command_unread = entrypoint.is_none() || command.is_none();
+        let environment = environment::of(self, reader);
         pod.containers.push(Container {
             list: ContainerList::Containers,
             index: 0,
@@ -268,8 +270,9 @@ impl<'a> Service<'a> {
             command_unread,
             working_dir,
             restart_policy: None,
-            env: Vec::new(),
-            env_from: Vec::new(),
+            env: environment.set,
+            env_from: environment.elsewhere,
+            env_files: environment.files,
             ports: self.ports(reader),
             probes: self.healthcheck(reader).into_iter().collect(),
             hooks: Vec::new(),

@@ -10,6 +10,7 @@
 mod compose;
 mod form;
 mod goal;
+mod kept;
 mod kubernetes;
 mod layout;
 mod list;

@@ -35,7 +35,7 @@ pub use problem::{MisplacedKey, Problem, ProblemKind};
 pub use source::{LineIndex, MAX_BYTES, Position, ReadError, Source};
 pub use walk::{Counts, Loaded, SkipReason, Skipped, load, load_with};
 pub use workload::{
-    CapList, Capabilities, Container, ContainerList, Format, HostPath, Mount, Pod, Port,
+    CapList, Capabilities, Container, ContainerList, EnvFile, Format, HostPath, Mount, Pod, Port,
     SecurityContext, SetLists, Span, Spanned, Volume, Workload,
 };
 pub use write::{WriteError, replace_whole, write_whole};

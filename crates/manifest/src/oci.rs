@@ -61,6 +61,7 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
         restart_policy: None,
         env: environment(reader, process, &at),
         env_from: Vec::new(),
+        env_files: Vec::new(),
         ports: Vec::new(),
         probes: Vec::new(),
         hooks: Vec::new(),

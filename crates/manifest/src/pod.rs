@@ -337,6 +337,7 @@ fn container(
         restart_policy: reader.string(node, "restartPolicy", at),
         env: reader.elsewhere(|reader| environment(reader, node, at)),
         env_from,
+        env_files: Vec::new(),
         ports,
         probes,
         hooks,

@@ -155,6 +155,19 @@ impl ContainerList {
     }
 }
 
+/// A file that holds a part of a Compose service's environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// As it is written: relative to the manifest's folder.
+    pub path: String,
+    /// Whether values are taken as they stand, without quotes and variables (`format: raw`).
+    pub is_raw: bool,
+    /// Whether it must be there (`required`).
+    pub is_required: bool,
+    /// The path, unless a variable is in it.
+    pub filled_in: Option<String>,
+}
+
 /// One container of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
@@ -182,8 +195,12 @@ pub struct Container {
     pub restart_policy: Option<Spanned<String>>,
     /// `env`, name and value; those with `valueFrom` are left out, their value is not in the manifest.
     pub env: Vec<(String, String)>,
-    /// What of the environment comes from elsewhere: names of `env` with `valueFrom`, and `envFrom`.
+    /// What of the environment comes from elsewhere: names of `env` with `valueFrom`, and `envFrom`; of
+    /// Compose names whose value whoever calls it fills in.
     pub env_from: Vec<String>,
+    /// Compose's `env_file`: what the files say of names that are not written here counts, too; the last
+    /// file counts first.
+    pub env_files: Vec<EnvFile>,
     /// `ports`.
     pub ports: Vec<Port>,
     /// What tells whether it works; readiness, liveness, startup, or Compose's health check.

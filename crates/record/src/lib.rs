@@ -8,3 +8,4 @@ pub mod profile;
 pub mod requirement;
 pub mod schema;
 pub mod search;
+pub mod zero;

@@ -21,6 +21,7 @@ fn merge_two(mut a: Profile, b: Profile) -> Profile {
     a.spec.evidence.extend(b.spec.evidence);
     a.status.proofs.extend(b.status.proofs);
     a.status.searches.extend(b.status.searches);
+    a.status.zero.extend(b.status.zero);
     a.status.unknown_sites.extend(b.status.unknown_sites);
     for run in b.status.runs {
         match a.status.runs.iter_mut().find(|known| known.id == run.id) {
@@ -66,6 +67,7 @@ fn merge_target(a: Target, b: Target) -> Target {
     Target {
         command: a.command.max(b.command),
         args: a.args.max(b.args),
+        argv: a.argv.max(b.argv),
         user: a.user.max(b.user),
         image: a.image.max(b.image),
         image_digest: a.image_digest.max(b.image_digest),
@@ -83,6 +85,7 @@ pub fn different_targets(a: &Target, b: &Target) -> Vec<(&'static str, String, S
     let fields = [
         ("command", command(a), command(b)),
         ("args", a.args.first().cloned(), b.args.first().cloned()),
+        ("argv", a.argv.first().cloned(), b.argv.first().cloned()),
         ("user", a.user.map(|uid| uid.to_string()), b.user.map(|uid| uid.to_string())),
         ("image", a.image.clone(), b.image.clone()),
         ("imageDigest", a.image_digest.clone(), b.image_digest.clone()),

@@ -177,6 +177,9 @@ pub struct Container {
     pub image: Option<String>,
     /// The image's digest, if known.
     pub image_digest: Option<String>,
+    /// What it executed first, with its arguments, the image's own words among them; empty if not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
 }
 
 /// How a process ended.

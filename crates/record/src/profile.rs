@@ -24,6 +24,7 @@ use crate::observation::{self, Exit, Lost};
 use crate::requirement::{self, Requirement, Solution, Trial, Verdict};
 use crate::schema::CapabilityName;
 use crate::search::Search;
+use crate::zero::Zero;
 
 /// `apiVersion` of the one version this program reads and writes.
 pub const API_VERSION: &str = "dropcap.dev/v1";
@@ -109,6 +110,9 @@ pub struct Target {
     /// Of a container, what the image's ENTRYPOINT was called with in place of its CMD.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
+    /// Of a container that was watched, all that it executed first, the image's own words among it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
     /// As which user it ran, where somebody chose another one than the image's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<u32>,
@@ -173,7 +177,7 @@ pub struct Status {
     /// Why not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<String>,
-    /// Whether trials have shown that exactly `spec.capabilities.add` serves.
+    /// Whether trials have shown what `spec.capabilities.needed` says; what is doubtful is there besides.
     #[serde(default)]
     pub proof: ProofState,
     /// The trials' results; each counts for the set it names.
@@ -182,6 +186,9 @@ pub struct Status {
     /// The searches that were made, each with all its runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub searches: Vec<Search>,
+    /// What was tried to do without any capability.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zero: Vec<Zero>,
     /// Call sites nobody has judged yet: their capabilities are among the doubtful.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unknown_sites: BTreeSet<String>,
@@ -197,7 +204,7 @@ pub enum ProofState {
     /// Traced only.
     #[default]
     Unproven,
-    /// A test passed with exactly this list and failed with any member left out.
+    /// A test passed with exactly the needed (or the whole list) and failed with any of these left out.
     Proven,
 }
 
@@ -287,6 +294,14 @@ impl Profile {
         self.spec.evidence.iter().filter(move |r| solution.serves(r) == Some(capability))
     }
 
+    /// The proofs that count for the list as it is: of all of it, or of what is needed. What is doubtful
+    /// is in the list besides, and with more no program works less.
+    pub fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        let Capabilities { needed, .. } = self.spec.capabilities;
+        let sets = [needed, self.add()];
+        self.status.proofs.iter().filter(move |proof| sets.contains(&proof.capabilities))
+    }
+
     /// What the evidence amounts to.
     #[must_use]
     pub fn solution(&self) -> Solution {
@@ -311,8 +326,10 @@ impl Profile {
         status.proofs.dedup();
         status.searches.sort();
         status.searches.dedup();
-        let proven = status.proofs.iter().any(|p| p.capabilities == solution.add());
-        status.proof = if proven { ProofState::Proven } else { ProofState::Unproven };
+        status.zero.sort();
+        status.zero.dedup();
+        let proven = self.proofs().next().is_some();
+        self.status.proof = if proven { ProofState::Proven } else { ProofState::Unproven };
     }
 
     /// Takes in what trials proved: the test passed with exactly `proof.capabilities`, and failed

@@ -124,6 +124,24 @@ fn a_proof_counts_for_the_list_it_names() {
 }
 
 #[test]
+fn what_is_doubtful_beside_what_is_proven_takes_nothing_from_it() {
+    let mut profile = Profile::parse(BY_HAND).unwrap();
+    let needed = profile.spec.capabilities.needed;
+    assert_ne!(needed, profile.add());
+    let proof = |capabilities| {
+        let test = "curl -fs localhost".to_owned();
+        vec![dropcap_record::profile::Proof { capabilities, test, trials: 4, recorded: None }]
+    };
+    profile.status.proofs = proof(needed);
+    profile.settle();
+    assert_eq!((profile.status.proof, profile.proofs().count()), (ProofState::Proven, 1));
+    // Of a part of what is needed it says too little.
+    profile.status.proofs = proof(CapSet::EMPTY);
+    profile.settle();
+    assert_eq!((profile.status.proof, profile.proofs().count()), (ProofState::Unproven, 0));
+}
+
+#[test]
 fn a_recording_of_another_version_is_refused() {
     let error = Recording::parse("{\"version\": 2, \"novelty\": 1}").unwrap_err();
     assert!(matches!(error, ReadError::Version { .. }), "{error}");

@@ -15,4 +15,4 @@ pub use objection::{By, Objection, ObjectionKind};
 pub use pod_security::{
     BASELINE, Fault, ParsePolicyError, Policy, PolicyLevel, PolicyVersion, Violation,
 };
-pub use resolved::{Outcome, Resolved, container, container_of_image, word_span};
+pub use resolved::{Outcome, Resolved, container, container_of_image, set_span, word_span};

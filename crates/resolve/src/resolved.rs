@@ -3,7 +3,7 @@
 use caps::FileCaps;
 use image::Image;
 use manifest::{Container, Pod, Span};
-use runtime::{List, Reason, Refusal, Request, Resolution, Runtime, Word};
+use runtime::{List, Reason, Refusal, Request, Resolution, Runtime, SpecSet, Word};
 
 use crate::context::Context;
 use crate::from_image::FromImage;
@@ -111,6 +111,20 @@ impl Resolved {
             _ => word_span(reason.word()?, container),
         }
     }
+}
+
+/// Where the name of an OCI configuration's set at this index is written.
+#[must_use]
+pub fn set_span(set: SpecSet, index: usize, container: &Container) -> Option<Span> {
+    let Some(sets) = &container.sets else { return None };
+    let item = match set {
+        SpecSet::Bounding => container.security.add().nth(index),
+        SpecSet::Effective => sets.effective.get(index),
+        SpecSet::Permitted => sets.permitted.get(index),
+        SpecSet::Inheritable => sets.inheritable.get(index),
+        SpecSet::Ambient => sets.ambient.get(index),
+    };
+    item.map(|item| item.span)
 }
 
 /// Where `word` is written; `container` is the one it came from.

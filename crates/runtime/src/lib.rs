@@ -22,6 +22,7 @@ mod request;
 mod sets;
 mod spec;
 mod sysctl;
+mod void;
 
 pub use defaults::{DefaultSet, default_sets};
 pub use name::{Engine, OciRuntime, ParseRuntimeError, Runtime, Version};
@@ -30,3 +31,4 @@ pub use reason::Reason;
 pub use refusal::Refusal;
 pub use request::{List, Request, SpecSets, User, Word};
 pub use sets::{Fate, Resolution, Sets, resolve};
+pub use void::{NameReading, SpecSet, Void, VoidReason};

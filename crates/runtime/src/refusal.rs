@@ -38,12 +38,14 @@ pub enum Refusal {
         suggestion: Option<Capability>,
     },
     /// A name in an OCI configuration that the OCI runtime does not know.
-    #[error("{oci} refuses to start the container: {name:?} names no capability")]
+    #[error("{oci} refuses to start the container: {name:?} names no capability{}", did_you_mean(*suggestion))]
     UnknownInSpec {
         /// Which OCI runtime.
         oci: OciRuntime,
         /// The name.
         name: String,
+        /// The nearest name, if one is near.
+        suggestion: Option<Capability>,
     },
     /// An OCI configuration with more in the effective set than in the permitted one: `capset` is
     /// refused, security/commoncap.c `cap_capset`.

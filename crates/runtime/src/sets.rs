@@ -8,6 +8,7 @@ use crate::odd::OddWord;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::request::{Request, User};
+use crate::void::{self, Void};
 use crate::{containerd, crio, docker, linux, nerdctl, oci, podman, spec};
 
 /// What a container's first process holds, started as root or as somebody else.
@@ -24,6 +25,8 @@ pub struct Sets {
     pub regainable: CapSet,
     /// Words not written as Kubernetes writes them, and what became of each.
     pub odd: Vec<OddWord>,
+    /// What an OCI configuration names without effect.
+    pub void: Vec<Void>,
     bounding: Ledger,
     engine: Engine,
     /// Whether the entrypoint's file is set-uid root.
@@ -185,6 +188,7 @@ fn sets(runtime: &Runtime, request: &Request, root: bool) -> Result<Sets, Refusa
         ambient,
     };
     startable(runtime, spec)?;
+    let void = void::find(runtime, request, &spec);
     // A bounding set only ever shrinks: what the spec names beyond the daemon's own is not there.
     bounding.keep(runtime.own, &Reason::BeyondDaemon { engine });
     let process = after_exec(CapState { bounding: bounding.set(), ..spec }, root, request)?;
@@ -194,7 +198,7 @@ fn sets(runtime: &Runtime, request: &Request, root: bool) -> Result<Sets, Refusa
         (process.bounding | process.inheritable) - process.permitted
     };
     let set_uid_root = request.set_uid == Some(0);
-    Ok(Sets { root, spec, process, regainable, odd, bounding, engine, set_uid_root })
+    Ok(Sets { root, spec, process, regainable, odd, void, bounding, engine, set_uid_root })
 }
 
 /// What the kernel demands when the OCI runtime sets the sets, security/commoncap.c `cap_capset`.

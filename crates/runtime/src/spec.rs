@@ -5,25 +5,19 @@
 
 use caps::{CapSet, Capability};
 
-use crate::ledger::{Ledger, Plan, exact};
+use crate::ledger::{Ledger, Plan};
 use crate::name::Runtime;
-use crate::oci;
-use crate::odd::{self, Became};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::request::{List, Request, SpecSets};
+use crate::void::{NameReading, suggestion};
 
 /// See the module.
 pub(crate) fn plan(runtime: &Runtime, request: &Request, sets: &SpecSets) -> Result<Plan, Refusal> {
     let mut bounding = Ledger::written();
-    let mut ignored = Vec::new();
     for word in request.words(List::Add) {
-        match name(runtime, &word.text)? {
-            Some(capability) => bounding.grant(capability, &Reason::Added { word }),
-            None => {
-                let became = Became::Ignored { becomes: word.text.clone() };
-                ignored.extend(odd::look(&word, became));
-            }
+        if let Some(capability) = name(runtime, &word.text)? {
+            bounding.grant(capability, &Reason::Added { word });
         }
     }
     let set = |names: &[String]| {
@@ -39,16 +33,19 @@ pub(crate) fn plan(runtime: &Runtime, request: &Request, sets: &SpecSets) -> Res
         effective: Some(set(&sets.effective)?),
         inheritable: set(&sets.inheritable)?,
         ambient: set(&sets.ambient)?,
-        odd: ignored,
         ..Plan::plain(bounding)
     })
 }
 
 /// What the OCI runtime reads in a name; `None` where it leaves it out with a warning.
 fn name(runtime: &Runtime, text: &str) -> Result<Option<Capability>, Refusal> {
-    let read = exact(text).or_else(|| oci::lenient(runtime.oci, text));
-    if read.is_none() && oci::refuses(runtime.oci) {
-        return Err(Refusal::UnknownInSpec { oci: runtime.oci, name: text.to_owned() });
+    match NameReading::of(runtime.oci, text) {
+        NameReading::Read(capability) => Ok(Some(capability)),
+        NameReading::LeftOut => Ok(None),
+        NameReading::Refused => Err(Refusal::UnknownInSpec {
+            oci: runtime.oci,
+            name: text.to_owned(),
+            suggestion: suggestion(text),
+        }),
     }
-    Ok(read)
 }

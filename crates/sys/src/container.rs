@@ -67,6 +67,9 @@ pub struct Container {
     pub image: Option<String>,
     /// The image's identifier in its engine's store.
     pub image_id: Option<String>,
+    /// What it executes first, with its arguments, the image's own words among them; empty if its bundle
+    /// could not be read.
+    pub argv: Vec<String>,
     /// Whether it only holds a pod's namespaces (`pause`).
     pub sandbox: bool,
     /// The container that holds its pod's namespaces.
@@ -94,6 +97,7 @@ impl Container {
             namespace: None,
             image: None,
             image_id: None,
+            argv: Vec::new(),
             sandbox: false,
             sandbox_id: None,
             init: None,

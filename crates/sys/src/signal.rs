@@ -118,6 +118,18 @@ impl Drop for Blocked {
     }
 }
 
+/// Whether one of these waits to be taken, in a program that has blocked them ([`Blocked`]): sigpending(2).
+/// It goes on waiting.
+#[must_use]
+pub fn is_pending(signals: &[i32]) -> bool {
+    // SAFETY: sigset_t is plain data that sigpending fills before it is looked at.
+    unsafe {
+        let mut pending: libc::sigset_t = std::mem::zeroed();
+        libc::sigpending(&raw mut pending) == 0
+            && signals.iter().any(|signal| libc::sigismember(&raw const pending, *signal) == 1)
+    }
+}
+
 /// kill(2).
 ///
 /// # Errors

@@ -284,5 +284,6 @@ pub fn describe(container: &sys::container::Container) -> record::observation::C
         namespace: container.namespace.clone(),
         image: container.image.clone(),
         image_digest: container.image_id.clone(),
+        argv: container.argv.clone(),
     }
 }

@@ -13,6 +13,7 @@
 //! CI, it panics instead. A failure to *use* something that is there is a failed test, not a skip.
 
 mod binary;
+mod census;
 pub mod cri;
 pub mod daemon;
 mod debian;
@@ -28,6 +29,7 @@ mod tryout;
 use std::io::Write;
 
 pub use binary::dropcap;
+pub use census::{Census, Counts};
 pub use debian::{DEBIAN_IMAGE, debian_image, debian_image_with};
 pub use pod::Pod;
 pub use podman::{Container, IMAGE, image, podman, podman_run};
@@ -57,6 +59,13 @@ pub fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
 #[must_use]
 pub fn rounds(some: u32, all: u32) -> u32 {
     if strict() { all } else { some }
+}
+
+/// At how many points something is broken off: `some`, or as many as `DROPCAP_TEST_POINTS` says.
+#[must_use]
+pub fn points(some: u32) -> u32 {
+    let said = std::env::var("DROPCAP_TEST_POINTS").ok();
+    said.and_then(|said| said.parse().ok()).unwrap_or(some)
 }
 
 /// Whether nothing may be left out (`DROPCAP_NO_SKIP`).

@@ -121,19 +121,19 @@ fn start(kernel: &Path, initramfs: &Path, console: &Path, recordings: &Path) -> 
         .map_err(|e| format!("qemu-system-x86_64: {e} (Debian: qemu-system-x86)"))
 }
 
-/// Prints a guest's progress with the time since its start; all of its report is in `log`.
+/// Prints the progress of a guest of this name with the time since its start; all of its report is in `log`.
 ///
 /// # Errors
 /// If that cannot be written.
-pub fn progress(series: &str, log: &Path) -> Result<impl FnMut(&str) + use<>> {
-    let (series, start) = (series.to_owned(), Instant::now());
+pub fn progress(name: &str, log: &Path) -> Result<impl FnMut(&str) + use<>> {
+    let (name, start) = (name.to_owned(), Instant::now());
     let mut log = fs::File::create(log).map_err(|e| format!("{}: {e}", log.display()))?;
     Ok(move |line: &str| {
         let _ = writeln!(log, "{:>8.2} {line}", start.elapsed().as_secs_f32());
         let shown = ["kernel ", "backend ", "run ", "end ", "done"];
         let failed = line.starts_with("out test ") && line.ends_with("FAILED");
         if failed || shown.iter().any(|word| line.starts_with(word)) {
-            println!("[{series} {:>4} s] {line}", start.elapsed().as_secs());
+            println!("[{name} {:>4} s] {line}", start.elapsed().as_secs());
         }
     })
 }

@@ -8,10 +8,10 @@
 #   end TEST BACKEND STATUS   it ended
 #   locked MODE               the kernel is locked down; backends, and a test, follow again, MODE in BACKEND's place
 #   done                      all ran
-# /etc/vm.conf says what to do: kernel, tests, once (tests run with the first backend only), backend, filter, threads,
-# lockdown (modes), locked (a test for them) and secrets (which of its tests), recordings (yes: they are kept, five
-# programs of groundtruth/ are traced too, and all goes to the third serial port as a .tar.gz). /etc/command is run
-# instead, if it is there.
+# /etc/vm.conf says what to do: kernel, tests, once (tests run with the first backend only), backends (all that work if
+# none is named), filter, threads, lockdown (modes), locked (a test for them) and secrets (which of its tests),
+# recordings (yes: they are kept and go to the third serial port as a .tar.gz), groundtruth (yes: programs of
+# groundtruth/ are traced, too). /etc/command is run instead, if it is there.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -72,7 +72,10 @@ if [ -f /etc/command ]; then
 else
     show_backends
     for name in $(sed -n 's/ works$//p' /run/backends); do
-        [ -z "$backend" ] || [ "$backend" = "$name" ] || continue
+        case " $backends " in
+        "  " | *" $name "*) ;;
+        *) continue ;;
+        esac
         export DROPCAP_TEST_BACKEND=$name
         for test in $tests $once; do
             say "run $test $name"
@@ -82,10 +85,12 @@ else
         once=
     done
 fi
-if [ "$recordings" = yes ]; then
+if [ "$groundtruth" = yes ]; then
     say "run groundtruth -"
     reported /usr/bin/dash /usr/share/groundtruth.sh /run/recordings
     say "end groundtruth - $status"
+fi
+if [ "$recordings" = yes ]; then
     stty -F /dev/ttyS2 raw -echo
     tar -c -C /run recordings | gzip >/dev/ttyS2
 fi

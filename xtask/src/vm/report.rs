@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// How the reason starts for which a part is ignored: `#[ignore = "played for …"]`.
+const PLAYED: &str = "played for ";
+
 /// How a test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -25,8 +28,9 @@ pub struct Run {
     pub outcomes: BTreeMap<String, Outcome>,
     /// How many tests it said it would run.
     pub announced: Option<usize>,
-    /// How many of them are no tests but played for others (`#[ignore]`).
-    pub ignored: usize,
+    /// How many of those that were announced are no tests: a part that a test has another process play, which libtest
+    /// lists as ignored, for [`PLAYED`].
+    pub parts: usize,
     /// What it ended with.
     pub status: Option<i32>,
     /// All that it said.
@@ -90,6 +94,27 @@ impl Report {
         backends.push((name, works));
     }
 
+    /// Takes in what another guest of the same kernel said; where the two should agree and do not is a stray line.
+    pub fn join(&mut self, other: Report) {
+        if self.release != other.release {
+            self.stray
+                .push(format!("one guest runs {:?}, another {:?}", self.release, other.release));
+        }
+        let sorted = |report: &Self| {
+            let mut backends = report.backends.clone();
+            backends.sort();
+            backends
+        };
+        let [ours, theirs] = [sorted(self), sorted(&other)];
+        if ours != theirs {
+            self.stray.push(format!("one guest has the backends {ours:?}, another {theirs:?}"));
+        }
+        self.runs.extend(other.runs);
+        self.locked.extend(other.locked);
+        self.stray.extend(other.stray);
+        self.done &= other.done;
+    }
+
     /// The backends that work, where it is not locked down.
     pub fn working(&self) -> Vec<&str> {
         working(&self.backends)
@@ -118,7 +143,7 @@ impl Run {
             backend: backend.to_owned(),
             outcomes: BTreeMap::new(),
             announced: None,
-            ignored: 0,
+            parts: 0,
             status: None,
             said: Vec::new(),
             took: Duration::ZERO,
@@ -138,10 +163,14 @@ impl Run {
         };
         let outcome = match result.trim() {
             "ok" => Outcome::Passed,
-            result if result.starts_with("ignored") => {
-                self.ignored += 1;
+            result
+                if result.strip_prefix("ignored, ").is_some_and(|why| why.starts_with(PLAYED)) =>
+            {
+                self.parts += 1;
                 return;
             }
+            // A test that is left out is one that is skipped, and has to be in the plan.
+            result if result.starts_with("ignored") => Outcome::Skipped(result.to_owned()),
             _ => Outcome::Failed,
         };
         // A test that skips itself says so before it ends well.
@@ -179,11 +208,12 @@ mod tests {
 backend tp_btf: the kernel has no tracepoint: none
 backend fexit works
 run traps fexit
-out running 5 tests
+out running 6 tests
 err skipped: needs (a lot of) podman (test a::b)
 out test a::b ... ok
 out test c ... FAILED
-out test played ... ignored, for others
+out test played ... ignored, played for others
+out test slow ... ignored
 err noise
 out test d ... ok
 out test e ... ok
@@ -196,8 +226,8 @@ done",
         let why = "the kernel has no tracepoint: none".to_owned();
         assert_eq!(report.backends[0], ("tp_btf".to_owned(), Err(why)));
         let [run] = &report.runs[..] else { panic!("{:?}", report.runs) };
-        assert_eq!((run.announced, run.status, report.done), (Some(5), Some(101), true));
-        assert_eq!(run.ignored, 1);
+        assert_eq!((run.announced, run.status, report.done), (Some(6), Some(101), true));
+        assert_eq!(run.parts, 1);
         let outcomes: Vec<_> = run.outcomes.iter().map(|(n, o)| (n.as_str(), o.clone())).collect();
         let skipped = |why: &str| Outcome::Skipped(why.to_owned());
         assert_eq!(
@@ -207,6 +237,7 @@ done",
                 ("c", Outcome::Failed),
                 ("d", Outcome::Passed),
                 ("e", skipped("late")),
+                ("slow", skipped("ignored")),
             ]
         );
         assert_eq!(report.stray, Vec::<String>::new());

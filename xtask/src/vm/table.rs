@@ -87,7 +87,7 @@ fn wrong_run(run: &Run, skipped: &BTreeMap<&str, &str>, filter: Option<&str>) ->
     if run.status != Some(0) {
         wrong.push(format!("ended with {:?}\n{}", run.status, run.said.join("\n")));
     }
-    let ended = run.outcomes.len() + run.ignored;
+    let ended = run.outcomes.len() + run.parts;
     if run.announced != Some(ended) {
         wrong.push(format!("{ended} tests ended, announced were {:?}", run.announced));
     }
@@ -116,7 +116,7 @@ fn wrong_run(run: &Run, skipped: &BTreeMap<&str, &str>, filter: Option<&str>) ->
 }
 
 /// `docs/kernels.md`.
-pub fn document(plan: &Plan, results: &[(&KernelPlan, Report)]) -> String {
+pub fn document(plan: &Plan, results: &[(&KernelPlan, Report)], host: &Report) -> String {
     let mut text = String::from(
         "# Kernels
 
@@ -135,16 +135,23 @@ processes and cgroups, maps at their limits, tracers killed, process numbers tha
     text.push_str("\n|---|---|---|");
     text.push_str(&"---:|".repeat(plan.tests.len()));
     text.push('\n');
-    for (kernel, report) in results {
+    let of_guests = results.iter().map(|(kernel, report)| (kernel.suite.as_str(), report));
+    for (suite, report) in of_guests.chain([("the host", host)]) {
         for backend in report.working() {
             let release = report.release.as_deref().unwrap_or("?");
-            let _ = write!(text, "| {} | {release} | {backend} |", kernel.suite);
+            let _ = write!(text, "| {suite} | {release} | {backend} |");
             for test in &plan.tests {
                 let _ = write!(text, " {} |", counts(report, backend, &test.name));
             }
             text.push('\n');
         }
     }
+    text.push_str(
+        "
+*The host* is the machine that boots the guests, without qemu; all other tests run there, too, \
+`faults` among them, with the backend that is taken by itself (`cargo test --workspace`).
+",
+    );
     text.push_str(&locked::section(plan, results));
     text.push_str(
         "
@@ -302,8 +309,11 @@ done";
     #[test]
     fn the_document_changes_with_the_outcome_and_not_with_the_release() {
         let plan = plan();
-        let document = |text: &str| document(&plan, &[(&plan.kernels[0], report(text))]);
+        let host =
+            report("kernel 6.18.44\nbackend raw_tp works\nrun traps raw_tp\nout test a ... ok");
+        let document = |text: &str| document(&plan, &[(&plan.kernels[0], report(text))], &host);
         let good = document(GOOD);
+        assert!(good.contains("| the host | 6.18.44 | raw_tp | 1 + 0 |\n"), "{good}");
         assert!(good.contains("| bookworm | 6.1.0-2 | fexit | 1 + 1 |\n"), "{good}");
         assert!(good.contains("- bookworm, kprobe: none\n"), "{good}");
         assert!(good.contains("- needs podman here:\n  - `traps a` (everywhere)\n"), "{good}");

@@ -38,6 +38,8 @@ pub enum Ran {
         /// In place of its CMD, as a manifest's `args`.
         args: Vec<String>,
     },
+    /// This, the image's own words among it.
+    Whole(Vec<String>),
 }
 
 impl Ran {
@@ -49,6 +51,11 @@ impl Ran {
             Self::Unknown => true,
             _ if *command_unread => false,
             Self::Own => command.is_empty() && args.is_empty(),
+            // What the kubelet puts in for `$(NAME)` nobody knows here
+            // (k8s.io/kubernetes third_party/forked/golang/expansion/expand.go).
+            Self::Whole(_) if command.iter().chain(args).any(|word| word.contains("$(")) => true,
+            Self::Whole(argv) if command.is_empty() => argv.ends_with(args),
+            Self::Whole(argv) => argv.iter().eq(command.iter().chain(args)),
             Self::Words { command: own, args: more } if command.is_empty() => {
                 own.is_empty() && more == args
             }
@@ -64,6 +71,7 @@ impl Ran {
             Self::Unknown => "runs what nobody wrote down".to_owned(),
             Self::Own => "runs what the image says".to_owned(),
             Self::Words { command, args } => runs(command, args),
+            Self::Whole(argv) => runs(argv, &[]),
         }
     }
 }
@@ -311,6 +319,9 @@ mod tests {
 
     /// `own`, `sh+-c` in place of the entrypoint, `:-g` in place of the image's words.
     fn ran(words: &str) -> Ran {
+        if let Some(whole) = words.strip_prefix('=') {
+            return Ran::Whole(whole.split('+').map(str::to_owned).collect());
+        }
         let list = |text: &str| {
             text.split('+').filter(|word| !word.is_empty()).map(str::to_owned).collect()
         };
@@ -383,10 +394,24 @@ mod tests {
     #[test]
     fn an_image_that_was_told_what_to_run_is_about_what_is_told_the_same() {
         for (lines, matching, other) in [
-            ("", "own", "true :true sh+-c"),
-            ("\n  command: [sh, -c, id]", "sh+-c+id sh+-c:id", "own true sh+-c :sh+-c+id"),
-            ("\n  command: [sh]\n  args: [-c, id]", "sh+-c+id sh:-c+id", "own sh :-c+id :sh+-c+id"),
-            ("\n  args: [-c, id]", ":-c+id", "own -c+id sh+-c+id sh:-c+id :id"),
+            // Of the image's own words nothing is known here.
+            ("", "own =sh+-c+id", "true :true sh+-c"),
+            (
+                "\n  command: [sh, -c, id]",
+                "sh+-c+id sh+-c:id =sh+-c+id",
+                "own true sh+-c :sh+-c+id =sh+-c",
+            ),
+            (
+                "\n  command: [sh]\n  args: [-c, id]",
+                "sh+-c+id sh:-c+id =sh+-c+id",
+                "own sh :-c+id :sh+-c+id =sh",
+            ),
+            (
+                "\n  args: [-c, id]",
+                ":-c+id =sh+-c+id =-c+id",
+                "own -c+id sh+-c+id sh:-c+id :id =sh+-c",
+            ),
+            ("\n  command: [sh, $(X)]", "=sh+-c", "own sh"),
         ] {
             let manifest =
                 pod("Deployment", &format!("containers:\n- name: web\n  image: web{lines}"));

@@ -56,7 +56,8 @@ rule! {
     /// `ALL` is removed from `add` and put into `drop`. That takes away what the program may need, so it is unsafe.
     "add-all",
     Fixes::Offered("drop ALL instead of adding it; unsafe, the program may need some of them"),
-    check
+    check,
+    waivable: true,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

@@ -7,7 +7,7 @@ use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::holding::Holding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{ALL_FORMATS, Fixes, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 
@@ -64,7 +64,9 @@ rule! {
     /// The word is removed from `add`. That is unsafe: only a trace knows whether it is needed.
     "dangerous-capability",
     Fixes::Offered("remove it from add; unsafe, only a trace knows whether it is needed"),
-    check
+    check,
+    waivable: true,
+    formats: ALL_FORMATS,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -98,7 +100,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         // Somebody declared this need; an edit that leaves the default in its place mends nothing.
         finding = if stays {
             finding.no_fix(format!(
-                "the default holds it too: with `{}: [ALL]` the `{}` says what is needed",
+                "the default holds it too; once `{}: [ALL]` is there, to remove it from `{}` is an \
+                 unsafe edit",
                 dialect::list(subject.format(), List::Drop),
                 dialect::list(subject.format(), List::Add),
             ))

@@ -64,7 +64,8 @@ rule! {
     /// CoreDNS or caddy, cannot even be executed once it is dropped.
     "drop-all-missing",
     Fixes::Offered("drop ALL; safe where nothing that could take effect is lost"),
-    check
+    check,
+    waivable: true,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

@@ -5,7 +5,7 @@ use runtime::{List, Refusal};
 
 use crate::danger;
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{ALL_FORMATS, Fixes, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 
@@ -56,7 +56,8 @@ rule! {
     /// None: an edit that adds grants something, and that is for a person to decide.
     "file-capabilities-outside-bounding",
     Fixes::Never("to add it would grant it: a person decides that"),
-    check
+    check,
+    formats: ALL_FORMATS,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

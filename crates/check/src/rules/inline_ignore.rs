@@ -4,7 +4,7 @@ use caps::CapSet;
 use manifest::Span;
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 
@@ -57,7 +57,8 @@ rule! {
     /// None: dropcap edits `capabilities` and no comment.
     "inline-ignore",
     Fixes::Never("dropcap edits `capabilities` and no comment"),
-    check
+    check,
+    about: Topic::Answer,
 }
 
 /// Comments are read where findings are set aside: [`crate::inline`].

@@ -6,7 +6,7 @@ use runtime::{Engine, User};
 
 use crate::finding::Finding;
 use crate::holding::Holding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, KUBERNETES, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 
@@ -65,7 +65,8 @@ rule! {
     /// None: to add a capability would grant it, and dropcap edits no other field.
     "low-port",
     Fixes::Never("to add a capability would grant it, and dropcap edits no other field"),
-    check
+    check,
+    formats: KUBERNETES,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

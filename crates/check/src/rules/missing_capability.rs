@@ -10,7 +10,7 @@ use crate::dialect;
 use crate::finding::Finding;
 use crate::holding::Holding;
 use crate::learnt::{Learnt, Need, Objection};
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 
@@ -69,7 +69,8 @@ rule! {
     /// `dropcap fix --profile FILE --allow-widen`.
     "missing-capability",
     Fixes::Never("to add it would grant it: fix --profile --allow-widen, if you mean it"),
-    check
+    check,
+    about: Topic::Profile,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::fix::plan_on;
 use crate::holding::Holding;
 use crate::patch::{Exactly, Widen, exactly};
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::words;
@@ -62,7 +62,9 @@ rule! {
     /// edit says so.
     "over-granted",
     Fixes::Offered("drop ALL, add what the profile needs; safe if that is proven"),
-    check
+    check,
+    waivable: true,
+    about: Topic::Profile,
 }
 
 /// So many are told by name.

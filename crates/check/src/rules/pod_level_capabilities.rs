@@ -1,7 +1,7 @@
 //! `pod-level-capabilities`.
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, KUBERNETES, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 
@@ -48,7 +48,8 @@ rule! {
     /// None: what was meant for the whole pod may not be right for each of its containers.
     "pod-level-capabilities",
     Fixes::Never("what was meant for the whole pod may not be right for each of its containers"),
-    check
+    check,
+    formats: KUBERNETES,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

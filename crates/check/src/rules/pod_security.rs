@@ -7,7 +7,7 @@ use runtime::{List, Meaning, Word};
 use super::{add_all, drop_all_missing};
 use crate::finding::Finding;
 use crate::fix::Change;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, KUBERNETES, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 
@@ -59,7 +59,8 @@ rule! {
     /// classed by what it does to the sets.
     "pod-security",
     Fixes::Offered("drop ALL, spell it right, or remove it from add"),
-    check
+    check,
+    formats: KUBERNETES,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

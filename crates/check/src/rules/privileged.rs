@@ -56,7 +56,8 @@ rule! {
     /// None: dropcap edits `capabilities` and nothing else.
     "privileged",
     Fixes::Never("dropcap edits `capabilities` and no other field"),
-    check
+    check,
+    waivable: true,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

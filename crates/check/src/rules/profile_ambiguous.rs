@@ -1,8 +1,8 @@
 //! `profile-ambiguous`.
 
 use crate::finding::Finding;
-use crate::learnt::Match;
-use crate::rule::{Fixes, rule};
+use crate::learnt::{Match, Objection};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::words;
@@ -13,7 +13,8 @@ rule! {
     /// ## What it does
     /// With `--profile` it tells of each container that several profiles are about in the same way:
     /// all by its workload, or all by its image. One by the workload goes before one by the image,
-    /// and then there is nothing to tell.
+    /// and then there is nothing to tell. The other way round, too: a profile that names a workload
+    /// and no namespace, where manifests have that workload in several.
     ///
     /// ## Why is this bad?
     /// Profiles of several runs or replicas each say what one of them did, and the container needs
@@ -49,13 +50,29 @@ rule! {
     /// `dropcap profile merge web-1.yaml web-2.yaml -o web.yaml`
     ///
     /// ## Fix
-    /// None: merge them, or remove the one that is no longer true.
+    /// None: merge them, or remove the one that is no longer true; write the namespace into it.
     "profile-ambiguous",
     Fixes::Never("merge the profiles, or remove the one that is no longer true"),
-    check
+    check,
+    about: Topic::Profile,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for objection in subject.learnt.known().into_iter().flat_map(|known| &known.objections) {
+        let Objection::Namespaces(all) = objection else { continue };
+        let (name, learnt) = (subject.container_name(), &subject.learnt);
+        let profile = learnt.known().map(|known| known.learnt.title()).unwrap_or_default();
+        let message = format!(
+            "{name} is in one of {}, and its profile names none",
+            words::count(all.len(), "namespace")
+        );
+        findings.push(
+            Finding::new(&RULE, subject, Severity::Warning, subject.container.name_span, message)
+                .note(format!("{profile}: its workload is in {}.", words::list(all)))
+                .help("write `namespace: NAME` into its spec.target; one profile for each")
+                .no_fix("write the namespace into the profile"),
+        );
+    }
     let Match::Several(all) = &subject.learnt else { return };
     let files: Vec<&str> = all.iter().map(|learnt| learnt.file.as_str()).collect();
     let (name, number) = (subject.container_name(), words::count(all.len(), "profile"));

@@ -2,7 +2,7 @@
 
 use crate::finding::Finding;
 use crate::learnt::Objection;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 
@@ -52,7 +52,8 @@ rule! {
     /// `dropcap fix --profile FILE --incomplete`.
     "profile-incomplete",
     Fixes::Never("the profile is to be completed, and the manifest may be right"),
-    check
+    check,
+    about: Topic::Profile,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

@@ -2,7 +2,7 @@
 
 use crate::finding::Finding;
 use crate::learnt::Objection;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 
@@ -58,7 +58,8 @@ rule! {
     /// differ may say `dropcap fix --profile FILE --other-image`.
     "profile-of-another-image",
     Fixes::Never("somebody has to look at the image that runs"),
-    check
+    check,
+    about: Topic::Profile,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -74,7 +75,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 subject.context.user_span(),
                 format!("{name} runs as {here}, and its profile was learnt as user {learnt}"),
             ),
-            Objection::Incomplete(_) | Objection::TooOld { .. } => continue,
+            Objection::Incomplete(_) | Objection::TooOld { .. } | Objection::Namespaces(_) => {
+                continue;
+            }
         };
         let span = span.unwrap_or(subject.container.name_span);
         findings.push(

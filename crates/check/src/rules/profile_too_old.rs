@@ -2,7 +2,7 @@
 
 use crate::finding::Finding;
 use crate::learnt::Objection;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 
@@ -51,7 +51,8 @@ rule! {
     /// None: somebody has to look again.
     "profile-too-old",
     Fixes::Never("somebody has to look again"),
-    check
+    check,
+    about: Topic::Profile,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

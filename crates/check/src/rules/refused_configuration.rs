@@ -1,10 +1,11 @@
 //! `refused-configuration`.
 
-use manifest::Format;
-use runtime::Refusal;
+use caps::{CapSet, Capability};
+use manifest::{Format, Span};
+use runtime::{Refusal, SpecSet};
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, OCI, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 
@@ -50,7 +51,8 @@ rule! {
     /// None: an OCI configuration is written by another program, and that has to be told.
     "refused-configuration",
     Fixes::Never("an OCI configuration is written by another program"),
-    check
+    check,
+    formats: OCI,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -63,10 +65,37 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         Some(refusal) => refusal,
     };
     let message = format!("{} does not start: {refusal}", subject.container_name());
+    let span = place(subject, refusal).unwrap_or(subject.container.name_span);
     findings.push(
-        Finding::new(&RULE, subject, Severity::Warning, subject.container.name_span, message)
+        Finding::new(&RULE, subject, Severity::Warning, span, message)
             .sure(Confidence::High)
             .note("What it would hold cannot be judged: nothing else is said of it.")
             .no_fix("an OCI configuration is written by another program"),
     );
+}
+
+/// Where the name is written that it is about.
+fn place(subject: &Subject<'_>, refusal: &Refusal) -> Option<Span> {
+    let find = |sets: &[SpecSet], wanted: &dyn Fn(&str) -> bool| {
+        let each = sets.iter().flat_map(|set| {
+            let names = set.names(subject.request()).iter().enumerate();
+            names.map(move |(index, name)| (*set, index, name))
+        });
+        let (set, index, _) = each.into_iter().find(|(.., name)| wanted(name))?;
+        resolve::set_span(set, index, subject.container)
+    };
+    let any_of = |missing: CapSet| {
+        move |name: &str| name.parse::<Capability>().is_ok_and(|one| missing.contains(one))
+    };
+    match refusal {
+        Refusal::UnknownInSpec { name, .. } => find(&SpecSet::ALL, &|there| there == name),
+        Refusal::EffectiveBeyondPermitted { missing } => {
+            find(&[SpecSet::Effective], &any_of(*missing))
+        }
+        Refusal::InheritableBeyondBounding { missing, .. } => {
+            find(&[SpecSet::Inheritable], &any_of(*missing))
+        }
+        Refusal::BeyondDaemon { missing, .. } => find(&[SpecSet::Permitted], &any_of(*missing)),
+        _ => None,
+    }
 }

@@ -5,7 +5,7 @@ use runtime::{List, User, Word};
 
 use crate::dialect;
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{ALL_FORMATS, Fixes, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::words;
@@ -63,7 +63,9 @@ rule! {
     /// helper, such as sudo, stops working with `allowPrivilegeEscalation: false`.
     "set-uid-regain",
     Fixes::Never("dropcap edits `capabilities` and no other field"),
-    check
+    check,
+    waivable: true,
+    formats: ALL_FORMATS,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

@@ -6,7 +6,7 @@ use runtime::List;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::holding::Holding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, KUBERNETES, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 
@@ -62,7 +62,8 @@ rule! {
     /// runtime does not read the word there is no edit: whoever wrote it decides.
     "sys-admin-without-escalation",
     Fixes::Offered("remove it from add; unsafe, only a trace knows whether it is needed"),
-    check
+    check,
+    formats: KUBERNETES,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

@@ -1,7 +1,7 @@
 //! `waiver-expired`.
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::waiver::file::Waiver;
@@ -51,7 +51,8 @@ rule! {
     /// which they approve anew.
     "waiver-expired",
     Fixes::Never("its approvers decide whether it is needed any longer"),
-    check
+    check,
+    about: Topic::Answer,
 }
 
 /// Waivers are judged where findings are: [`crate::waiver::judge`].

@@ -1,7 +1,7 @@
 //! `waiver-too-wide`.
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::waiver::file::Waiver;
@@ -51,7 +51,8 @@ rule! {
     /// None: what it is meant for nobody but its author knows.
     "waiver-too-wide",
     Fixes::Never("what it is meant for nobody but its author knows"),
-    check
+    check,
+    about: Topic::Answer,
 }
 
 /// Waivers are judged where findings are: [`crate::waiver::judge`].

@@ -1,7 +1,7 @@
 //! `waiver-unapproved`.
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::waiver::file::Waiver;
@@ -55,7 +55,8 @@ rule! {
     /// None: an approval is a person's commit, or a sign-off in one.
     "waiver-unapproved",
     Fixes::Never("an approval is a person's commit, or a sign-off in one"),
-    check
+    check,
+    about: Topic::Answer,
 }
 
 /// Waivers are judged where findings are: [`crate::waiver::judge`].

@@ -1,7 +1,7 @@
 //! `waiver-unused`.
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
 use crate::waiver::file::Waiver;
@@ -50,7 +50,8 @@ rule! {
     /// None: remove it, or the capability from its list.
     "waiver-unused",
     Fixes::Never("remove it by hand; another change of it takes its approvals away"),
-    check
+    check,
+    about: Topic::Answer,
 }
 
 /// Waivers are judged where findings are: [`crate::waiver::judge`].

@@ -1,7 +1,7 @@
 //! `windows-capabilities`.
 
 use crate::finding::Finding;
-use crate::rule::{Fixes, rule};
+use crate::rule::{Fixes, KUBERNETES, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;
 
@@ -48,7 +48,8 @@ rule! {
     /// None: the whole field has to go, and dropcap edits the two lists in it only.
     "windows-capabilities",
     Fixes::Never("the whole field has to go, and dropcap edits the two lists in it only"),
-    check
+    check,
+    formats: KUBERNETES,
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {

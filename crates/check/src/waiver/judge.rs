@@ -7,7 +7,7 @@ use crate::checked::{Checked, CheckedContainer};
 use crate::finding::Finding;
 use crate::report::{About, Report};
 use crate::rule::Selection;
-use crate::rules::{WAIVABLE, waiver_expired, waiver_too_wide, waiver_unapproved, waiver_unused};
+use crate::rules::{waiver_expired, waiver_too_wide, waiver_unapproved, waiver_unused};
 use crate::standing::{Cover, Standing};
 use crate::waiver::Policy;
 use crate::waiver::approval::{Approvals, History};
@@ -106,7 +106,7 @@ impl Judged {
         for finding in findings.iter_mut().filter(|finding| finding.standing.is_open()) {
             let container = finding.container.and_then(|at| containers.get(at));
             let Some(container) = container else { continue };
-            if WAIVABLE.contains(&finding.rule) && !finding.capabilities.is_empty() {
+            if finding.rule.waivable && !finding.capabilities.is_empty() {
                 cover(self, container, finding);
             }
         }

@@ -1,6 +1,6 @@
 //! What must hold of `dropcap fix`, whatever the text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use check::fix::Class;
 use check::{Checker, Consent, Entrypoint, Finding, Options, Repaired};
@@ -59,8 +59,14 @@ fn fixed_by(checker: &Checker, name: &str, text: &str, consent: Consent) -> Trie
     for id in &changed {
         assert!(repaired.applied.iter().any(|applied| applied.container == *id), "{id:?}");
     }
+    if repaired.refused.is_empty() {
+        let foreseen = checker.foresee(&before, &checker.check(&before));
+        let not_safe = if consent == Consent::Unsafe { foreseen.not_safe.len() } else { 0 };
+        let announced = foreseen.safe.len() + not_safe;
+        assert_eq!(announced, repaired.applied.len(), "announced and done: {text}");
+    }
     comments_stay(&before, &after);
-    let compared = others_stay(text, repaired.source.text(), changed.len());
+    let compared = others_stay(&before, repaired.source.text(), &changed);
     Tried {
         containers,
         edits: repaired.applied.len(),
@@ -182,21 +188,63 @@ fn comments_stay(before: &Manifest, after: &Manifest) {
     }
 }
 
-/// Another parser reads the same of both texts but for `capabilities`, and of that something else in
-/// as many places as were edited. Returns whether it could read them.
-fn others_stay(before: &str, after: &str, changed: usize) -> bool {
-    let Some(old) = documents(before) else { return false };
+/// Another parser reads the same of both texts but for `capabilities`, and of that something else where
+/// containers were edited. Returns whether it could read them.
+fn others_stay(before: &Manifest, after: &str, changed: &[ContainerId]) -> bool {
+    let text = before.source.text();
+    let Some(old) = documents(text) else { return false };
     let new = documents(after).unwrap_or_else(|| panic!("libyaml does not read it\n{after}"));
     let (mut was, mut is) = (BTreeMap::new(), BTreeMap::new());
     let bare = |documents: Vec<Value>, found: &mut BTreeMap<String, Value>| -> Vec<Value> {
         let each = documents.into_iter().enumerate();
         each.map(|(at, document)| without(document, &at.to_string(), found)).collect()
     };
-    assert_eq!(bare(old, &mut was), bare(new, &mut is), "{before}\n-----\n{after}");
-    let paths = was.keys().chain(is.keys()).collect::<std::collections::BTreeSet<_>>();
-    let different = paths.into_iter().filter(|path| was.get(*path) != is.get(*path)).count();
-    assert_eq!(different, changed, "{was:?} -> {is:?}\n{before}\n-----\n{after}");
+    let same = bare(old, &mut was);
+    assert_eq!(same, bare(new, &mut is), "{text}\n-----\n{after}");
+    let paths = was.keys().chain(is.keys()).collect::<BTreeSet<_>>();
+    let different = paths.into_iter().filter(|path| was.get(*path) != is.get(*path));
+    let different: BTreeSet<String> = different.cloned().collect();
+    // What a service takes from another changes with it, and libyaml knows nothing of that.
+    let inherits = |id: &&ContainerId| {
+        let workload = &before.workloads[id.workload];
+        workload.pod.format == Format::Compose
+            && takes_from(&same, workload.document, &workload.name, &different)
+    };
+    let inherited = changed.iter().filter(inherits).count();
+    assert_eq!(
+        different.len(),
+        changed.len() - inherited,
+        "{was:?} -> {is:?}\n{text}\n-----\n{after}"
+    );
     true
+}
+
+/// The path of a service, as [`without`] writes it.
+fn service_path(document: usize, service: &str) -> String {
+    format!("{document}.services.{}", service.replace('.', "·"))
+}
+
+/// Whether this Compose service, which is not at one of the paths itself, `extends` one that is, be it
+/// by way of others.
+fn takes_from(
+    documents: &[Value],
+    document: usize,
+    service: &str,
+    paths: &BTreeSet<String>,
+) -> bool {
+    if paths.contains(&service_path(document, service)) {
+        return false;
+    }
+    let services = documents.get(document).and_then(|whole| whole.get("services"));
+    let base = |service: &str| {
+        let extends = services?.get(service)?.get("extends")?;
+        extends.get("service").unwrap_or(extends).as_str()
+    };
+    // No chain is longer than there are services.
+    let most = services.and_then(Value::as_mapping).map_or(0, serde_yaml_ng::Mapping::len);
+    std::iter::successors(base(service), |service| base(service))
+        .take(most)
+        .any(|service| paths.contains(&service_path(document, service)))
 }
 
 /// With aliases and merge keys written out; of merge keys a mapping's own entries go first there.

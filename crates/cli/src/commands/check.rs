@@ -193,7 +193,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
     let excluded = config.exclude(&mut loaded)?;
     options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
-    options.learnt = args.rules.profiles.load(&config, Accepted::default())?;
+    options.learnt =
+        args.rules.profiles.load(&config, Accepted::default())?.among(&loaded.manifests);
     let whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));

@@ -1,17 +1,20 @@
 //! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
 mod container;
+mod held;
+mod hints;
 mod markdown;
 mod progress;
 mod report;
 mod resume;
 mod side_by_side;
 mod state;
+mod zero;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,7 +27,7 @@ use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
-use launch::Sandbox;
+use launch::{LaunchError, Sandbox};
 use observe::Observed;
 use record::profile::Profile;
 use record::search;
@@ -34,6 +37,7 @@ use trace::Tracer;
 use super::trace::duration;
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
+use held::Held;
 use progress::Progress;
 use resume::Kept;
 
@@ -67,10 +71,12 @@ With --sandbox every run has the machine's files under a layer of its own, and p
 An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
 in its network. It starts with what it would get today, and is given more only where a call that failed asks \
 for it; what reaches beyond the container only with --grant. Without a test the manifest's probe or the image's \
-HEALTHCHECK serves. What is found is written into the manifest.
+HEALTHCHECK serves. What is found is written into the manifest. With --try-zero it is then run without any \
+capability, as another user, with emptyDirs and sysctls that make them needless; what holds is a patch.
 
-Exit status: 0 if the list is proven (with --quick: explained); 1 if the test never passes, gives two \
-answers, or the search was stopped; 2 if it could not be made.
+Exit status: 0 if the list is proven (with --quick: explained), with --try-zero also that none is needed; 1 if \
+the test never passes, gives two answers, the search was stopped, or zero was not reached; 2 if it could not \
+be made.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
@@ -78,6 +84,7 @@ Examples:
   dropcap fit -- ping -c 1 127.0.0.1
   dropcap fit --image nginx --http http://localhost
   dropcap fit -f web.yaml -c nginx --diff
+  dropcap fit -f web.yaml --try-zero --zero-patch zero.yaml
   dropcap fit -f web.yaml --report web.md --resume web.runs.json"
 )]
 pub struct Args {
@@ -179,6 +186,9 @@ pub struct Args {
     #[command(flatten)]
     container: container::ContainerArgs,
 
+    #[command(flatten)]
+    zero: zero::ZeroArgs,
+
     /// The command and its arguments; of a container: in place of its own
     #[arg(last = true, required_unless_present_any = ["image", "file"], value_name = "CMD")]
     command: Vec<OsString>,
@@ -205,17 +215,22 @@ fn log(text: &str) -> Result<Log, ParseLogError> {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let _held = Held::new()?;
     if args.container.asked() {
         return container::run(args, ui);
     }
     side_by_side::may(args)?;
+    if args.zero.try_zero {
+        return Err(Failure::new("--try-zero is for containers: its changes are those of a pod")
+            .help("name --image IMAGE or -f MANIFEST"));
+    }
     let start = start(args)?;
     let job = job(args)?;
     let place = place(args, ui)?;
     let tracer = tracer(args, ui);
     let mut runs = Runs::new(job, place, tracer)
         .map_err(|error| Failure::new(format!("cannot hold signals back: {error}")))?;
-    runs.check_tests().map_err(cannot_run)?;
+    runs.check_tests().map_err(|error| cannot_run(args, error))?;
     let mut found = search(args, &mut runs, start, ui)?;
     if !args.sandbox {
         let alike = state::Runs { prepared: args.is_prepared(), help: ALIKE };
@@ -239,10 +254,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let profile = fitted::profile(&found.answer, &made, wanted);
     tell(args, &found.answer, &made, &profile, ui)?;
+    hints::give(&found.answer, made.place, ui);
     conclude(args, &found.answer)
 }
 
-/// Writes and prints what was asked for.
+/// Prints and writes what was asked for. What fails takes nothing of the rest away.
 fn tell(
     args: &Args,
     answer: &Answer,
@@ -250,18 +266,20 @@ fn tell(
     profile: &Profile,
     ui: &Ui,
 ) -> Result<(), Failure> {
-    write(args, profile, ui)?;
+    let printed = if args.json {
+        let text = profile.to_json().map_err(Failure::new)?;
+        writeln!(ui.out(), "{}", text.trim_end())
+    } else {
+        report::print(answer, made, profile, args.jobs, ui)
+    };
+    let written = write(args, profile, ui);
     if let Some(file) = &args.report {
         let text = markdown::report(answer, made, profile);
         manifest::write_whole(file, &text).map_err(Failure::new)?;
         ui.note(&format!("wrote {}", file.display()));
     }
-    if args.json {
-        writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
-    } else {
-        report::print(answer, made, profile, args.jobs, ui)?;
-    }
-    Ok(())
+    written?;
+    Ok(printed?)
 }
 
 /// What a search has found, and what was seen in its first run.
@@ -311,13 +329,19 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
         jobs => side_by_side::fit(runs.hands(jobs), start, options, watch, ui),
     };
     progress.clear();
-    let answer = answer.map_err(|error| match error {
-        // The first one was loaded before.
-        RunError::Trace(error) if args.jobs > 1 => side_by_side::no_room(&error),
-        error => cannot_run(error),
-    })?;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            kept.broken_off(ui);
+            return Err(match error {
+                // The first one was loaded before.
+                RunError::Trace(error) if args.jobs > 1 => side_by_side::no_room(&error),
+                error => cannot_run(args, error),
+            });
+        }
+    };
     let needs = first.is_some().then(|| kept.needs().to_vec());
-    kept.close(&answer, ui)?;
+    kept.close(&answer, ui);
     Ok(Found { answer, first, needs })
 }
 
@@ -389,7 +413,7 @@ fn place(args: &Args, ui: &Ui) -> Result<Place, Failure> {
         }
         let folder = std::env::current_dir().ok();
         let sandbox = Sandbox::prepare(args.upper.clone(), folder.as_deref());
-        return sandbox.map(Place::Sandbox).map_err(|error| cannot_run(error.into()));
+        return sandbox.map(Place::Sandbox).map_err(|error| cannot_run(args, error.into()));
     }
     ui.note(
         "runs are made on this machine as it is: what one changes stays, and the next one finds \
@@ -429,8 +453,13 @@ fn conclude(args: &Args, answer: &Answer) -> Result<ExitCode, Failure> {
     Ok(if shown { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
-fn cannot_run(error: RunError) -> Failure {
+fn cannot_run(args: &Args, error: RunError) -> Failure {
     let help = match &error {
+        RunError::Launch(LaunchError::NotFound { program, .. })
+            if args.sandbox && Path::new(program).starts_with("/tmp") =>
+        {
+            hints::EMPTY_TMP
+        }
         RunError::Full => "give it a folder on a disk: --upper /var/tmp",
         RunError::PassesWithout { .. } => {
             "ask for something that only the program does; if another one serves there, end it, \
@@ -439,7 +468,7 @@ fn cannot_run(error: RunError) -> Failure {
         RunError::PassesBefore { .. } => {
             "take it away before each run (--setup 'rm -f out'), or use --sandbox"
         }
-        RunError::Launch(launch::LaunchError::Lacks { .. }) => "run it as root",
+        RunError::Launch(LaunchError::Lacks { .. }) => "run it as root",
         _ => return Failure::new(error),
     };
     Failure::new(error).help(help)

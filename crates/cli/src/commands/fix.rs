@@ -7,12 +7,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use check::fix::{Class, Fix};
+use check::fix::Class;
 use check::learnt::Accepted;
 use check::render::text;
 use check::{
-    ABOUT_PROFILES, Applied, Checked, CheckedContainer, Checker, Consent, Finding, Options,
-    Repaired, Selection, words,
+    Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, words,
 };
 use jobs::by_profile;
 use manifest::{Format, Loaded, Manifest};
@@ -20,7 +19,7 @@ use manifest::{Format, Loaded, Manifest};
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
-use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
+use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW, next_step, wrapped, wrapped_behind};
 use crate::waivers::{self, Waivers};
 
 /// So many manifests are worked out together before the first of them is written; what they come to is
@@ -87,14 +86,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     config.exclude(&mut loaded)?;
     options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
     let accepted = Accepted { incomplete: args.incomplete, other_image: args.other_image };
-    options.learnt = args.rules.profiles.load(&config, accepted)?;
+    options.learnt = args.rules.profiles.load(&config, accepted)?.among(&loaded.manifests);
     let mut whole = manifests::report(&loaded, ui);
     if loaded.counts().containers == 0 {
         return Err(manifests::no_containers(&loaded));
     }
     args.rules.profiles.report(&options.learnt, &loaded, ui)?;
     // What the profiles say is written first, and by itself.
-    let only = Selection::new(&[ABOUT_PROFILES[0].id], &[]).map_err(Failure::new)?;
+    let only: Vec<&str> =
+        RULES.iter().filter(|rule| rule.writes_profile()).map(|rule| rule.id).collect();
+    let only = Selection::new(&only, &[]).map_err(Failure::new)?;
     let learnt = Checker::new(Options { selection: only, ..options.clone() });
     let how = by_profile::Options {
         allow_widen: args.allow_widen,
@@ -102,7 +103,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         // That a configuration names it is no consent to what is not proven.
         safe_only: !args.unsafe_fixes && !args.rules.profiles.is_named(),
     };
-    options.selection = options.selection.without(&ABOUT_PROFILES);
+    options.selection = options.selection.without(Topic::Profile);
     let checker = Checker::new(options.clone());
     let named = args.rules.waivers.clone().or_else(|| config.waivers());
     let when = (waivers::today(), false);
@@ -119,15 +120,23 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             }
         };
         let (written, treated) = by_profile::write(&learnt, manifest, how, &answer);
-        Some((checker.repair_but(&written, consent, &answer), treated))
+        let repaired = checker.repair_but(&written, consent, &answer);
+        let left = match consent {
+            Consent::Safe => {
+                checker.foresee_but(&repaired.manifest, &repaired.checked, &answer).not_safe
+            }
+            Consent::Unsafe => Vec::new(),
+        };
+        Some((repaired, treated, left))
     };
     let mut done = Done::default();
     let all: Vec<_> = loaded.manifests.iter().zip(&waivers.files).collect();
     for some in all.chunks(AT_ONCE) {
         for ((manifest, _), edited) in some.iter().zip(parallel::each(some, edit)) {
-            let Some((repaired, treated)) = edited else {
+            let Some((repaired, treated, left)) = edited else {
                 let name = manifest.source.name();
-                ui.warning(&format!("{name}: left as it is until the error above is mended"));
+                let message = format!("{name}: left as it is until the error above is mended");
+                ui.warning(&wrapped_behind("warning:", &message, 2));
                 echo(manifest, args, ui)?;
                 continue;
             };
@@ -136,7 +145,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             done.by_profile.say(manifest, &treated, !args.diff && !args.check, ui)?;
             say(manifest, &repaired, args, ui)?;
             let changed = manifest.source.text() != repaired.source.text();
-            done.count(&repaired, changed, consent);
+            done.count(&repaired, changed, left);
         }
     }
     whole &= done.by_profile.not_written == 0 || !args.rules.profiles.is_named();
@@ -182,7 +191,10 @@ fn say(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result
         let reason = refused.message(manifest);
         let message = format!("{at}: {}: {reason}", called(&container.name, container.index));
         let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
-        ui.error(&message, (!refused.snippet.is_empty()).then_some(help.as_str()));
+        ui.error(
+            &wrapped_behind("error:", &message, 4),
+            (!refused.snippet.is_empty()).then_some(help.as_str()),
+        );
     }
     Ok(())
 }
@@ -238,13 +250,13 @@ fn did(manifest: &Manifest, applied: &Applied, writes: bool, ui: &Ui) -> Result<
         Class::Unsafe if applied.lost.is_empty() => " (unsafe)".to_owned(),
         Class::Unsafe => format!(" (unsafe: takes away {})", applied.lost),
     };
-    writeln!(
-        ui.err(),
+    let line = format!(
         "{GREEN}{verb}{GREEN:#} {at}: {}: {}{cost} {DIM}[{}]{DIM:#}",
         called(&container.name, container.index),
         text::clean(&applied.title),
         applied.rule
-    )?;
+    );
+    writeln!(ui.err(), "{}", wrapped(&line, 4))?;
     Ok(())
 }
 
@@ -267,7 +279,7 @@ struct HeldBack {
     /// Its place among the containers of its list.
     index: usize,
     format: Format,
-    fix: Fix,
+    edit: Applied,
 }
 
 impl Done {
@@ -276,19 +288,11 @@ impl Done {
         self.applied + self.by_profile.written
     }
 
-    fn count(&mut self, repaired: &Repaired, changed: bool, consent: Consent) {
+    /// `left` is what waits for consent.
+    fn count(&mut self, repaired: &Repaired, changed: bool, left: Vec<Applied>) {
         self.applied += repaired.applied.len();
         self.files += usize::from(changed);
-        if consent == Consent::Unsafe {
-            return;
-        }
-        for finding in &repaired.checked.findings {
-            let Some(container) = finding.container.map(|at| &repaired.checked.containers[at])
-            else {
-                continue;
-            };
-            self.held_back.extend(held_back(repaired, finding, container));
-        }
+        self.held_back.extend(left.into_iter().map(|edit| HeldBack::new(repaired, edit)));
     }
 
     /// What is held back and what to do about it, then one line for all.
@@ -305,18 +309,23 @@ impl Done {
         let mut err = ui.err();
         let mut said: Vec<(&str, &str)> = Vec::new();
         for held in &self.held_back {
-            let costs = held.fix.costs.join("; ");
-            writeln!(
-                err,
+            let costs = match held.edit.costs.as_slice() {
+                [] => "what is left when the others are made".to_owned(),
+                costs => costs.join("; "),
+            };
+            let line = format!(
                 "{YELLOW}held back{YELLOW:#} {}: {}: {}: {costs}",
                 held.at,
                 called(&held.container, held.index),
-                text::clean(&held.fix.title)
-            )?;
+                text::clean(&held.edit.title)
+            );
+            writeln!(err, "{}", wrapped(&line, 4))?;
             // One next step for a container, not one for each edit.
             if !said.contains(&(&held.file, &held.container)) {
                 said.push((&held.file, &held.container));
-                writeln!(err, "  {BOLD}next:{BOLD:#} {}", held.next(options))?;
+                let (what, command) = held.next(options);
+                let step = next_step(&format!("  {BOLD}next:{BOLD:#}"), &what, &command);
+                writeln!(err, "{step}")?;
             }
         }
         let verb = if args.diff || args.check { "to make" } else { "made" };
@@ -338,42 +347,43 @@ impl Done {
             let templates = words::count(templates, "template");
             line.push_str(&format!("; {templates} not rendered, left out"));
         }
-        writeln!(err, "{BOLD}{line}{BOLD:#}")?;
+        writeln!(err, "{BOLD}{}{BOLD:#}", wrapped(&line, 2))?;
         Ok(())
     }
 }
 
-fn held_back(
-    repaired: &Repaired,
-    finding: &Finding,
-    container: &CheckedContainer,
-) -> Option<HeldBack> {
-    let open = Some(finding).filter(|finding| finding.standing.is_open())?;
-    let fix = open.remedy.fix().filter(|fix| fix.class == Class::Unsafe)?;
-    Some(HeldBack {
-        at: repaired.source.locate(finding.primary.span),
-        file: repaired.source.path().map_or("-".to_owned(), |path| path.display().to_string()),
-        container: container.name.clone(),
-        index: container.index,
-        format: repaired.manifest.workloads[container.id.workload].pod.format,
-        fix: fix.clone(),
-    })
-}
-
 impl HeldBack {
-    /// The command that tells whether the edit may be made.
-    fn next(&self, options: &Options) -> String {
-        let Self { file, container, fix, .. } = self;
+    fn new(repaired: &Repaired, edit: Applied) -> Self {
+        let workload = &repaired.manifest.workloads[edit.container.workload];
+        let container = &workload.pod.containers[edit.container.container];
+        let path = repaired.source.path();
+        Self {
+            at: repaired.source.locate(edit.span),
+            file: path.map_or("-".to_owned(), |path| path.display().to_string()),
+            container: container.name.clone(),
+            index: container.index,
+            format: workload.pod.format,
+            edit,
+        }
+    }
+
+    /// What tells whether the edit may be made: what for, and the command.
+    fn next(&self, options: &Options) -> (String, String) {
+        let Self { file, container, edit, .. } = self;
         let (file, container) = (text::clean(file), text::clean(container));
-        if fix.safe_if_plain && options.entrypoint == check::Entrypoint::Unknown {
-            return format!(
-                "`getcap` of the image's entrypoint; if it prints nothing, dropcap fix \
-                 --no-file-caps {file}"
+        if edit.safe_if_plain && options.entrypoint == check::Entrypoint::Unknown {
+            return (
+                "`getcap` of the image's entrypoint; if it prints nothing,".to_owned(),
+                format!("dropcap fix --no-file-caps {file}"),
             );
         }
-        if fix.lost.is_empty() {
-            return format!("look at the change: dropcap fix --diff --unsafe-fixes {file}");
+        if edit.lost.is_empty() {
+            return (
+                "look at the change:".to_owned(),
+                format!("dropcap fix --diff --unsafe-fixes {file}"),
+            );
         }
+        let see = "see what it needs:".to_owned();
         let target = match self.format {
             Format::Kubernetes => format!("ctr/{container}"),
             // The engine calls it PROJECT-SERVICE-1, or as `container_name` says.
@@ -381,16 +391,20 @@ impl HeldBack {
             Format::Compose => format!("ctr/$(docker compose -f {file} ps -q {container})"),
             // Nothing is put into its lists, so that there is nothing to patch.
             Format::Oci => {
-                return "see what it needs: dropcap trace ctr/ID --for 60s (`dropcap ps` has the ID)"
-                    .to_owned();
+                return (
+                    see,
+                    "dropcap trace ctr/ID --for 60s (`dropcap ps` has the ID)".to_owned(),
+                );
             }
         };
+        let trace =
+            |file: &str| format!("dropcap trace {target} --for 60s --patch {file} -c {container}");
         if file == "-" {
-            return format!(
-                "see what it needs; save what came in as FILE, then: dropcap trace {target} \
-                 --for 60s --patch FILE -c {container}"
+            return (
+                "see what it needs; save what came in as FILE, then:".to_owned(),
+                trace("FILE"),
             );
         }
-        format!("see what it needs: dropcap trace {target} --for 60s --patch {file} -c {container}")
+        (see, trace(&file))
     }
 }

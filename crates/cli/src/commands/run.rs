@@ -12,6 +12,7 @@ use launch::{Forwarding, Held, LaunchError, SetName};
 use runtime::{Request, Runtime};
 
 use crate::failure::Failure;
+use crate::images::ImageArgs;
 use crate::ui::{BOLD, DIM, Ui};
 
 /// Exit code when dropcap itself could not do it, as `docker run` has it.
@@ -20,7 +21,8 @@ pub const CANNOT: u8 = 125;
 /// Arguments of `dropcap run`.
 ///
 /// The command gets the sets that a container runtime would give it, and keeps everything else of
-/// this machine: files, network, processes. No image is consulted.
+/// this machine: files, network, processes. No image is used; what --image-info and --images say of
+/// a container's user and command counts.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "dropcap run [OPTIONS] [--] CMD [ARGS]…\n       \
@@ -32,7 +34,8 @@ give it.
 
 A container of a manifest is run with its runAsUser, runAsGroup, supplementalGroups, fsGroup, \
 allowPrivilegeEscalation, privileged, capabilities and env, and with its command and args unless \
-another command is given. Without runAsUser it is run as root.
+another command is given. Without runAsUser it is run as the image's user, where that is known, \
+else as root.
 
 Signals are passed on. Exit status: that of the command; 128 + N if signal N ended it; 125 if \
 dropcap could not do what was asked, 126 if the command cannot be executed, 127 if it is not there.
@@ -73,6 +76,8 @@ pub struct Args {
     /// Which container: its name, or WORKLOAD/CONTAINER; not needed if there is only one
     #[arg(short, long, value_name = "CONTAINER", requires = "file")]
     container: Option<String>,
+    #[command(flatten)]
+    images: ImageArgs,
     /// The command and its arguments
     #[arg(trailing_var_arg = true, value_name = "CMD", required_unless_present = "file")]
     command: Vec<OsString>,
@@ -80,7 +85,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let plan = plan(args).map_err(explain)?;
+    let plan = plan(args, ui).map_err(explain)?;
     for remark in &plan.remarks {
         if remark.is_warning() {
             ui.warning(&remark.to_string());
@@ -94,14 +99,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
 /// What can go wrong before there is anything to launch.
 enum Error {
     Manifest(manifest::ReadError),
+    Images(Failure),
     Plan(PlanError),
 }
 
-fn plan(args: &Args) -> Result<Plan, Error> {
-    let options = Options {
+fn plan(args: &Args, ui: &Ui) -> Result<Plan, Error> {
+    let mut options = Options {
         runtime: args.runtime.clone(),
         user: args.user.clone(),
         command: args.command.clone(),
+        ..Options::default()
     };
     let Some(file) = &args.file else {
         let request = Request {
@@ -114,6 +121,7 @@ fn plan(args: &Args) -> Result<Plan, Error> {
         return run_container::plain(&request, &options).map_err(Error::Plan);
     };
     let manifest = manifest::read(file).map_err(Error::Manifest)?;
+    options.images = args.images.load_for(&manifest, file, ui).map_err(Error::Images)?;
     run_container::container(&manifest, args.container.as_deref(), &options).map_err(Error::Plan)
 }
 
@@ -169,6 +177,7 @@ fn describe(held: &Held, runtime: &Runtime, after: CapState, ui: &Ui) -> std::io
 fn explain(error: Error) -> Failure {
     let error = match error {
         Error::Manifest(error) => return Failure::new(error).code(CANNOT),
+        Error::Images(failure) => return failure.code(CANNOT),
         Error::Plan(error) => error,
     };
     let failure = Failure::new(&error);
@@ -187,10 +196,14 @@ fn explain(error: Error) -> Failure {
                 _ => failure,
             }
         }
-        PlanError::NoCommand { .. } => {
-            failure.help("give the command: dropcap run -f … -- CMD").code(CANNOT)
-        }
-        PlanError::WhichUser => failure.help("name one: --user 1000").code(CANNOT),
+        PlanError::NoCommand { .. } => failure
+            .help(
+                "give the command: dropcap run -f … -- CMD; or say what the image is: --image-info",
+            )
+            .code(CANNOT),
+        PlanError::WhichUser => failure
+            .help("name one: --user 1000; or say what the image is: --image-info")
+            .code(CANNOT),
         PlanError::Ambiguous { .. } => failure.help("name one: -c WORKLOAD/CONTAINER").code(CANNOT),
         _ => failure.code(CANNOT),
     }

@@ -17,6 +17,7 @@ use runtime::{Request, Runtime};
 use trace::{Backend, FindError, Options, TargetName, TraceError};
 
 use crate::failure::Failure;
+use crate::images::ImageArgs;
 use crate::ui::Ui;
 
 /// Watch a program or a container and say which capabilities it uses, and for what.
@@ -84,6 +85,9 @@ pub struct Args {
     /// Which container of the manifest; not needed if there is only one
     #[arg(short, long, value_name = "CONTAINER", requires = "patch")]
     container: Option<String>,
+
+    #[command(flatten)]
+    images: ImageArgs,
 
     /// Let --patch give the container more than it has now
     #[arg(long, requires = "patch")]
@@ -195,6 +199,7 @@ fn command(args: &Args, ui: &Ui) -> Result<Observed, Failure> {
         runtime: Some(args.runtime.clone().unwrap_or_else(|| Runtime::new(runtime::Engine::Linux))),
         user: None,
         command: args.command.clone(),
+        ..run_container::Options::default()
     };
     let plan = run_container::plain(&Request::default(), &options).map_err(Failure::new)?;
     let mut spec = plan.spec;

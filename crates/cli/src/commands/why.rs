@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use image::Images;
 use jobs::run_container;
 use jobs::why::{Answer, Report, Tie, answer};
 use judge::why::{End, Known, diagnose};
@@ -19,6 +20,7 @@ use trace::{Backend, FindError, Options, TargetName};
 
 use super::trace::{cannot_observe, cannot_trace, duration, warn_of_left, warn_of_unread};
 use crate::failure::{FOUND, Failure};
+use crate::images::ImageArgs;
 use crate::ui::Ui;
 
 /// Say which missing capability made a program or a container fail, who took it away, and the least
@@ -66,6 +68,9 @@ pub struct Args {
     /// Which container of the manifest; not needed if there is only one, or one of the target's name
     #[arg(short, long, value_name = "CONTAINER", requires = "file")]
     container: Option<String>,
+
+    #[command(flatten)]
+    images: ImageArgs,
 
     /// The runtime that reads the manifest: containerd@2.0, docker, podman@4.9, … (the target's own
     /// if not given, else containerd@2.0); a command without a manifest is run as it starts root
@@ -205,7 +210,12 @@ fn command(args: &Args, manifest: Option<&Manifest>, ui: &Ui) -> Result<Seen, Fa
         None => Some(args.runtime.clone().unwrap_or_else(|| Runtime::new(Engine::Linux))),
         Some(_) => args.runtime.clone(),
     };
-    let options = run_container::Options { runtime, user: None, command: args.command.clone() };
+    let images = match (manifest, &args.file) {
+        (Some(manifest), Some(file)) => args.images.load_for(manifest, file, ui)?,
+        _ => Images::default(),
+    };
+    let options =
+        run_container::Options { runtime, user: None, command: args.command.clone(), images };
     let plan = match manifest {
         None => run_container::plain(&Request::default(), &options),
         Some(manifest) => run_container::container(manifest, args.container.as_deref(), &options),

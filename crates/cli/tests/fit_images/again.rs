@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,26 +15,41 @@ const SHORT: Duration = Duration::from_secs(5);
 
 /// With the set it passes, and without any one of it it does not.
 pub fn holds(case: &Case, image: &str, add: &BTreeSet<String>) {
-    assert_eq!(runs(case, image, add, TIME), Ok(()), "{} with {add:?}", case.name);
+    assert_eq!(runs(case, image, &adding(add), TIME), Ok(()), "{} with {add:?}", case.name);
     let mut failed = 0;
     for left_out in add {
         let less: BTreeSet<String> = add.iter().filter(|name| *name != left_out).cloned().collect();
-        assert!(runs(case, image, &less, SHORT).is_err(), "{} without {left_out}", case.name);
+        assert!(
+            runs(case, image, &adding(&less), SHORT).is_err(),
+            "{} without {left_out}",
+            case.name
+        );
         failed += 1;
     }
     assert_eq!(failed, add.len());
 }
 
-/// Whether it passes under a set; what was said if not.
-fn runs(case: &Case, image: &str, set: &BTreeSet<String>, time: Duration) -> Result<(), String> {
-    let name = format!("dropcap-test-again-{}", std::process::id());
+fn adding(set: &BTreeSet<String>) -> Vec<String> {
+    set.iter().map(|capability| format!("--cap-add={capability}")).collect()
+}
+
+/// Whether it passes without any capability, with these options; what was said if not.
+pub fn runs_with(case: &Case, image: &str, options: &[String]) -> Result<(), String> {
+    runs(case, image, options, SHORT)
+}
+
+/// Whether it passes with these options beside `--cap-drop ALL`; what was said if not.
+fn runs(case: &Case, image: &str, options: &[String], time: Duration) -> Result<(), String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("dropcap-test-again-{}-{count}", std::process::id());
     let _removed = Removed(&name);
     let mut run = testkit::podman_run();
     run.args(["--name", &name, "--cap-drop", "ALL", "--log-driver", "k8s-file"]);
-    run.args(set.iter().map(|capability| format!("--cap-add={capability}")));
     // As on a runtime that opens neither.
     run.args(["--sysctl", "net.ipv4.ip_unprivileged_port_start=1024"]);
     run.args(["--sysctl", "net.ipv4.ping_group_range=1 0"]);
+    run.args(options);
     if case.pod.contains("emptyDir") {
         run.args(["--tmpfs", "/database:mode=0777,notmpcopyup"]);
     }

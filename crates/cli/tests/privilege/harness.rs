@@ -49,6 +49,9 @@ impl Place {
             .or_else(|_| fs::copy(testkit::dropcap(), &copy).map(drop))
             .expect("a copy");
         let place = Self { folder };
+        // For what is made for a moment: anybody's, as /tmp is.
+        fs::create_dir(place.path("tmp")).expect("a folder");
+        fs::set_permissions(place.path("tmp"), fs::Permissions::from_mode(0o1777)).expect("chmod");
         // Root's, so that to give it away takes CHOWN.
         place.write("file", "");
         place
@@ -69,7 +72,8 @@ impl Place {
     pub fn dropcap(&self, who: Who) -> Command {
         let program = self.path("dropcap");
         let mut command = Command::new(&program);
-        command.current_dir(self.folder.path()).stdin(Stdio::null()).env_clear().env("PATH", PATH);
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_clear().env("PATH", PATH).env("TMPDIR", self.path("tmp"));
         let (user, set) = match who {
             Who::Everything => return command,
             Who::Root(set) => (None, set),
@@ -99,6 +103,12 @@ impl Place {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// What was made for a moment, and is still there.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path("tmp")).expect("the folder");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
     }
 
     /// Somebody else who gives a file away again and again: user 33 with CHOWN.

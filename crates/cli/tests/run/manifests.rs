@@ -25,7 +25,7 @@ fn run_with(manifest: &str, words: &[&str]) -> (String, String, Option<i32>) {
 const STATUS: [&str; 3] = ["--", "cat", "/proc/self/status"];
 const ASSUMED: &str = "note: done as containerd@2.0 would; name another with --runtime\n";
 const AS_ROOT: &str = "note: runs as root: the manifest has no runAsUser, and the image's USER is \
-                       not consulted; name another with --user\n";
+                       not known (--image-info); name another with --user\n";
 
 const NGINX: &str = "\
 apiVersion: v1
@@ -134,13 +134,30 @@ fn refusal(manifest: &str, words: &[&str]) -> String {
     err.lines().filter(|l| !l.starts_with("note:")).collect::<Vec<_>>().join("\n")
 }
 
+/// What is known of the image says as whom, and what, where the manifest does not.
+#[test]
+fn an_images_user_and_command_count_where_they_are_known() {
+    testkit::needs!(root);
+    let folder = tempfile::tempdir().unwrap();
+    let info = folder.path().join("info.json");
+    let image = r#"[{"RepoTags":["docker.io/library/nginx:latest"],"Config":{"User":"101",
+        "Entrypoint":["cat"],"Cmd":["/proc/self/status"]}}]"#;
+    std::fs::write(&info, image).unwrap();
+    let (out, err, code) = run_with(NGINX, &["--image-info", info.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("Uid:\t101\t101\t101\t101"), "{out}");
+    assert!(err.contains("user 101 is not root and will hold nothing"), "{err}");
+    assert!(!err.contains("runs as root"), "{err}");
+}
+
 #[test]
 fn what_is_missing_or_unclear_is_said() {
     testkit::needs!(root);
     assert_eq!(
         refusal(NGINX, &[]),
-        "error: container nginx-container has no command in the manifest, and its image is not \
-         consulted\n  help: give the command: dropcap run -f … -- CMD"
+        "error: container nginx-container has no command in the manifest, and of its image nothing \
+         is known\n  help: give the command: dropcap run -f … -- CMD; or say what the image is: \
+         --image-info"
     );
     assert_eq!(
         refusal(USERS, &["true"]),
@@ -155,7 +172,8 @@ fn what_is_missing_or_unclear_is_said() {
     assert_eq!(
         refusal(&non_root, &["true"]),
         "error: runAsNonRoot is true and there is no runAsUser: the image decides which user it \
-         is, and is not consulted\n  help: name one: --user 1000"
+         is, and nothing is known of it\n  help: name one: --user 1000; or say what the image is: \
+         --image-info"
     );
     let windows = NGINX.replace("spec:\n", "spec:\n  os: {name: windows}\n");
     assert_eq!(

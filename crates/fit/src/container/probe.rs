@@ -12,6 +12,7 @@ use launch::engine::{self, Engine};
 use crate::test::{Asking, Subject, Tests};
 use crate::trial::Outcome;
 use crate::words;
+use crate::zero::renamed;
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -67,6 +68,22 @@ impl Probe {
             Self::All(each) => each.iter().any(Self::watches),
             Self::Runs(_) => true,
             Self::Exec { .. } | Self::Hook { .. } => false,
+        }
+    }
+
+    /// The same of another port, where it names this one.
+    #[must_use]
+    pub fn moved(&self, from: u16, to: u16) -> Self {
+        let words = |words: &[String]| -> Vec<String> {
+            let new = |word: &String| renamed(word, from, to).unwrap_or_else(|| word.clone());
+            words.iter().map(new).collect()
+        };
+        match self {
+            Self::Tests(tests) => Self::Tests(tests.moved(from, to)),
+            Self::Exec { command, limit } => Self::Exec { command: words(command), limit: *limit },
+            Self::Hook { command, limit } => Self::Hook { command: words(command), limit: *limit },
+            Self::All(each) => Self::All(each.iter().map(|one| one.moved(from, to)).collect()),
+            Self::Runs(time) => Self::Runs(*time),
         }
     }
 
@@ -264,7 +281,7 @@ impl Attempts {
     }
 
     fn exec(&self, command: &[String], limit: Duration) -> Result<(), String> {
-        let output = engine::exec(self.engine, &self.name, command, limit)
+        let output = engine::exec(self.engine, &self.name, command, limit, &self.seen.stop)
             .map_err(|error| error.to_string())?;
         let last = words::last_lines(output.printed.as_bytes());
         match output.status {

@@ -1,6 +1,6 @@
 //! A program that is only described: what it works with, what it asks for, when its test lies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct Program {
     pub asks: Vec<Ask>,
     /// The test fails each k-th run, at this phase, whatever the program did.
     pub lies: Option<(usize, usize)>,
+    /// The test fails in these runs besides, whatever the program did: the first is 0.
+    pub lies_in: BTreeSet<usize>,
     /// Whether a tracer sees anything.
     pub traceable: bool,
     /// How often it has run.
@@ -44,6 +46,7 @@ impl Program {
             works_with: works_with.to_vec(),
             asks: asks.to_vec(),
             lies: None,
+            lies_in: BTreeSet::new(),
             traceable: true,
             runs: 0,
         }
@@ -105,7 +108,8 @@ impl Runner for Program {
     type Error = Infallible;
 
     fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, Infallible> {
-        let lies = self.lies.is_some_and(|(every, phase)| self.runs % every == phase);
+        let lies = self.lies.is_some_and(|(every, phase)| self.runs % every == phase)
+            || self.lies_in.contains(&self.runs);
         self.runs += 1;
         let outcome = match (self.works(set), lies) {
             (true, false) => Outcome::Passed,

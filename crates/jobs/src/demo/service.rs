@@ -4,10 +4,10 @@
 //! ordinary user and serves. On the way it asks for things it can do without, as real programs do.
 
 use std::convert::Infallible;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,6 +37,9 @@ impl Service {
         // In its working directory, as an image's WORKDIR has it.
         let cache = Path::new("cache");
         fs::create_dir_all(cache).map_err(|e| format!("mkdir {}: {e}", cache.display()))?;
+        // Who cleans up after it may have no DAC_OVERRIDE.
+        fs::set_permissions(cache, Permissions::from_mode(0o777))
+            .map_err(|e| format!("chmod {}: {e}", cache.display()))?;
         chown(cache, Some(self.user), Some(self.user))
             .map_err(|e| format!("chown {} to {}: {e}", cache.display(), self.user))?;
         let listener = TcpListener::bind(("0.0.0.0", self.port))

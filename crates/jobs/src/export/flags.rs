@@ -16,7 +16,7 @@ pub(super) fn line(profile: &Profile, options: &Options) -> String {
 }
 
 /// In single quotes unless every character stands for itself.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=:./@,+".contains(c);
     if word.chars().all(plain) {
         return word.to_owned();

@@ -87,7 +87,7 @@ impl Spot {
 }
 
 /// `apiVersion` of a kind of Kubernetes itself, and the keys down to its pod spec.
-fn built_in(kind: &str) -> Option<(String, Vec<String>)> {
+pub(super) fn built_in(kind: &str) -> Option<(String, Vec<String>)> {
     let kinds = Kinds::default();
     let row = kinds
         .rows()

@@ -1,17 +1,21 @@
 //! What of a manifest's container an engine on this machine can do the same, and what it cannot.
 
-use image::Engine;
+use fit::zero::Words;
+use image::{Engine, Image};
+use launch::engine::EmptyFolder;
 use manifest::{Container, ContainerList, Format, Manifest, Workload};
 use resolve::Resolved;
 
-use super::{Error, Remark};
-use crate::expand::expand;
+use super::{Error, Options, Remark, env_file};
+use crate::expand::expand_in;
 use crate::run_container::PlanError;
 
 /// What was carried over.
 pub(super) struct Carried {
     /// Options of the engine's `create`.
     pub(super) options: Vec<String>,
+    /// Its emptyDir volumes.
+    pub(super) empty: Vec<EmptyFolder>,
     /// The container's command.
     pub(super) command: Vec<String>,
     pub(super) remarks: Vec<Remark>,
@@ -50,15 +54,7 @@ pub(super) fn over(
         }
         _ => {}
     }
-    for (name, value) in &container.env {
-        options.extend(["--env".to_owned(), format!("{name}={}", expand(value, &container.env))]);
-    }
-    for name in &container.env_from {
-        warn(match name.as_str() {
-            "envFrom" => "envFrom: these variables are not set here".to_owned(),
-            name => format!("env {name}: its value is not in the manifest, it is not set here"),
-        });
-    }
+    environment(manifest, workload, container, &mut options, &mut warn);
     if let Some(folder) = &container.working_dir {
         options.extend(["--workdir".to_owned(), folder.value.clone()]);
     }
@@ -69,7 +65,7 @@ pub(super) fn over(
         let (name, value) = &sysctl.value;
         options.extend(["--sysctl".to_owned(), format!("{}={value}", name.replace('/', "."))]);
     }
-    volumes(workload, container, engine, &mut options, &mut warn);
+    let empty = volumes(workload, container, &mut warn);
     for (set, what) in [
         (pod.host_network, "hostNetwork: it has a network of its own here"),
         (pod.host_pid, "hostPID: it sees its own processes only here"),
@@ -96,8 +92,50 @@ pub(super) fn over(
     if container.command_unread {
         warn("its command is not known here (a variable is in it): the image's is used".to_owned());
     }
-    let command = command(container, &mut options);
-    Ok(Carried { options, command, remarks })
+    let command = command(workload, container, &mut options);
+    Ok(Carried { options, empty, command, remarks })
+}
+
+/// `--env` for what has a value; what has none is named.
+fn environment(
+    manifest: &Manifest,
+    workload: &Workload,
+    container: &Container,
+    options: &mut Vec<String>,
+    warn: &mut impl FnMut(String),
+) {
+    let (mut set, mut elsewhere) = (Vec::new(), Vec::new());
+    for file in &container.env_files {
+        match env_file::read(file, manifest.source.path()) {
+            Ok(said) => {
+                // The last file counts, and the manifest before all of them.
+                let again = |name: &String| {
+                    said.set.iter().any(|(known, _)| known == name) || said.elsewhere.contains(name)
+                };
+                set.retain(|(name, _)| !again(name));
+                elsewhere.retain(|name| !again(name));
+                set.extend(said.set);
+                elsewhere.extend(said.elsewhere);
+            }
+            Err(why) => warn(why),
+        }
+    }
+    let written = |name: &String| {
+        container.env.iter().any(|(known, _)| known == name) || container.env_from.contains(name)
+    };
+    set.retain(|(name, _)| !written(name));
+    elsewhere.retain(|name| !written(name));
+    let (own, format) = (container.env.iter(), workload.pod.format);
+    set.extend(own.map(|(name, value)| (name.clone(), expand_in(format, value, &container.env))));
+    options.extend(
+        set.iter().flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]),
+    );
+    for name in container.env_from.iter().chain(&elsewhere) {
+        warn(match name.as_str() {
+            "envFrom" => "envFrom: these variables are not set here".to_owned(),
+            name => format!("env {name}: its value is not in the manifest, it is not set here"),
+        });
+    }
 }
 
 /// `--user` and `--group-add`.
@@ -146,27 +184,17 @@ fn user(
 fn volumes(
     workload: &Workload,
     container: &Container,
-    engine: Engine,
-    options: &mut Vec<String>,
     warn: &mut impl FnMut(String),
-) {
+) -> Vec<EmptyFolder> {
     let pod = &workload.pod;
+    let mut empty = Vec::new();
     for mount in &container.mounts {
         let path = &mount.path.value;
         let volume = pod.volumes.iter().find(|volume| volume.name == mount.volume);
         match volume.map(|volume| volume.kind.as_str()) {
             Some("emptyDir") => {
-                // As the kubelet makes it (pkg/volume/emptydir/empty_dir.go: 0777; with fsGroup, that
-                // group's and setgid). Podman would copy what the image has there.
-                let mut modes = "rw,exec,mode=0777".to_owned();
-                if pod.fs_group.is_some() {
-                    let group = pod.fs_group.map_or(0, |group| group.value);
-                    modes = format!("rw,exec,mode=2777,gid={group}");
-                }
-                if engine == Engine::Podman {
-                    modes.push_str(",notmpcopyup");
-                }
-                options.extend(["--tmpfs".to_owned(), format!("{path}:{modes}")]);
+                let group = pod.fs_group.and_then(|group| u32::try_from(group.value).ok());
+                empty.push(EmptyFolder { path: path.clone(), group });
             }
             Some("") | None if pod.format == Format::Kubernetes => {
                 warn(format!("volume {} at {path} is not there here", mount.volume));
@@ -177,16 +205,17 @@ fn volumes(
             None => warn(format!("the volume at {path} is not there here")),
         }
     }
+    empty
 }
 
 /// Kubernetes' `command` stands for ENTRYPOINT and takes CMD away, `args` stands for CMD; Compose's
 /// `entrypoint` and `command` do the same.
-fn command(container: &Container, options: &mut Vec<String>) -> Vec<String> {
-    let expanded = |word: &String| expand(word, &container.env);
+fn command(workload: &Workload, container: &Container, options: &mut Vec<String>) -> Vec<String> {
+    let expanded = |word: &String| expand_in(workload.pod.format, word, &container.env);
     let args = container.args.iter().map(expanded);
     match container.command.split_first() {
         Some((first, rest)) => {
-            options.extend(["--entrypoint".to_owned(), expand(first, &container.env)]);
+            options.extend(["--entrypoint".to_owned(), expanded(first)]);
             rest.iter().map(expanded).chain(args).collect()
         }
         None => args.collect(),
@@ -220,9 +249,94 @@ pub(super) fn remark_volumes(arguments: &[String], engine: Engine) -> Vec<Remark
     volumes.into_iter().map(remark).collect()
 }
 
+/// What it is started with: `command` stands for ENTRYPOINT and takes CMD away, `args` stands for CMD.
+pub(super) fn words(image: &Image, container: Option<&Container>, options: &Options) -> Words {
+    let (own, own_args) = container.map_or((&[][..], &[][..]), |one| (&one.command, &one.args));
+    let either = |one: &[String], other: &[String]| match one.is_empty() {
+        true => other.to_vec(),
+        false => one.to_vec(),
+    };
+    let cmd: &[String] = if own.is_empty() { &image.cmd } else { &[] };
+    Words {
+        command: either(own, &image.entrypoint),
+        args: either(&options.command, &either(own_args, cmd)),
+        env: container.map(|one| one.env.clone()).unwrap_or_default(),
+    }
+}
+
+/// Where a person's own options mount something.
+pub(super) fn mounted(arguments: &[String]) -> Vec<String> {
+    let of = |option: &str, value: &str| {
+        if option == "--mount" {
+            let keys = ["dst=", "destination=", "target="];
+            let mut parts = value.split(',');
+            return parts
+                .find_map(|part| keys.iter().find_map(|key| part.strip_prefix(key)))
+                .map(str::to_owned);
+        }
+        // `SOURCE:PATH:OPTIONS`, `PATH`; a tmpfs has no source.
+        let mut parts = value.split(':');
+        let first = parts.next()?;
+        let path = if option == "--tmpfs" { first } else { parts.next().unwrap_or(first) };
+        Some(path.to_owned())
+    };
+    let options = [
+        ("-v", "--volume"),
+        ("--volume", "--volume"),
+        ("--mount", "--mount"),
+        ("--tmpfs", "--tmpfs"),
+    ];
+    values(arguments, &options)
+        .into_iter()
+        .filter_map(|(option, value)| of(option, value))
+        .collect()
+}
+
+/// Whether it has a network of its own, as far as a person's own options decide that.
+pub(super) fn has_own_network(arguments: &[String]) -> bool {
+    let options = [("--network", "--network"), ("--net", "--network")];
+    let values = values(arguments, &options);
+    values.last().is_none_or(|(_, value)| *value != "host" && !value.starts_with("container:"))
+}
+
+/// The values of options, `--name value` or `--name=value`, each under the name it has here.
+fn values<'a>(
+    arguments: &'a [String],
+    options: &[(&str, &'static str)],
+) -> Vec<(&'static str, &'a str)> {
+    let mut found = Vec::new();
+    let mut words = arguments.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        for (option, name) in options {
+            let value = match word.strip_prefix(option) {
+                Some("") => words.next(),
+                Some(rest) => rest.strip_prefix('='),
+                None => None,
+            };
+            if let Some(value) = value {
+                found.push((*name, value));
+                break;
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_something_is_mounted_and_whose_network_it_is_options_say() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let text =
+            "-v /srv:/a:ro --volume=/b --mount type=tmpfs,dst=/c --tmpfs /d:mode=0777 --tmpfs=/e";
+        assert_eq!(mounted(&words(text)), ["/a", "/b", "/c", "/d", "/e"]);
+        assert_eq!(mounted(&words("--network none --user 1:2")), Vec::<String>::new());
+        assert!(has_own_network(&words("--network none")) && has_own_network(&[]));
+        assert!(!has_own_network(&words("--net=host")));
+        assert!(!has_own_network(&words("--network container:web")));
+    }
 
     #[test]
     fn a_volume_that_outlives_a_run_is_said() {

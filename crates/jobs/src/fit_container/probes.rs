@@ -20,6 +20,8 @@ const HOOK: Duration = Duration::from_secs(30);
 pub(super) struct Own {
     /// All probes that can be done here, and where they are from.
     pub(super) test: Option<(Probe, String)>,
+    /// Those of them that are executed in it, which whoever runs it executes whatever its test is.
+    pub(super) executed: Option<(Probe, String)>,
     /// What is done in it at its start.
     pub(super) hook: Option<Probe>,
     /// What is said of the others.
@@ -34,13 +36,10 @@ pub(super) fn of_container(container: &Container) -> Own {
     let mut warn = |text: String| own.remarks.push(Remark::Warning(text));
     let mut order: Vec<&manifest::Probe> = container.probes.iter().collect();
     order.sort_by_key(|probe| probe.kind != ProbeKind::Startup);
-    let (mut each, mut kinds) = (Vec::new(), Vec::new());
+    let mut each: Vec<(Probe, &str)> = Vec::new();
     for probe in order {
         match as_test(&probe.action, limit(probe)) {
-            Ok(test) => {
-                each.push(test);
-                kinds.push(probe.kind.key());
-            }
+            Ok(test) => each.push((test, probe.kind.key())),
             Err(why) => {
                 let kind = probe.kind.key();
                 warn(format!("the {kind} of container {name} is no test here: {why}"));
@@ -62,13 +61,22 @@ pub(super) fn of_container(container: &Container) -> Own {
             }
         }
     }
-    let from = format!("{} of container {name}", kinds.join(" and "));
-    own.test = match each.len() {
-        0 => None,
-        1 => each.pop().map(|probe| (probe, from)),
-        _ => Some((Probe::All(each), from)),
-    };
+    let executed = each.iter().filter(|(probe, _)| probe.executes()).cloned().collect();
+    own.executed = together(executed, name);
+    own.test = together(each, name);
     own
+}
+
+/// All of these as one, with where they are from.
+fn together(each: Vec<(Probe, &str)>, container: &str) -> Option<(Probe, String)> {
+    let kinds: Vec<&str> = each.iter().map(|(_, kind)| *kind).collect();
+    let from = format!("{} of container {container}", kinds.join(" and "));
+    let mut probes: Vec<Probe> = each.into_iter().map(|(probe, _)| probe).collect();
+    match probes.len() {
+        0 => None,
+        1 => probes.pop().map(|probe| (probe, from)),
+        _ => Some((Probe::All(probes), from)),
+    }
 }
 
 /// How long one attempt may take.

@@ -1,19 +1,24 @@
 //! One container, from its making to its end.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sys::procfs::Procfs;
 
-use super::{Call, Engine, EngineError, name, said};
+use super::call::{self, Call, Patience, said};
+use super::{EmptyFolder, Engine, EngineError, name};
 
 /// What is kept of what a container prints: the end of it is what says why it failed.
 const MOST: usize = 1 << 20;
 /// How often a daemon is asked whether its container runs.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long after its client has ended a container may still be told to run.
+const LATE: Duration = Duration::from_secs(5);
 
 /// A container made for one run. Dropped, it is killed and removed, with its anonymous volumes.
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub struct Container {
     pub name: String,
     /// Its full identifier.
     pub id: String,
+    empty: Vec<EmptyFolder>,
     attached: Option<Attached>,
     removed: bool,
 }
@@ -41,13 +47,15 @@ pub struct Output {
 struct Attached {
     client: Child,
     ended: Option<ExitStatus>,
+    /// Since when it has ended, as far as somebody has looked.
+    alone: Option<Instant>,
     printed: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
 }
 
 impl Container {
-    pub(super) fn named(engine: Engine, name: String) -> Self {
-        Self { engine, name, id: String::new(), attached: None, removed: false }
+    pub(super) fn named(engine: Engine, name: String, empty: Vec<EmptyFolder>) -> Self {
+        Self { engine, name, id: String::new(), empty, attached: None, removed: false }
     }
 
     /// A field of its inspection, by a Go template.
@@ -64,13 +72,25 @@ impl Container {
     /// the start.
     ///
     /// # Errors
-    /// [`EngineError`].
+    /// [`EngineError`]; [`EngineError::NotExecutable`] already here, as runtimes look for the program
+    /// before they wait.
     pub fn prepare(&self) -> Result<Option<u32>, EngineError> {
         match self.engine {
             Engine::Docker => Ok(None),
             Engine::Podman => {
-                said(self.engine, "init", self.engine.call(["init", &self.name]))?;
-                self.pid().map(Some)
+                match said(self.engine, "init", self.engine.call(["init", &self.name])) {
+                    Err(EngineError::Said { said, .. }) => {
+                        Err(not_started(self.engine, "init", said))
+                    }
+                    other => other,
+                }?;
+                let pid = self.pid()?;
+                for folder in &self.empty {
+                    let path = folder.path.clone();
+                    let failed = |source| EngineError::Folder { path, source };
+                    folder.settle(pid).map_err(failed)?;
+                }
+                Ok(Some(pid))
             }
         }
     }
@@ -78,7 +98,7 @@ impl Container {
     /// Starts it. Its first process on the node; `None` if it has ended already.
     ///
     /// # Errors
-    /// [`EngineError`].
+    /// [`EngineError`]; [`EngineError::NotExecutable`] if its program is why it does not start.
     pub fn start(&mut self) -> Result<Option<u32>, EngineError> {
         let program = |source| EngineError::Program { engine: self.engine, source };
         let mut start = self.engine.call(["start", "--attach"]);
@@ -89,8 +109,12 @@ impl Container {
         let client =
             start.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(program)?;
         self.attached = Some(Attached::new(client));
+        let mut patience = Patience::default();
         loop {
             let over = self.has_ended()?;
+            if patience.is_over() {
+                return Err(EngineError::Silent { engine: self.engine, what: "start" });
+            }
             match self.inspect("{{.State.Pid}} {{.State.Running}}")?.split_once(' ') {
                 Some((pid, "true")) => {
                     let expected = "a process ID";
@@ -117,7 +141,7 @@ impl Container {
         if never || !error.is_empty() {
             let printed = self.attached.as_mut().map(Attached::printed).unwrap_or_default();
             let said = if error.is_empty() { printed.trim().to_owned() } else { error };
-            return Err(EngineError::Said { engine: self.engine, what: "start".to_owned(), said });
+            return Err(not_started(self.engine, "start", said));
         }
         Ok(())
     }
@@ -135,7 +159,7 @@ impl Container {
     /// Its exit status, once it has ended.
     ///
     /// # Errors
-    /// [`EngineError`].
+    /// [`EngineError`]; [`EngineError::LetGo`] if it runs on and nobody attends to it.
     pub fn exit(&mut self) -> Result<Option<i32>, EngineError> {
         if !self.has_ended()? {
             return Ok(None);
@@ -143,6 +167,10 @@ impl Container {
         if let Some(attached) = &mut self.attached {
             // Nothing comes any more: all of it is to be there.
             attached.printed();
+            let since = *attached.alone.get_or_insert_with(Instant::now);
+            if since.elapsed() >= LATE {
+                return Err(EngineError::LetGo { engine: self.engine });
+            }
         }
         let words = self.inspect("{{.State.Running}} {{.State.ExitCode}}")?;
         match words.split_once(' ') {
@@ -155,6 +183,23 @@ impl Container {
     #[must_use]
     pub fn output(&self) -> Arc<Mutex<Vec<u8>>> {
         self.attached.as_ref().map(|attached| Arc::clone(&attached.printed)).unwrap_or_default()
+    }
+
+    /// Ends it and takes away what it has written, where its engine keeps that in `store` as a layer of
+    /// overlayfs. On a full disk an engine cannot write down that a container is gone, and leaves all that
+    /// (podman 4 and 5: "removing container root filesystem: no space left on device").
+    pub fn discard(&self, store: &Path) {
+        let _ = said(self.engine, "kill", self.engine.call(["kill", &self.name]));
+        let Ok(layer) = self.inspect("{{.GraphDriver.Data.UpperDir}}") else { return };
+        let layer = Path::new(&layer);
+        // Nothing else is to be emptied, whatever the engine says.
+        let below = layer.strip_prefix(store).is_ok_and(|rest| rest.components().count() == 3);
+        if below && layer.ends_with("diff") {
+            for entry in std::fs::read_dir(layer).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+            }
+        }
     }
 
     /// Ends it at once and removes it.
@@ -187,14 +232,14 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         if !self.removed {
-            let _ = name::remove(self.engine, &self.name).output();
+            let _ = said(self.engine, "rm", name::remove(self.engine, &self.name));
         }
         self.let_go();
     }
 }
 
 /// Executes a command in the container of this name, as the kubelet does with a probe, and waits for its
-/// end; from any thread.
+/// end; from any thread. `stop` set, nobody waits for it any more.
 ///
 /// # Errors
 /// [`EngineError`]; a command that fails or takes too long is none.
@@ -203,6 +248,7 @@ pub fn exec(
     name: &str,
     command: &[String],
     limit: Duration,
+    stop: &AtomicBool,
 ) -> Result<Output, EngineError> {
     let program = |source| EngineError::Program { engine, source };
     let mut exec = engine.call(["exec", name]);
@@ -210,7 +256,7 @@ pub fn exec(
     let mut attached = Attached::new(exec.spawn().map_err(program)?);
     let deadline = Instant::now() + limit;
     while !attached.has_ended().map_err(program)? {
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline || stop.load(Ordering::Relaxed) {
             attached.let_go();
             break;
         }
@@ -232,7 +278,7 @@ impl Attached {
             let into = Arc::clone(&printed);
             std::thread::spawn(move || collect(from, &into))
         });
-        Self { readers: readers.collect(), client, ended: None, printed }
+        Self { readers: readers.collect(), client, ended: None, alone: None, printed }
     }
 
     fn has_ended(&mut self) -> io::Result<bool> {
@@ -253,8 +299,23 @@ impl Attached {
 
     /// Ends and reaps the client.
     fn let_go(&mut self) {
-        let _ = self.client.kill();
-        let _ = self.client.wait();
+        if self.ended.is_none() {
+            call::kill(&mut self.client);
+        }
+    }
+}
+
+/// Why a container was not started: of its program, or of something else.
+fn not_started(engine: Engine, what: &str, said: String) -> EngineError {
+    // As the runtimes say it (runc, crun): EACCES, EPERM; ENOENT, and a name that is in no folder of PATH.
+    let lower = said.to_lowercase();
+    let is = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    let refused = is(&["permission denied", "operation not permitted"]);
+    let missing =
+        is(&["no such file or directory", "executable file not found", "not found in $path"]);
+    match refused || missing {
+        true => EngineError::NotExecutable { said, missing: missing && !refused },
+        false => EngineError::Said { engine, what: what.to_owned(), said },
     }
 }
 
@@ -273,5 +334,26 @@ fn collect(mut from: impl Read, into: &Mutex<Vec<u8>>) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_cannot_be_executed_is_told_from_an_engine_that_fails() {
+        let kind = |said: &str| match not_started(Engine::Podman, "start", said.to_owned()) {
+            EngineError::NotExecutable { missing: true, .. } => "missing",
+            EngineError::NotExecutable { .. } => "refused",
+            _ => "engine",
+        };
+        let no_shell = "Error: OCI runtime error: runc: runc create failed: unable to start container \
+                        process: exec: \"/bin/sh\": stat /bin/sh: no such file or directory";
+        let missing = "crun: executable file `web` not found in $PATH: No such file or directory";
+        let refused = "exec: \"/web\": permission denied: OCI permission denied";
+        assert_eq!([no_shell, missing, refused].map(kind), ["missing", "missing", "refused"]);
+        let full = "Error: mount overlay: no space left on device";
+        assert_eq!([full, "Error: cannot allocate memory"].map(kind), ["engine", "engine"]);
     }
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sys::procfs::Procfs;
 
-use super::{Call, Engine, EngineError, said};
+use super::call::{Call, said};
+use super::{Engine, EngineError};
 
 /// The label of every container made here.
 pub(super) const LABEL: &str = "dropcap.fit";

@@ -163,16 +163,21 @@ pub(super) fn one_line(comment: &str) -> String {
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// What the container should hold, to be put there by hand, in the words of its format; as JSON where
-/// the file is JSON.
-pub(super) fn snippet(goal: &Goal, json: bool) -> String {
+/// What the container should hold, to be put there by hand, in the words of its format, with the lines
+/// that stand beside it; as JSON where the file is JSON.
+pub(super) fn snippet(goal: &Goal, kept: &[String], json: bool) -> String {
     let form = goal.form();
     let entries = match form.way.first() {
         Some(key) => vec![(*key, form.below(0, goal))],
         None => form.all_lists(goal),
     };
     if !json {
-        return block(&entries, 0, &SNIPPET);
+        let written = block(&entries, 0, &SNIPPET);
+        let Some((head, rest)) = written.split_once('\n').filter(|_| !kept.is_empty()) else {
+            return written;
+        };
+        let kept: String = kept.iter().map(|line| format!("  {line}\n")).collect();
+        return format!("{head}\n{kept}{rest}");
     }
     let layout = Layout { quote: Quote::Double, ..SNIPPET };
     let place = Flow { lines: Some(Lines { indent: "", step: "  " }), quoted_keys: true };

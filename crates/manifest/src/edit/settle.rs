@@ -11,7 +11,7 @@ use super::references::References;
 use super::refusal::{Refusal, Refused, SharedWith, Sharing};
 use super::share::{Agreement, Conflict, Wish, agree};
 use super::write::Writer;
-use super::{ContainerId, Edited, Replacement, patch, render, verify};
+use super::{ContainerId, Edited, Replacement, kept, patch, render, verify};
 use crate::manifest::{Manifest, Read};
 use crate::tree::{self, NodeId, Tree};
 use crate::workload::Format;
@@ -265,8 +265,10 @@ impl<'a, 't> Settling<'a, 't> {
         let snippet = match reason {
             Refusal::Format { .. } => String::new(),
             _ => {
-                let json = self.container(id).is_some_and(|node| quoted_keys(self.tree, node));
-                render::snippet(goal, json)
+                let container = self.container(id);
+                let json = container.is_some_and(|node| quoted_keys(self.tree, node));
+                let kept = container.map(|node| kept::kept(self.tree, goal.form(), node));
+                render::snippet(goal, &kept.unwrap_or_default(), json)
             }
         };
         edited.refused.push(Refused { container: id, reason, snippet });

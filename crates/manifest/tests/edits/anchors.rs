@@ -163,7 +163,10 @@ spec:
         "`securityContext` is written in one place for several (an alias `*…`), and something that \
          is no container (t:4:26) reads it too and is not to change like this"
     );
-    assert_eq!(result.refused[0].snippet, "securityContext:\n  capabilities:\n    drop: [ALL]\n");
+    assert_eq!(
+        result.refused[0].snippet,
+        "securityContext:\n  <<: *user\n  capabilities:\n    drop: [ALL]\n"
+    );
     let before = pod("  - name: c\n    env: [{name: A, value: &v x}]\n    args: [*v]\n");
     assert_eq!(
         edited(&before, &[drop_all()]).replacen(
@@ -286,4 +289,28 @@ services:
     }
     // With all that is shared there, both happen.
     assert!(edited > 500 && refused > 500, "{edited} edited, {refused} refused");
+}
+
+/// What is pasted takes the place of what is there: it says that, too.
+#[test]
+fn a_snippet_keeps_what_stands_beside_the_lists() {
+    for (security, kept) in [
+        ("*sc", "<<: *sc"),
+        ("{<<: *sc, runAsGroup: 2, capabilities: *caps}", "<<: *sc\n  runAsGroup: 2"),
+        (
+            "{capabilities: *caps, seLinuxOptions: {level: 's0:c1'}, runAsUser: 007}",
+            "seLinuxOptions: {level: \"s0:c1\"}\n  runAsUser: 007",
+        ),
+    ] {
+        let before = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  annotations: {{a: &sc {{runAsUser: 1, capabilities: &caps \
+             {{drop: [A]}}}}}}\nspec:\n  containers:\n  - name: c\n    securityContext: {security}\n"
+        );
+        let result = edit(&before, &[drop_all()]);
+        assert_eq!(result.source.text(), before);
+        assert_eq!(
+            result.refused[0].snippet,
+            format!("securityContext:\n  {kept}\n  capabilities:\n    drop: [A, ALL]\n")
+        );
+    }
 }

@@ -23,6 +23,7 @@ impl Describer {
         let file = bundle.join("config.json");
         let config: Bundle = view.json(&file, &mut self.unread).unwrap_or_default();
         container.bundle = Some(bundle.to_owned());
+        container.argv = config.process.argv();
         let mut mappings = config.linux.uid_mappings.iter();
         container.root = mappings.find(|mapping| mapping.container_id == 0).map(|m| m.host_id);
         from_annotations(container, &config.annotations);

@@ -97,6 +97,34 @@ pub struct Bundle {
     pub mounts: Vec<BundleMount>,
     /// `linux`.
     pub linux: BundleLinux,
+    /// `process`.
+    pub process: BundleProcess,
+}
+
+/// Part of [`Bundle`] (runtime-spec `config.md`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BundleProcess {
+    /// What is executed first, with its arguments.
+    pub args: Vec<String>,
+}
+
+impl BundleProcess {
+    /// The same without the init that Docker (moby `daemon/oci_linux.go` `WithCommonOptions`) and Podman
+    /// (`libpod/define/container.go` `ContainerInitPath`, before 4.0 `/dev/init`) put in front of it with
+    /// `--init`.
+    pub fn argv(&self) -> Vec<String> {
+        match self.args.as_slice() {
+            [init, dashes, rest @ ..]
+                if dashes == "--"
+                    && ["/sbin/docker-init", "/run/podman-init", "/dev/init"]
+                        .contains(&init.as_str()) =>
+            {
+                rest.to_vec()
+            }
+            all => all.to_vec(),
+        }
+    }
 }
 
 /// Part of [`Bundle`] (runtime-spec `config-linux.md`).

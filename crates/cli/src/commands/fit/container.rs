@@ -1,6 +1,7 @@
 //! `dropcap fit --image` and `dropcap fit -f`: containers of the user's engine.
 
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,21 +9,21 @@ use std::time::Duration;
 
 use caps::CapSet;
 use check::{PatchError, PatchOptions, Widen};
-use fit::container::{ContainerError, Containers, Probe};
-use fit::{Outcome, Ran, Runner};
+use fit::container::{ContainerError, Containers};
+use fit::{Outcome, Ran, Runner, Stopped};
 use jiff::Timestamp;
-use jobs::fit_container::{self, Asked, Error, Grant, Options, Plan, Remark, grow};
+use jobs::fit_container::{self, Asked, Error, Grant, Named, Options, Plan, Remark, Tested, grow};
 use jobs::fitted::{self, Made, Wanted};
 use jobs::patch;
 use jobs::run_container::PlanError;
 use judge::{ProfileOptions, to_profile};
-use launch::engine::{Engine, remove_leftovers};
+use launch::engine::{Engine, EngineError, remove_leftovers};
 use record::profile::Profile;
 use record::search;
 
 use super::progress::Progress;
 use super::resume::Kept;
-use super::{Args, conclude, rigour, side_by_side, state, tell, tests, write};
+use super::{Args, conclude, hints, rigour, side_by_side, state, tell, tests, write, zero};
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
 use crate::ui::{Ui, YELLOW};
@@ -71,6 +72,11 @@ pub struct ContainerArgs {
     /// Show what would change in the manifest, and write nothing
     #[arg(long, requires = "file", help_heading = HEADING)]
     diff: bool,
+
+    /// Do not run what the container's owner runs in it beside the tests that are named: `exec` probes of
+    /// the manifest, the image's HEALTHCHECK
+    #[arg(long, help_heading = HEADING)]
+    no_probes: bool,
 
     /// Let the manifest's container have more than it has now
     #[arg(long, requires = "file", help_heading = HEADING)]
@@ -169,42 +175,21 @@ impl ContainerArgs {
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let asked = &args.container;
     let options = asked.options(args)?;
-    let plan = asked.plan(&options)?;
-    side_by_side::may_of(args.jobs, &plan)?;
-    for remark in &plan.remarks {
-        match remark {
-            Remark::Note(text) => ui.note(text),
-            Remark::Warning(text) => ui.warning(text),
-        }
+    let tests = tests(args);
+    if asked.no_probes && !tests.until_exit && tests.each.is_empty() {
+        return Err(Failure::new("--no-probes leaves no test")
+            .help("name one: --http, --tcp, --log, --test or --until-exit"));
     }
-    for name in remove_leftovers(options.engine).map_err(Failure::new)? {
+    for name in remove_leftovers(options.engine).map_err(cannot_ask)? {
         ui.note(&format!("removed {name}, which a dropcap that was killed had left"));
     }
-    let tests = tests(args);
-    let given = tests.until_exit || !tests.each.is_empty();
-    let watched = match tests.settle.is_zero() {
-        true => String::new(),
-        false => format!("; then watched for {} s", tests.settle.as_secs_f64()),
-    };
-    let (probe, test) = match (given, &plan.test) {
-        (true, _) => (Probe::Tests(tests.clone()), Some(tests.to_string())),
-        (false, Some((probe, from))) => (probe.clone(), Some(format!("{probe} ({from}){watched}"))),
-        (false, None) => (Probe::Runs(args.timeout.unwrap_or(WATCHED)), None),
-    };
-    let (probe, test) = match &plan.hook {
-        None => (probe, test),
-        Some(hook) => (
-            Probe::All(vec![hook.clone(), probe]),
-            test.map(|test| format!("{hook} (postStart); {test}")),
-        ),
-    };
-    if let (true, Some(_), Some((unused, from))) = (given, &asked.file, &plan.test)
-        && unused.executes()
-    {
-        ui.warning(&format!(
-            "the {from} is not run, as a test is named: what it needs is not in the answer ({unused})"
-        ));
-    }
+    let plan = asked.plan(&options)?;
+    side_by_side::may_of(args.jobs, &plan)?;
+    remark(&plan.remarks, ui);
+    let watched = args.timeout.unwrap_or(WATCHED);
+    let by = Named { tests, probes: !asked.no_probes, watched };
+    let Tested { probe, words: test, remarks } = fit_container::tested(&plan, &by);
+    remark(&remarks, ui);
     let limit = match (args.timeout, &test) {
         (Some(limit), Some(_)) => limit,
         (None, Some(_)) => TIMEOUT,
@@ -213,15 +198,10 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     };
     let runner =
         Containers::new(plan.recipe.clone(), probe, limit, &plan.title).map_err(cannot_run)?;
-    let mut runner = runner.watched_for(tests.settle);
+    let mut runner = runner.watched_for(by.tests.settle).with_retries(args.retries);
     let stopped = runner.when_stopped();
     runner.load().map_err(cannot_run)?;
-    let (start, ran) = first(&mut runner, &plan, ui)?;
-    if stopped.is_set() {
-        return Err(
-            Failure::new("stopped before any run had passed: there is no answer").code(FOUND)
-        );
-    }
+    let (start, ran) = first(&mut runner, &plan, &stopped, ui)?;
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
         runner.hasten(ran.took, args.jobs);
@@ -254,9 +234,15 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         jobs => side_by_side::fit(runner.hands(jobs), start, options, watch, ui),
     };
     progress.clear();
-    let mut answer = answer.map_err(cannot_run)?;
+    let mut answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            kept.broken_off(ui);
+            return Err(cannot_run(error));
+        }
+    };
     let needs = kept.needs().to_vec();
-    kept.close(&answer, ui)?;
+    kept.close(&answer, ui);
     if plan.keeps {
         let runs = state::Runs { prepared: false, help: ALIKE };
         state::hold(&mut answer, Some(&needs), runs, ui);
@@ -274,14 +260,18 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let mut profile = fitted::profile(&answer, &made, wanted);
     plan.said.write(&mut profile);
+    let way = zero::run(args, &plan, (&answer, &made), &mut runner, ui)?;
+    profile.status.zero.extend(way.zero().cloned());
     tell(args, &answer, &made, &profile, ui)?;
+    hints::give(&answer, made.place, ui);
+    zero::tell(args, &plan, &way, ui)?;
     let code = conclude(args, &answer)?;
     if code == ExitCode::SUCCESS {
         asked.patch(&profile, ui)?;
     } else if asked.file.is_some() {
         ui.note("the manifest is as it was");
     }
-    Ok(code)
+    Ok(if way.is_well() { code } else { ExitCode::from(FOUND) })
 }
 
 /// What was run, for a person.
@@ -299,7 +289,7 @@ fn unproven(args: &Args, plan: &Plan, ran: &Ran, ui: &Ui) -> Result<ExitCode, Fa
     let options = ProfileOptions { recorded: Some(Timestamp::now()), ..ProfileOptions::default() };
     let mut profile = to_profile(&observed.recording, &observed.judgement, &options);
     plan.said.write(&mut profile);
-    write(args, &profile, ui)?;
+    let written = write(args, &profile, ui);
     if args.json {
         writeln!(ui.out(), "{}", profile.to_json().map_err(Failure::new)?.trim_end())?;
     } else {
@@ -313,15 +303,40 @@ fn unproven(args: &Args, plan: &Plan, ran: &Ran, ui: &Ui) -> Result<ExitCode, Fa
     if let Outcome::Failed(said) = &ran.outcome {
         ui.warning(&format!("it failed: {said}"));
     }
+    written?;
     Ok(ExitCode::from(FOUND))
+}
+
+/// What was assumed, and what is not as it will be.
+fn remark(remarks: &[Remark], ui: &Ui) {
+    for remark in remarks {
+        match remark {
+            Remark::Note(text) => ui.note(text),
+            Remark::Warning(text) => ui.warning(text),
+        }
+    }
 }
 
 /// The first run; a failing one is made again with what it was refused, as far as that stays within the
 /// container or somebody agreed.
-fn first(runner: &mut Containers, plan: &Plan, ui: &Ui) -> Result<(CapSet, Ran), Failure> {
+fn first(
+    runner: &mut Containers,
+    plan: &Plan,
+    stopped: &Stopped,
+    ui: &Ui,
+) -> Result<(CapSet, Ran), Failure> {
+    let mut run = |held| {
+        let ran = runner.run(held, true).map_err(cannot_run)?;
+        // What was cut short says nothing, not even that it fails.
+        if stopped.is_set() {
+            let none = "stopped before any run had passed: there is no answer";
+            return Err(Failure::new(none).code(FOUND));
+        }
+        Ok(ran)
+    };
     let mut held = plan.start;
     for _ in 0..ROUNDS {
-        let ran = runner.run(held, true).map_err(cannot_run)?;
+        let ran = run(held)?;
         let growth = match (&ran.observed, ran.outcome.passed()) {
             (Some(observed), false) => grow(observed, held),
             _ => return Ok((held, ran)),
@@ -342,8 +357,7 @@ fn first(runner: &mut Containers, plan: &Plan, ui: &Ui) -> Result<(CapSet, Ran),
         ui.note(&format!("it fails with {held}, and was refused {}: given", asked(&growth.given)));
         held = held | growth.set();
     }
-    let ran = runner.run(held, true).map_err(cannot_run)?;
-    Ok((held, ran))
+    Ok((held, run(held)?))
 }
 
 /// `NET_ADMIN (set a route), CHOWN (chown /x)`.
@@ -371,6 +385,11 @@ fn cannot_plan(error: Error) -> Failure {
     let failure = Failure::new(&error);
     match &error {
         Error::NoImage { engine, image } => failure.help(format_args!("{engine} pull {image}")),
+        Error::Image(image::EngineError::Program { engine, source })
+            if source.kind() == ErrorKind::NotFound =>
+        {
+            without(*engine, &error)
+        }
         Error::Plan(PlanError::Ambiguous { .. }) => failure.help("name one: -c WORKLOAD/CONTAINER"),
         _ => failure,
     }
@@ -387,9 +406,37 @@ fn cannot_patch(error: &patch::Error) -> Failure {
     }
 }
 
-fn cannot_run(error: ContainerError) -> Failure {
+pub(super) fn cannot_run(error: ContainerError) -> Failure {
     match error {
         ContainerError::Trace(error) => trace::cannot_trace(error),
+        ContainerError::Engine(error) => cannot_ask(error),
+        ContainerError::Full { .. } => Failure::new(error)
+            .help("make room there; a run that finds none says nothing of its set"),
         error => Failure::new(error),
     }
+}
+
+fn cannot_ask(error: EngineError) -> Failure {
+    let help = match &error {
+        EngineError::Program { engine, source } if source.kind() == ErrorKind::NotFound => {
+            return without(*engine, &error);
+        }
+        EngineError::NotExecutable { missing: true, .. } => {
+            "is the program in the image? Name the whole path after `--`; an image without a shell \
+             cannot run `sh -c`"
+        }
+        EngineError::LetGo { .. } => "see that the engine works, and run it again",
+        _ => return Failure::new(error),
+    };
+    Failure::new(&error).help(help)
+}
+
+/// The engine is not installed.
+fn without(engine: Engine, error: &dyn Display) -> Failure {
+    let (engine, other) = match engine {
+        Engine::Podman => ("podman", "docker"),
+        Engine::Docker => ("docker", "podman"),
+    };
+    Failure::new(error)
+        .help(format_args!("install {engine}, or take the other engine: --engine {other}"))
 }

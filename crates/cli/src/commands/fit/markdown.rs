@@ -9,6 +9,7 @@ use jobs::fitted::{Made, has_passed};
 use record::profile::Profile;
 use record::requirement::for_reading;
 use record::search::Place;
+use record::zero::{Held, Zero};
 
 use crate::commands::trace::report::context;
 
@@ -46,6 +47,9 @@ pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> Str
         );
         let _ = writeln!(text, "\n```yaml\n{}```\n", yaml(list.needed, list.doubtful));
         table(&mut text, answer, profile);
+    }
+    for zero in &profile.status.zero {
+        to_zero(&mut text, zero);
     }
     all_runs(&mut text, &answer.trials, made.start);
     text
@@ -109,6 +113,35 @@ fn table(text: &mut String, answer: &Answer, profile: &Profile) {
         ways.sort_by_key(|remedy| remedy.place);
         let way = ways.first().map(|remedy| escaped(&remedy.how)).unwrap_or_default();
         let _ = writeln!(text, "| {capability} | {} | {without} | {way} |", what.join("<br>"));
+    }
+    text.push('\n');
+}
+
+fn to_zero(text: &mut String, zero: &Zero) {
+    let came = match zero.reached {
+        true => "reached: the test passes with `add: []` and the changes that hold".to_owned(),
+        false => format!("not reached: {} needed", zero.remains),
+    };
+    let runs = words::count(zero.runs.len(), "run");
+    let _ =
+        writeln!(text, "**To zero**, {came} ({runs}).\n\n| change | | for | |\n|---|---|---|---|");
+    for one in &zero.changes {
+        let (word, said) = match one.result {
+            Held::Holds => ("holds", "without it: "),
+            Held::NotNeeded => ("needless", ""),
+            Held::Fails => ("fails", "with it: "),
+        };
+        let said = one.said.as_ref().map(|text| format!("{said}{}", escaped(text)));
+        let _ = writeln!(
+            text,
+            "| {} | {word} | {} | {} |",
+            escaped(&one.change.to_string()),
+            escaped(&one.why),
+            said.unwrap_or_default()
+        );
+    }
+    for remark in &zero.remarks {
+        let _ = writeln!(text, "\n{}", escaped(remark));
     }
     text.push('\n');
 }

@@ -118,21 +118,32 @@ impl Kept {
         self.unwritten = written.err();
     }
 
-    /// A search that came to its end needs no file.
-    pub(super) fn close(self, answer: &Answer, ui: &Ui) -> Result<(), Failure> {
+    /// A search that came to its end needs no file. That it cannot be removed takes no answer away.
+    pub(super) fn close(self, answer: &Answer, ui: &Ui) {
         if let Some(why) = self.unwritten {
             ui.warning(&format!("runs are not kept: {why}"));
         }
-        let Some((file, _)) = self.file else { return Ok(()) };
+        let Some((file, _)) = self.file else { return };
         if answer.proof == Proof::Stopped {
             ui.note(&format!("runs are kept in {}: the same command goes on", file.display()));
-            return Ok(());
+            return;
         }
         match std::fs::remove_file(&file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Failure::new(format_args!("{}: cannot remove it: {error}", file.display())))
+                ui.warning(&format!("{}: cannot remove it: {error}", file.display()));
             }
-            _ => Ok(()),
+            _ => {}
+        }
+    }
+
+    /// A run could not be made: those before it are kept.
+    pub(super) fn broken_off(self, ui: &Ui) {
+        match (self.unwritten, self.file) {
+            (Some(why), _) => ui.warning(&format!("runs are not kept: {why}")),
+            (None, Some((file, content))) if !content.trials.is_empty() => {
+                ui.note(&format!("runs are kept in {}: the same command goes on", file.display()));
+            }
+            (None, _) => {}
         }
     }
 }

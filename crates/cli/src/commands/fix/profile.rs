@@ -8,10 +8,7 @@ use check::{PatchError, Patched, Sum, words};
 use jobs::by_profile::{Outcome, Treated};
 use manifest::Manifest;
 
-use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW};
-
-/// The width of what is printed.
-const WIDTH: usize = 80;
+use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW, next_step, wrapped};
 
 /// What came of the containers that a profile is about.
 #[derive(Debug, Default)]
@@ -77,7 +74,7 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
             let mut lines = remarks(learnt, patched);
             if patched.changed {
                 let verb = if writes { "fixed" } else { "would fix" };
-                writeln!(err, "{GREEN}{verb}{GREEN:#} {place}")?;
+                writeln!(err, "{}", wrapped(&format!("{GREEN}{verb}{GREEN:#} {place}"), 4))?;
                 indented(&mut err, &title(patched))?;
                 let (before, after) = (Sum::of(&patched.before), Sum::of(&patched.after));
                 let (name, state) = (learnt.title(), learnt.state_and_age());
@@ -90,7 +87,7 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
                 lines.insert(1, format!("{held}; escape class: {}", escape(&before, &after)));
                 lines.extend(accepted.iter().map(|objection| format!("although {objection}")));
             } else if !lines.is_empty() || ui.verbosity() > 0 {
-                writeln!(err, "{DIM}so already{DIM:#} {place}")?;
+                writeln!(err, "{}", wrapped(&format!("{DIM}so already{DIM:#} {place}"), 4))?;
                 lines.insert(0, learnt.described());
             }
             for line in lines {
@@ -98,7 +95,7 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
             }
         }
         Outcome::Doubted { learnt, objections } => {
-            writeln!(err, "{YELLOW}not fixed{YELLOW:#} {place}")?;
+            writeln!(err, "{}", wrapped(&format!("{YELLOW}not fixed{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
             for objection in objections {
                 indented(&mut err, &objection.to_string())?;
@@ -108,12 +105,13 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
         Outcome::Ambiguous(all) => {
             let files: Vec<&str> = all.iter().map(|learnt| learnt.file.as_str()).collect();
             let number = words::count(all.len(), "profile");
-            writeln!(err, "{YELLOW}not fixed{YELLOW:#} {place}: {number} are about it")?;
+            let line = format!("{YELLOW}not fixed{YELLOW:#} {place}: {number} are about it");
+            writeln!(err, "{}", wrapped(&line, 4))?;
             let merge = format!("dropcap profile merge {} -o FILE", files.join(" "));
-            writeln!(err, "  {BOLD}next:{BOLD:#} {}", text::clean(&merge))?;
+            next_line(&mut err, "", &merge)?;
         }
         Outcome::Refused { learnt, error } => {
-            writeln!(err, "{YELLOW}not fixed{YELLOW:#} {place}")?;
+            writeln!(err, "{}", wrapped(&format!("{YELLOW}not fixed{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
             indented(&mut err, &error.to_string())?;
             match error {
@@ -134,13 +132,15 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
                 0..=5 => lost.to_string(),
                 number => words::capabilities(number),
             };
-            writeln!(err, "{YELLOW}held back{YELLOW:#} {place}: takes away {taken}")?;
+            let line = format!("{YELLOW}held back{YELLOW:#} {place}: takes away {taken}");
+            writeln!(err, "{}", wrapped(&line, 4))?;
             indented(&mut err, &learnt.described())?;
-            let way = format!("if you trust it: dropcap fix --profile {} PATH", learnt.file);
-            writeln!(err, "  {BOLD}next:{BOLD:#} {}", text::clean(&way))?;
+            let command = format!("dropcap fix --profile {} PATH", learnt.file);
+            next_line(&mut err, "if you trust it:", &command)?;
         }
         Outcome::Kept { why, .. } => {
-            writeln!(err, "{DIM}left as it is{DIM:#} {place}: {}", text::clean(why))?;
+            let line = format!("{DIM}left as it is{DIM:#} {place}: {}", text::clean(why));
+            writeln!(err, "{}", wrapped(&line, 4))?;
         }
     }
     Ok(())
@@ -198,18 +198,18 @@ fn next(objection: &Objection) -> &'static str {
         Objection::OtherImage { .. } => {
             "watch the image that runs, or take it as it is: --other-image"
         }
+        Objection::Namespaces(_) => "write `namespace: NAME` into its spec.target",
         Objection::OtherUser { .. } => "watch it as that user, or give the container the other one",
     }
 }
 
 /// In lines of the terminal's width, two spaces in.
 fn indented(err: &mut impl io::Write, line: &str) -> io::Result<()> {
-    let options = textwrap::Options::new(WIDTH)
-        .initial_indent("  ")
-        .subsequent_indent("    ")
-        .break_words(false);
-    for line in textwrap::wrap(&text::clean(line), options) {
-        writeln!(err, "{line}")?;
-    }
-    Ok(())
+    writeln!(err, "{}", wrapped(&format!("  {}", text::clean(line)), 4))
+}
+
+/// What a person does next.
+fn next_line(err: &mut impl io::Write, what: &str, command: &str) -> io::Result<()> {
+    let label = format!("  {BOLD}next:{BOLD:#}");
+    writeln!(err, "{}", next_step(&label, what, &text::clean(command)))
 }

@@ -132,8 +132,7 @@ fn known(out: &mut impl Write, profile: &Profile) -> io::Result<()> {
     let status = &profile.status;
     match status.proof {
         ProofState::Proven => {
-            let proofs = status.proofs.iter().filter(|p| p.capabilities == profile.add());
-            for proof in proofs {
+            for proof in profile.proofs() {
                 let (test, trials) = (&proof.test, proof.trials);
                 writeln!(out, "  proof     {GREEN}proven{GREEN:#} in {trials} runs by `{test}`")?;
             }

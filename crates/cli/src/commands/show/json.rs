@@ -3,7 +3,9 @@
 use caps::{CapSet, CapState, Capability};
 use manifest::{Counts, Loaded, Position, Span};
 use resolve::{By, ObjectionKind, Outcome, Ping, Resolved};
-use runtime::{Became, List, OddWord, Oddity, Reason, Runtime, Sets, User};
+use runtime::{
+    Became, List, OddWord, Oddity, Reason, Runtime, Sets, SpecSet, User, Void, VoidReason,
+};
 use serde::Serialize;
 
 use super::abilities::Abilities;
@@ -139,7 +141,21 @@ struct SetsOut {
     can: Vec<&'static str>,
     cannot: Vec<&'static str>,
     odd_words: Vec<OddOut>,
+    /// What an OCI configuration names without effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    without_effect: Vec<VoidOut>,
     capabilities: Vec<FateOut>,
+}
+
+/// A name in an OCI configuration that has no effect in some of its sets.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VoidOut {
+    name: String,
+    sets: Vec<SpecSet>,
+    position: Option<Position>,
+    kind: &'static str,
+    phrase: String,
 }
 
 /// A word that is not written as Kubernetes writes capability names.
@@ -281,6 +297,7 @@ fn one(subject: &Subject, answer: &Resolved, sets: &Sets) -> SetsOut {
         can,
         cannot,
         odd_words: sets.odd.iter().map(|word| odd(subject, answer, word)).collect(),
+        without_effect: sets.void.iter().map(|void| without(subject, answer, void)).collect(),
         capabilities: sets
             .fates()
             .map(|fate| FateOut {
@@ -291,6 +308,20 @@ fn one(subject: &Subject, answer: &Resolved, sets: &Sets) -> SetsOut {
                 bounding_reason: reason(fate.bounding_reason),
             })
             .collect(),
+    }
+}
+
+fn without(subject: &Subject, answer: &Resolved, void: &Void) -> VoidOut {
+    VoidOut {
+        name: void.name.clone(),
+        sets: void.places.iter().map(|(set, _)| *set).collect(),
+        position: subject.set_span(void).map(|span| subject.position(span)),
+        kind: match void.why {
+            VoidReason::Unread { .. } => "unread",
+            VoidReason::BeyondBounding => "beyondBounding",
+            VoidReason::NotRaised { .. } => "notRaised",
+        },
+        phrase: void.sentence(answer.runtime.oci),
     }
 }
 

@@ -5,7 +5,7 @@ use check::Exposure;
 use image::Images;
 use manifest::{Container, Manifest, Position, Span, Workload};
 use resolve::Resolved;
-use runtime::{Reason, Resolution, Runtime, Word};
+use runtime::{Reason, Resolution, Runtime, Void, Word};
 
 /// One container.
 pub struct Subject<'a> {
@@ -56,6 +56,17 @@ impl<'a> Subject<'a> {
     /// The line of a word.
     pub fn word_line(&self, word: &Word) -> Option<usize> {
         resolve::word_span(word, self.container).map(|span| self.position(span).line)
+    }
+
+    /// Where a name of an OCI configuration's sets is written that has no effect there.
+    pub fn set_span(&self, void: &Void) -> Option<Span> {
+        let (set, index) = *void.places.first()?;
+        resolve::set_span(set, index, self.container)
+    }
+
+    /// The line of that.
+    pub fn set_line(&self, void: &Void) -> Option<usize> {
+        self.set_span(void).map(|span| self.position(span).line)
     }
 
     /// What the process holds, or a program in the container could, whoever the user is.

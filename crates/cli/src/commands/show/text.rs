@@ -130,6 +130,14 @@ fn starts(
         }
         line(out, "note", &text.styled(&phrases::odd(odd, answer), YELLOW))?;
     }
+    for void in &most.void {
+        let mut text = Paragraph::default();
+        if let Some(line) = subject.set_line(void) {
+            text = text.styled(&format!("line {line}:"), YELLOW);
+        }
+        let said = phrases::clean(&void.sentence(answer.runtime.oci));
+        line(out, "note", &text.styled(&said, YELLOW))?;
+    }
     if matches!(
         most.fate(Capability::NET_BIND_SERVICE).bounding_reason,
         Reason::Added { .. } | Reason::AddedByAll { .. }

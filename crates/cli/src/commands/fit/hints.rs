@@ -1,0 +1,58 @@
+//! What a person may not think of when a program never passes.
+
+use fit::{Answer, Outcome, Proof};
+use record::search::Place;
+
+use crate::ui::Ui;
+
+/// Says it.
+pub(super) fn give(answer: &Answer, place: Place, ui: &Ui) {
+    if answer.proof != Proof::NeverPasses {
+        return;
+    }
+    let mut said = answer.trials.iter().filter_map(|trial| match &trial.outcome {
+        Outcome::Failed(said) => Some(said.as_str()),
+        Outcome::Passed => None,
+    });
+    for hint in said.next_back().map(|said| hints(said, place)).unwrap_or_default() {
+        ui.note(hint);
+    }
+}
+
+/// What is said of a sandbox's `/tmp`.
+pub(super) const EMPTY_TMP: &str = "the sandbox's /tmp is empty at first: have what is looked for there \
+                                    elsewhere, or made by --setup";
+
+fn hints(said: &str, place: Place) -> Vec<&'static str> {
+    let mut hints = Vec::new();
+    if place == Place::Sandbox && said.contains("/tmp/") {
+        hints.push(EMPTY_TMP);
+    }
+    // ENOSPC, strerror(3).
+    if said.contains("No space left on device") {
+        hints.push(match place {
+            Place::Container => {
+                "it found no room: give its volume or its tmpfs more (--engine-args), or the engine's disk"
+            }
+            Place::Sandbox => "it found no room: in what it mounts itself, or in /dev/shm",
+            Place::Here => "it found no room: make some, or run it where there is",
+        });
+    }
+    hints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_tmp_and_a_full_disk_are_told() {
+        let said = "ended with status 1 | sh: cannot open /tmp/x: No such file";
+        assert_eq!(hints(said, Place::Sandbox), [EMPTY_TMP]);
+        assert!(hints(said, Place::Here).is_empty());
+        let full = "ended with status 1 | write error: No space left on device";
+        for place in [Place::Here, Place::Sandbox, Place::Container] {
+            assert_eq!(hints(full, place).len(), 1);
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! What a command leaves on the machine: counted before and after. Others come and go there meanwhile, so
+//! all that is the command's is marked: its environment, the folder of its temporary files, an engine with
+//! containers and volumes of its own in that folder, and a cgroup above theirs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::need::find_program;
+use crate::podman::succeed;
+
+/// The variable that marks a process, and all that it starts.
+const MARK: &str = "DROPCAP_CENSUS";
+/// How long the kernel, and an engine's helpers, may take to clear away what was ended.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often namespaces are looked at while something runs.
+const TICK: Duration = Duration::from_millis(60);
+
+/// A place for one command after the other, where all that they leave can be counted.
+#[derive(Debug)]
+pub struct Census {
+    folder: tempfile::TempDir,
+    name: String,
+    has_podman: bool,
+    /// The namespaces that were seen while something ran.
+    namespaces: BTreeSet<String>,
+}
+
+/// What is there, one line for each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Process IDs and command lines.
+    pub processes: Vec<String>,
+    /// Lines of `/proc/self/mountinfo`.
+    pub mounts: Vec<String>,
+    /// Folders of the cgroup hierarchies.
+    pub cgroups: Vec<String>,
+    /// Of those that were made meanwhile, the namespaces that anything still holds.
+    pub namespaces: Vec<String>,
+    /// Names of containers.
+    pub containers: Vec<String>,
+    /// Names of volumes.
+    pub volumes: Vec<String>,
+    /// Temporary files, and the engine's folders of containers and layers.
+    pub files: Vec<String>,
+}
+
+impl Census {
+    /// Without an engine.
+    ///
+    /// # Panics
+    /// If no folder can be made.
+    #[must_use]
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Not below /tmp, which a sandbox has empty.
+        let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        for name in ["bin", "tmp", "work"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dropcap-census-{}-{count}", std::process::id());
+        Self { folder, name, has_podman: false, namespaces: BTreeSet::new() }
+    }
+
+    /// With a podman of its own, which has the images of the machine's.
+    ///
+    /// # Panics
+    /// As [`Census::new`], or without podman (`needs!(podman)`).
+    #[must_use]
+    pub fn with_podman() -> Self {
+        let mut census = Self::new();
+        census.has_podman = true;
+        crate::image();
+        let storage = format!(
+            "[storage]\ndriver = \"{}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n[storage.options]\nadditionalimagestores = [\"{}\"]\n",
+            shared_store().1,
+            census.path("graph").display(),
+            census.path("run").display(),
+            shared_store().0,
+        );
+        fs::write(census.path("storage.conf"), storage).unwrap();
+        census.engine("");
+        census
+    }
+
+    /// The podman that commands find does these lines of a shell script first: `"$1"` is its subcommand,
+    /// `"$made"` how many containers were made with the one that may be made now, and `real "$@"` is
+    /// podman itself, in place of the shell.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn engine(&self, first: &str) {
+        let podman = find_program("podman").unwrap();
+        let runc = find_program("runc").map(|runc| format!("--runtime {}", runc.display()));
+        let script = format!(
+            "#!/bin/sh\nexport CONTAINERS_STORAGE_CONF={conf}\nreal() {{\n\
+             case \"$1\" in create) shift; set -- create --cgroup-parent /{name} --env {MARK}={name} \"$@\" ;; esac\n\
+             exec {podman} {runc} --cgroup-manager cgroupfs --tmpdir {libpod} \"$@\"\n}}\n\
+             case \"$1\" in create) echo >> {made} ;; esac\nmade=$(wc -l 2> /dev/null < {made})\n\
+             {first}\nreal \"$@\"\n",
+            conf = self.path("storage.conf").display(),
+            podman = podman.display(),
+            runc = runc.unwrap_or_default(),
+            libpod = self.path("libpod").display(),
+            made = self.path("made").display(),
+            name = self.name,
+        );
+        let _ = fs::remove_file(self.path("made"));
+        // Written anew and not over one that may be executing.
+        let (new, program) = (self.path("bin/podman.new"), self.path("bin/podman"));
+        fs::write(&new, script).unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(new, program).unwrap();
+    }
+
+    /// A path in its folder: `work` is for whatever a test needs, and not counted.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// dropcap with these words, in the folder `work`.
+    #[must_use]
+    pub fn dropcap(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(crate::dropcap());
+        self.mark(command.args(words));
+        command.current_dir(self.path("work")).env("NO_COLOR", "1").env("COLUMNS", "80");
+        command
+    }
+
+    fn mark(&self, command: &mut Command) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        command.env("TMPDIR", self.path("tmp")).env(MARK, &self.name).stdin(Stdio::null());
+    }
+
+    /// Its podman, ready for a subcommand.
+    #[must_use]
+    pub fn podman(&self) -> Command {
+        let mut podman = Command::new(self.path("bin/podman"));
+        self.mark(&mut podman);
+        podman
+    }
+
+    /// Runs a command to its end; the namespaces that come and go meanwhile are remembered.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn run(&mut self, command: &mut Command) -> Output {
+        self.run_until(command, |_| ())
+    }
+
+    /// The same; `meanwhile` is called again and again.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn run_until(
+        &mut self,
+        command: &mut Command,
+        mut meanwhile: impl FnMut(&Child),
+    ) -> Output {
+        let files = ["out", "err"].map(|name| self.path(name));
+        let [out, err] = files.clone().map(|file| fs::File::create(file).unwrap());
+        let mut child = command.stdout(out).stderr(err).spawn().unwrap();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            self.look();
+            meanwhile(&child);
+            sleep(TICK);
+        };
+        let [stdout, stderr] = files.map(|file| fs::read(file).unwrap());
+        Output { status, stdout, stderr }
+    }
+
+    /// Remembers the namespaces of what runs now.
+    pub fn look(&mut self) {
+        let own = namespaces("self");
+        let all = self.processes().into_iter().flat_map(|(pid, _)| namespaces(&pid));
+        let new: Vec<String> = all.filter(|link| !own.contains(link)).collect();
+        self.namespaces.extend(new);
+    }
+
+    /// How many namespaces were seen that were not the test's.
+    #[must_use]
+    pub fn seen(&self) -> usize {
+        self.namespaces.len()
+    }
+
+    /// What is there now.
+    ///
+    /// # Panics
+    /// If the engine does not answer.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let processes = self.processes().into_iter().map(|(pid, line)| format!("{pid} {line}"));
+        let processes = processes.collect();
+        let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        let holds = |line: &&str| {
+            line.contains(&folder)
+                || self.namespaces.iter().any(|link| line.contains(link.as_str()))
+        };
+        let mounts = mountinfo.lines().filter(holds).map(str::to_owned).collect();
+        let list = |words: &[&str]| -> Vec<String> {
+            match self.has_podman {
+                true => succeed(self.podman().args(words)).lines().map(str::to_owned).collect(),
+                false => Vec::new(),
+            }
+        };
+        let mut files = Vec::new();
+        for name in ["tmp", "graph/overlay-containers", "graph/overlay", "run/overlay-containers"] {
+            files.extend(entries(&self.path(name)).into_iter().filter(|name| {
+                // What the engine keeps for itself.
+                !["l", "volatile-containers.json", "containers.json", "containers.lock"]
+                    .contains(&name.as_str())
+                    && !name.starts_with(".has-")
+            }));
+        }
+        files.sort();
+        Counts {
+            processes,
+            mounts,
+            cgroups: cgroups(&self.name),
+            namespaces: self.held(),
+            containers: list(&["ps", "--all", "--format", "{{.Names}}"]),
+            volumes: list(&["volume", "ls", "--quiet"]),
+            files,
+        }
+    }
+
+    /// What is there is what was there before, as soon as the kernel has cleared away what was ended.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn is_as(&self, before: &Counts, what: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let now = self.counts();
+            if now == *before {
+                return;
+            }
+            assert!(Instant::now() < end, "{what}: left {now:#?}\nbefore {before:#?}");
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Process IDs and command lines of what carries the mark, or is the engine's in its folder.
+    fn processes(&self) -> Vec<(String, String)> {
+        let mark = format!("{MARK}={}", self.name);
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        let own = std::process::id().to_string();
+        let mut found = Vec::new();
+        for pid in entries(Path::new("/proc")) {
+            if pid == own || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
+            let read = |name: &str| {
+                let bytes = fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).into_owned()
+            };
+            let line = read("cmdline").replace('\0', " ");
+            if line.contains(&folder) || read("environ").split('\0').any(|one| one == mark) {
+                found.push((pid, line));
+            }
+        }
+        found
+    }
+
+    /// The namespaces that were seen and are still held by any process.
+    fn held(&self) -> Vec<String> {
+        if self.namespaces.is_empty() {
+            return Vec::new();
+        }
+        let all = entries(Path::new("/proc")).into_iter().flat_map(|pid| namespaces(&pid));
+        let held: BTreeSet<String> = all.filter(|link| self.namespaces.contains(link)).collect();
+        held.into_iter().collect()
+    }
+}
+
+impl Default for Census {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Census {
+    fn drop(&mut self) {
+        if self.has_podman {
+            self.engine("");
+            let _ = self.podman().args(["rm", "--all", "--force", "--time", "0"]).output();
+        }
+        for (pid, _) in self.processes() {
+            let _ = Command::new("kill").args(["-9", &pid]).output();
+        }
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        let ours = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        for point in ours.filter(|point| point.starts_with(&folder)).rev() {
+            let _ = Command::new("umount").arg("--lazy").arg(point).output();
+        }
+        for root in cgroup_mounts() {
+            remove_cgroup(&root.join(&self.name));
+        }
+    }
+}
+
+/// The machine's store of images, and its driver.
+fn shared_store() -> &'static (String, String) {
+    static STORE: OnceLock<(String, String)> = OnceLock::new();
+    STORE.get_or_init(|| {
+        let template = "{{.Store.GraphRoot}} {{.Store.GraphDriverName}}";
+        let told = succeed(crate::podman().args(["info", "--format", template]));
+        let (root, driver) = told.trim().split_once(' ').unwrap();
+        (root.to_owned(), driver.to_owned())
+    })
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+    all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Links such as `net:[4026531840]`.
+fn namespaces(pid: &str) -> Vec<String> {
+    let folder = PathBuf::from(format!("/proc/{pid}/ns"));
+    let links =
+        entries(&folder).into_iter().filter_map(|kind| fs::read_link(folder.join(kind)).ok());
+    links.map(|link| link.to_string_lossy().into_owned()).collect()
+}
+
+/// Where the hierarchies of cgroups are mounted, of either version.
+fn cgroup_mounts() -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let of = |line: &str| {
+        let mut words = line.split(' ').skip(1);
+        let (point, kind) = (words.next()?, words.next()?);
+        matches!(kind, "cgroup" | "cgroup2").then(|| PathBuf::from(point))
+    };
+    mounts.lines().filter_map(of).collect()
+}
+
+/// Everything below the cgroups of this name, which themselves stay as long as the test.
+fn cgroups(name: &str) -> Vec<String> {
+    fn below(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            // One for the monitors of all containers, which podman keeps.
+            if entry.file_name() == "conmon" {
+                continue;
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                found.push(entry.path().display().to_string());
+                below(&entry.path(), found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for root in cgroup_mounts() {
+        below(&root.join(name), &mut found);
+    }
+    found
+}
+
+fn remove_cgroup(folder: &Path) {
+    for name in entries(folder) {
+        if folder.join(&name).is_dir() {
+            remove_cgroup(&folder.join(name));
+        }
+    }
+    let _ = fs::remove_dir(folder);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_counted_and_what_others_do_is_not() {
+        crate::needs!(root, program("unshare"), program("setsid"));
+        let mut census = Census::new();
+        let before = census.counts();
+        assert_eq!(before, Counts::default());
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        census.is_as(&before, "somebody else's process");
+        let mut leaves = Command::new("unshare");
+        let script =
+            "touch $TMPDIR/left; mount -t tmpfs none $TMPDIR; setsid sleep 60 < /dev/null &";
+        leaves.args(["--net", "sh", "-c", script]);
+        census.mark(&mut leaves);
+        assert!(census.run_until(&mut leaves, |_| ()).status.success());
+        census.look();
+        let left = census.counts();
+        let count = |left: &Counts| {
+            [left.processes.len(), left.mounts.len(), left.namespaces.len(), left.files.len()]
+        };
+        // The file is below what was mounted over it.
+        assert_eq!(count(&left), [1, 1, 1, 0], "{left:#?}");
+        let pid = left.processes[0].split(' ').next().unwrap();
+        succeed(Command::new("kill").args(["-9", pid]));
+        succeed(Command::new("umount").arg(census.path("tmp")));
+        let end = Instant::now() + PATIENCE;
+        while count(&census.counts()) != [0, 0, 0, 1] {
+            assert!(Instant::now() < end, "{:#?}", census.counts());
+        }
+        let _ = other.kill();
+        let _ = other.wait();
+    }
+}
