@@ -176,7 +176,7 @@ fn the_search_finds_what_is_true_in_both_meanings() {
     let traced = said(&output);
     for line in [
         "CHOWN FOWNER; without new denials and MKNOD; 4 runs, 6 with repeats",
-        "DAC_OVERRIDE; without new denials the same; 2 runs, 3 with repeats",
+        "DAC_OVERRIDE; without new denials the same; 3 runs, 4 with repeats",
         "owner             overlayfs the same with 2 runs at a time",
         "reader            overlayfs the same with 2 runs at a time",
         "the figures hold",

@@ -58,7 +58,8 @@ fn a_search_that_was_stopped_goes_on_where_it_was() {
     assert!(said(&other).contains("holds runs of `dropcap fit --sandbox -- /bin/sh -c sleep"));
 
     let report = folder.path().join("report.md");
-    let more = ["--json", "--report", report.to_str().unwrap()];
+    // How many runs at a time is no matter of which runs.
+    let more = ["--json", "--jobs", "2", "--report", report.to_str().unwrap()];
     let output = fit(&kept, &more, SCRIPT).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains(&format!("goes on after {made} runs")), "{}", said(&output));

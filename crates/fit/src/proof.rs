@@ -25,6 +25,9 @@
 //! fails by chance with probability p fails twice in a row with p², and 3 does not hold for it: the
 //! sooner it is noticed, the better.
 //!
+//! What breaks on the way and stays broken (a service that the test asks is gone) is no false failure
+//! by chance: all that comes after it fails. So a proof ends with a run that passes.
+//!
 //! # Explained failures
 //! A failing run whose own trace shows that c was refused, at a place that the judge calls a need, in
 //! a call that failed, is explained. That is strong and no proof: programs shrug off refusals at such

@@ -131,31 +131,22 @@ impl Runs {
         })
     }
 
-    /// So many that make runs at a time, each with a tracer of its own: for sandboxes, as runs on the
-    /// machine as it is have the same files, ports and processes. This one makes no more: it tells of
-    /// all of them.
-    ///
-    /// # Errors
-    /// [`TraceError`] if there is no room for so many tracers.
-    pub fn hands(&mut self, jobs: u8) -> Result<Vec<Self>, TraceError> {
-        let mut first = self.tracer.take();
-        let hand = |_| {
-            let tracer = match (first.take(), self.traces) {
-                (None, true) => Some(Tracer::load(options())?),
-                (tracer, _) => tracer,
-            };
-            Ok(Self {
-                job: Arc::clone(&self.job),
-                place: Arc::clone(&self.place),
-                tracer,
-                traces: self.traces,
-                used: false,
-                signals: Arc::clone(&self.signals),
-                enough: Arc::default(),
-                jobs: jobs.into(),
-                late: false,
-                shared: Arc::clone(&self.shared),
-            })
+    /// So many that make runs at a time, each with a tracer of its own, which it loads when it makes its
+    /// first: for sandboxes, as runs on the machine as it is have the same files, ports and processes.
+    /// This one makes no more: it tells of all of them.
+    pub fn hands(&mut self, jobs: u8) -> Vec<Self> {
+        let mut tracer = self.tracer.take();
+        let hand = |_| Self {
+            job: Arc::clone(&self.job),
+            place: Arc::clone(&self.place),
+            tracer: tracer.take(),
+            traces: self.traces,
+            used: false,
+            signals: Arc::clone(&self.signals),
+            enough: Arc::default(),
+            jobs: jobs.into(),
+            late: false,
+            shared: Arc::clone(&self.shared),
         };
         (0..jobs).map(hand).collect()
     }
@@ -341,7 +332,10 @@ impl Runner for Runs {
     type Error = RunError;
 
     fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, RunError> {
-        let mut tracer = self.tracer.take();
+        let mut tracer = match self.tracer.take() {
+            None if traced && self.traces => Some(Tracer::load(options())?),
+            tracer => tracer,
+        };
         let mut ran = Err(RunError::Panicked);
         for attempt in 0..=self.job.retries {
             if let Some(tracer) = tracer.as_mut().filter(|_| traced) {

@@ -136,6 +136,12 @@ impl<S: Source> Session<S> {
         Ok(self.trials[anew].outcome.passed())
     }
 
+    /// Whether the last run was made now and passed.
+    pub(crate) fn passed_last(&self) -> bool {
+        let passed = self.trials.last().is_some_and(|trial| trial.outcome.passed());
+        passed && self.origin.last().is_some_and(Option::is_none)
+    }
+
     /// A run that is made in any case.
     pub(crate) fn fresh(
         &mut self,

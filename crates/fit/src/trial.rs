@@ -104,7 +104,7 @@ pub enum Purpose {
     Without(Capability),
     /// Whether anything is still refused that used to be granted.
     NoDenials,
-    /// Whether it still works with what was found, where runs are not made from the same state.
+    /// Whether it still works with what was found.
     Confirm,
     /// Whether this one serves in the place of another.
     Alternative(Capability),

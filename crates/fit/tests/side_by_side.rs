@@ -50,7 +50,7 @@ fn asked(ran: &Ran) -> Vec<(Capability, u64, u64)> {
 /// Runs under each of these sets, so many at a time.
 fn made(jobs: u8, script: &str, sets: &[CapSet]) -> Vec<Ran> {
     let mut one = runs(script, true);
-    let hands = one.hands(jobs).unwrap();
+    let hands = one.hands(jobs);
     std::thread::scope(|scope| {
         let mut crew = Hands::new(scope, hands);
         let mut over = Vec::new();
@@ -96,7 +96,7 @@ fn what_is_seen_of_runs_side_by_side_does_not_mix() {
 
 fn searched(jobs: u8, script: &str) -> (Answer, usize) {
     let mut one = runs(script, true);
-    let hands = one.hands(jobs).unwrap();
+    let hands = one.hands(jobs);
     std::thread::scope(|scope| {
         let mut runs = SideBySide::new(Hands::new(scope, hands));
         let options = Options { rigour: Rigour::Proven, ..Options::default() };
@@ -130,7 +130,7 @@ fn what_nobody_wants_is_ended_at_once() {
     testkit::needs!(root);
     let marker = format!("600.7{}", std::process::id());
     let mut one = runs(&format!("chown 33 /etc/hostname || sleep {marker}"), false);
-    let hands = one.hands(3).unwrap();
+    let hands = one.hands(3);
     std::thread::scope(|scope| {
         let mut runs = SideBySide::new(Hands::new(scope, hands));
         let next = |set| Next { set, again: false };

@@ -332,17 +332,18 @@ fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found,
     };
     let answer = match args.jobs {
         1 => fit::fit(runs, start, options, watch),
-        jobs => {
-            let hands = runs.hands(jobs).map_err(|error| side_by_side::no_room(error, jobs))?;
-            side_by_side::fit(hands, start, options, watch, ui)
-        }
+        jobs => side_by_side::fit(runs.hands(jobs), start, options, watch, ui),
     };
     progress.clear();
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
             kept.broken_off(ui);
-            return Err(cannot_run(args, error));
+            return Err(match error {
+                // The first one was loaded before.
+                RunError::Trace(error) if args.jobs > 1 => side_by_side::no_room(&error),
+                error => cannot_run(args, error),
+            });
         }
     };
     let needs = first.is_some().then(|| kept.needs().to_vec());

@@ -73,7 +73,7 @@ fn a_start_that_fails_by_chance_costs_one_more_run() {
     let answer = program.fit(CapSet::all_known(), options(Rigour::Proven));
     assert_eq!(answer.set, WEB);
     assert_eq!(answer.proof, Proof::Flaky { set: CapSet::all_known() });
-    assert_eq!(answer.trials.len(), 11);
+    assert_eq!(answer.trials.len(), 12);
 }
 
 /// The bound: two lies in a row, at one set, are taken for a need. What comes of it is too much, and works.
@@ -143,16 +143,16 @@ proptest! {
         }
     }
 
-    /// From some run on every one fails (a full disk, a service that is gone): where what was found is run
-    /// once more at the end, nothing is proven then.
+    /// From some run on every one fails (a full disk, a service that is gone): nothing wrong is proven then.
     #[test]
-    fn what_breaks_on_the_way_is_noticed_where_it_is_run_again(
+    fn what_breaks_on_the_way_is_noticed(
         program in programs(),
         from in 1usize..40,
         traceable in any::<bool>(),
+        alike in any::<bool>(),
     ) {
         let mut program = Program { lies_in: (from..4000).collect(), traceable, ..program };
-        let options = Options { alike: false, ..options(Rigour::Proven) };
+        let options = Options { alike, ..options(Rigour::Proven) };
         let answer = program.fit(bits((1 << 10) - 1), options);
         if answer.proof == Proof::Proven {
             prop_assert!(program.is_minimal(answer.set), "{:?}", answer);

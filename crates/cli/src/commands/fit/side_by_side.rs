@@ -99,10 +99,9 @@ where
     answer
 }
 
-/// There is no room for so many tracers.
-pub(super) fn no_room(error: TraceError, jobs: u8) -> Failure {
-    Failure::new(format_args!("cannot load {jobs} tracers: {error}"))
-        .help("take fewer --jobs, or --no-trace")
+/// Another tracer could not be used beside the first.
+pub(super) fn no_room(error: &TraceError) -> Failure {
+    Failure::new(error).help("take fewer --jobs, or --no-trace")
 }
 
 #[cfg(test)]
