@@ -4,11 +4,13 @@
 //! begin meanwhile. What it then asks for is there, or waited for. What it does not ask for is ended at
 //! once and thrown away: it is among no trials, and in no answer.
 //!
-//! Two things hold as if one run were made after the other. A failure is repeated by a run that began
-//! right after it: none began in between, also none that was thrown away ([`crate::proof`]). And what
-//! shares the machine may only have been slow: a run whose time was up while others went on is made
-//! again alone, if whoever asked for it wants that ([`Runner::alone`]).
+//! Two things hold as if one run were made after the other. A failure and its repeat follow each other,
+//! whatever counts runs from outside and wherever in them: the two may go on side by side, but no third
+//! one goes on beside either of them, also none that is thrown away ([`crate::proof`]). And what shares
+//! the machine may only have been slow: a run whose time was up while others went on is made again
+//! alone, if whoever asked for it wants that ([`Runner::alone`]).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use caps::CapSet;
@@ -67,20 +69,24 @@ struct Begun<E> {
     number: u64,
     set: CapSet,
     traced: bool,
-    /// Whether another went on beside it, at any time.
-    beside: bool,
+    /// Which others went on beside it, at any time.
+    beside: BTreeSet<u64>,
+    /// Whether it and one of the same set are to follow each other.
+    paired: bool,
     /// Whether anybody may still ask for it.
     wanted: bool,
     over: Option<Result<Done, E>>,
 }
 
 /// The run that was asked for last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Last {
     number: u64,
     set: CapSet,
     traced: bool,
     again: bool,
+    /// Which others went on beside it.
+    beside: BTreeSet<u64>,
     /// Its time was up, and others went on beside it.
     hindered: bool,
     /// It was made alone for that reason.
@@ -104,19 +110,27 @@ impl<C: Crew> SideBySide<C> {
         self.runs.iter().filter(|run| run.over.is_none()).count()
     }
 
-    fn begin(&mut self, set: CapSet, traced: bool) -> u64 {
-        while self.busy() >= self.crew.jobs().max(1) {
+    /// Begins one, once there is room: beside none but `before`, if it is one of two that follow each other.
+    fn begin(&mut self, set: CapSet, traced: bool, paired: bool, before: Option<u64>) -> u64 {
+        while self.busy() >= self.crew.jobs().max(1) || !self.may_begin(paired, before) {
             self.wait();
         }
         self.begun += 1;
-        let beside = self.busy() > 0;
-        for run in self.runs.iter_mut().filter(|run| run.over.is_none()) {
-            run.beside = true;
-        }
         let number = self.begun;
-        self.runs.push(Begun { number, set, traced, beside, wanted: true, over: None });
+        let mut beside = BTreeSet::new();
+        for run in self.runs.iter_mut().filter(|run| run.over.is_none()) {
+            run.beside.insert(number);
+            beside.insert(run.number);
+        }
+        self.runs.push(Begun { number, set, traced, beside, paired, wanted: true, over: None });
         self.crew.begin(number, set, traced);
         number
+    }
+
+    /// Whether one may begin beside those that go on. `before` is what it is to follow.
+    fn may_begin(&self, paired: bool, before: Option<u64>) -> bool {
+        let mut going = self.runs.iter().filter(|run| run.over.is_none());
+        going.all(|run| Some(run.number) == before || !(paired || run.paired))
     }
 
     fn wait(&mut self) {
@@ -142,18 +156,18 @@ impl<C: Crew> SideBySide<C> {
     }
 
     /// Which of the runs that were begun is each of those that will be asked for. Others are thrown away.
-    fn claim(&mut self, next: &[Next], traced: bool, last: Option<Last>) -> Vec<Option<u64>> {
+    fn claim(&mut self, next: &[Next], traced: bool, last: Option<&Last>) -> Vec<Option<u64>> {
         let mut claims: Vec<Option<u64>> = Vec::new();
         for one in next {
             let before = match claims.last() {
-                Some(before) => *before,
-                None => last.map(|last| last.number),
+                Some(before) => before.and_then(|number| self.beside(number)),
+                None => last.map(|last| (last.number, &last.beside)),
             };
             let serves = |run: &&Begun<C::Error>| {
                 run.wanted
                     && (run.set, run.traced) == (one.set, traced)
                     && !claims.contains(&Some(run.number))
-                    && (!one.again || before.is_some_and(|before| run.number == before + 1))
+                    && (!one.again || before.is_some_and(|before| follows(run, before)))
             };
             let found = self.runs.iter().filter(serves).map(|run| run.number).min();
             claims.push(found);
@@ -165,6 +179,12 @@ impl<C: Crew> SideBySide<C> {
         claims
     }
 
+    /// A run that was begun, and those beside it.
+    fn beside(&self, number: u64) -> Option<(u64, &BTreeSet<u64>)> {
+        let run = self.runs.iter().find(|run| run.number == number)?;
+        Some((number, &run.beside))
+    }
+
     /// Begins what will be asked for later, in its order, as long as there is room.
     fn fill(&mut self, next: &[Next], claims: &mut [Option<u64>], traced: bool) {
         for at in 0..next.len() {
@@ -174,12 +194,16 @@ impl<C: Crew> SideBySide<C> {
             if claims[at].is_some() {
                 continue;
             }
-            let before = at.checked_sub(1).and_then(|at| claims[at]);
+            let before = at.checked_sub(1).and_then(|at| claims[at]).filter(|_| next[at].again);
             if next[at].again && before != Some(self.begun) {
                 // Another has begun in between: made when it is asked for.
                 continue;
             }
-            claims[at] = Some(self.begin(next[at].set, traced));
+            let paired = is_paired(next, at);
+            if !self.may_begin(paired, before) {
+                return;
+            }
+            claims[at] = Some(self.begin(next[at].set, traced, paired, before));
         }
     }
 
@@ -188,9 +212,10 @@ impl<C: Crew> SideBySide<C> {
         self.runs.iter().position(over).map(|at| self.runs.swap_remove(at))
     }
 
-    /// Begins a run and waits for its end; none begins meanwhile.
+    /// Begins a run once no other goes on, and waits for its end; none begins meanwhile.
     fn one(&mut self, set: CapSet, traced: bool) -> Begun<C::Error> {
-        let number = self.begin(set, traced);
+        self.until_idle();
+        let number = self.begin(set, traced, true, None);
         loop {
             match self.take(number) {
                 Some(run) => return run,
@@ -225,9 +250,22 @@ impl<C: Crew> SideBySide<C> {
         let Begun { number, set, traced, beside, over, .. } = run;
         let over = over?;
         let late = over.as_ref().is_ok_and(|done| done.late);
-        self.last = Some(Last { number, set, traced, again, hindered: late && beside, alone });
+        let hindered = late && !beside.is_empty();
+        self.last = Some(Last { number, set, traced, again, beside, hindered, alone });
         Some(over.map(|done| done.ran))
     }
+}
+
+/// Whether one follows another, which ran beside these: no third one was beside either of them.
+fn follows<E>(run: &Begun<E>, (before, beside): (u64, &BTreeSet<u64>)) -> bool {
+    run.number == before + 1
+        && beside.iter().all(|other| *other == run.number)
+        && run.beside.iter().all(|other| *other == before)
+}
+
+/// Whether that one, or the next, repeats the other of them.
+fn is_paired(next: &[Next], at: usize) -> bool {
+    next[at].again || next.get(at + 1).is_some_and(|next| next.again)
 }
 
 impl<C: Crew> Runner for SideBySide<C> {
@@ -238,27 +276,24 @@ impl<C: Crew> Runner for SideBySide<C> {
         if next.first().is_none_or(|next| next.set != set) {
             next = vec![Next { set, again: false }];
         }
-        let last = self.last.filter(|last| next[0].again && last.set == set);
+        let last = self.last.clone().filter(|last| next[0].again && last.set == set);
         next[0].again = last.is_some();
-        let mut claims = self.claim(&next, traced, last);
+        let mut claims = self.claim(&next, traced, last.as_ref());
         loop {
-            let run = match (claims[0], last) {
+            let run = match (claims[0], &last) {
                 (Some(number), _) => self.take(number),
-                (None, Some(last)) if last.alone || last.number != self.begun => {
-                    if last.alone {
-                        self.until_idle();
-                    }
-                    Some(match last.number == self.begun {
+                (None, Some(last)) => {
+                    Some(match last.number == self.begun && last.beside.is_empty() {
                         true => self.one(set, traced),
                         false => self.two_in_a_row(set, traced),
                     })
                 }
-                (None, _) => {
-                    claims[0] = Some(self.begin(set, traced));
+                (None, None) => {
+                    claims[0] = Some(self.begin(set, traced, is_paired(&next, 0), None));
                     None
                 }
             };
-            let alone = last.is_some_and(|last| last.alone);
+            let alone = last.as_ref().is_some_and(|last| last.alone);
             if let Some(result) = run.and_then(|run| self.tell(run, next[0].again, alone)) {
                 return result;
             }
@@ -272,8 +307,7 @@ impl<C: Crew> Runner for SideBySide<C> {
     }
 
     fn alone(&mut self) -> Result<Option<Ran>, C::Error> {
-        let Some(last) = self.last.filter(|last| last.hindered) else { return Ok(None) };
-        self.until_idle();
+        let Some(last) = self.last.clone().filter(|last| last.hindered) else { return Ok(None) };
         self.thrown += 1;
         let run = match last.again {
             true => self.two_in_a_row(last.set, last.traced),

@@ -86,7 +86,13 @@ impl Foreseen {
         });
         let jobs = u32::try_from(runner.jobs()).unwrap_or(u32::MAX).max(1);
         let longest = each.clone().max().unwrap_or_default();
-        Some((each.sum::<Duration>() / jobs).max(longest))
+        // A run and its repeat go on beside each other, and beside no third one.
+        let beside = |at: usize| {
+            let again = |at: usize| self.expected.get(at).is_some_and(|e| e.next.again);
+            if again(at) || again(at + 1) { jobs.min(2) } else { jobs }
+        };
+        let shared = each.enumerate().map(|(at, time)| time / beside(at));
+        Some(shared.sum::<Duration>().max(longest))
     }
 }
 

@@ -116,6 +116,10 @@ pub struct Zero {
     /// What was refused in the last run without a capability, if zero was not reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_the_way: Vec<String>,
+    /// What the run that passed with exactly the changes that hold was refused, or did not find below an
+    /// emptyDir, and the first run was not and did: the test does not notice; somebody else may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// What is to be known of it, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
@@ -128,6 +132,12 @@ pub struct Zero {
 }
 
 impl Zero {
+    /// Whether it does without, and nothing was seen that it does otherwise.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.reached && self.doubts.is_empty()
+    }
+
     /// The changes that hold.
     pub fn holding(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|one| one.result == Held::Holds).map(|one| &one.change)

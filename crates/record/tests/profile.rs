@@ -214,6 +214,7 @@ fn what_was_tried_to_do_without_is_kept_whole_and_valid() {
         changes: changes.iter().map(tried).collect(),
         remains: CapSet::from(C::CHOWN),
         in_the_way: vec!["chown".to_owned()],
+        doubts: vec!["open /root/key: EACCES".to_owned()],
         remarks: vec!["remark".to_owned()],
         recorded: None,
         runs: vec![run],

@@ -67,8 +67,9 @@ with its exit status in STATUS. A command that ends with another status than 0 h
 command must end with status 0.
 
 With --sandbox every run has the machine's files under a layer of its own, and processes, a loopback network, \
-/dev and /tmp of its own: nothing it does is left. Whoever is not root gets that in a user namespace, which \
-decides a part of the answer only. Without, runs are made on this machine as it is.
+/dev and /tmp of its own: no file, process or connection is left; the clock and most sysctls are the machine's. \
+Whoever is not root gets that in a user namespace, which decides a part of the answer only. Without, runs are \
+made on this machine as it is.
 
 An image or a container of a manifest is run by podman or docker, each time in a new container; tests are asked \
 in its network. It starts with what it would get today, and is given more only where a call that failed asks \

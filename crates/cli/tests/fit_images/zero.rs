@@ -124,9 +124,9 @@ fn the_redis_image_comes_to_zero_as_its_user() {
     debian_image();
     let image = debian_image_with("redis-official", REDIS);
     let output = fit(&["--image", &image, "--watch", "0s", "--json", "--try-zero"], "");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let profile: Value = serde_json::from_slice(&output.stdout).unwrap();
     let zero = &profile["status"]["zero"][0];
+    assert_eq!(output.status.code(), Some(0), "{zero}\n{}", text(&output.stderr));
     assert_eq!((&zero["reached"], &zero["remains"]), (&json!(true), &json!([])), "{zero}");
     let redis = user_of(&image, "redis");
     let user = &zero["changes"][0];
@@ -229,6 +229,22 @@ fn an_empty_folder_that_hides_what_is_wanted_never_holds() {
     assert!(printed.contains(&format!("{file}: not there")), "{printed}");
     assert!(printed.contains("RUN chown"), "{printed}");
     assert!(!printed.contains("holds"), "{printed}");
+}
+
+/// Its test does not notice that it reads no secret any more.
+#[test]
+fn what_it_does_otherwise_without_the_test_s_noticing_is_told() {
+    testkit::needs!(root, podman, debian, bpf);
+    let script = "if [ $(id -u) = 0 ]; then chown 33 /srv && setpriv --reuid 33 --regid 33 \
+                  --clear-groups true; fi && { head -c 1 /etc/shadow || true; }";
+    let words = ["--image", debian_image(), "--until-exit", "--try-zero", "--", "sh"];
+    let output = fit(&[&words[..], &["-ec", script]].concat(), "");
+    let (said, printed) = (text(&output.stderr), text(&output.stdout));
+    assert_eq!(output.status.code(), Some(1), "{said}{printed}");
+    assert!(printed.contains("to zero  reached for the test alone"), "{said}{printed}");
+    assert!(printed.contains("open /etc/shadow: EACCES"), "{printed}");
+    let printed = printed.replace("\n# ", " ");
+    assert!(printed.contains("does otherwise than before: open /etc/shadow: EACCES"), "{printed}");
 }
 
 #[test]

@@ -46,6 +46,19 @@ const CHANGES: &[&str] = &[
     "utimes",
 ];
 
+/// Those that only the owner of what is there may make: a folder that is the kubelet's does not help.
+const OWNERS: &[&str] = &[
+    "chmod",
+    "chown",
+    "fchmodat",
+    "fchmodat2",
+    "fchownat",
+    "lchown",
+    "utime",
+    "utimensat",
+    "utimes",
+];
+
 /// What has to be known of a container to plan for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ground {
@@ -76,6 +89,9 @@ pub(super) fn wanted(recording: &Recording, have: &[Change], ground: &Ground) ->
         .iter()
         .filter_map(|failure| {
             let (_, error) = REFUSED.iter().find(|(code, _)| *code == failure.result)?;
+            if OWNERS.contains(&name(&failure.syscall)) {
+                return None;
+            }
             let path = absolute(&ground.folder, written(&failure.syscall)?);
             Some((failure, *error, path))
         })
@@ -110,6 +126,48 @@ pub(super) fn not_found(recording: &Recording, have: &[Change], ground: &Ground)
     found.sort();
     found.dedup();
     found
+}
+
+/// What this run was refused, or did not find below an emptyDir, and the first one was not and did, in words.
+pub(super) fn otherwise(
+    first: &Recording,
+    now: &Recording,
+    have: &[Change],
+    ground: &Ground,
+) -> Vec<String> {
+    let key = |failure: &Failure| {
+        let path = failure.syscall.path.as_deref().map(|path| absolute(&ground.folder, path));
+        (name(&failure.syscall).to_owned(), path, failure.result)
+    };
+    let before: Vec<_> = first.failures.iter().map(key).collect();
+    let hidden = not_found(now, have, ground);
+    let mut lines = Vec::new();
+    for failure in &now.failures {
+        let known = key(failure);
+        if before.contains(&known) || known.0.is_empty() {
+            continue;
+        }
+        let (call, path, result) = known;
+        let error = match result {
+            NOT_THERE if path.as_ref().is_some_and(|path| hidden.contains(path)) => {
+                "not there, below an emptyDir"
+            }
+            _ => match REFUSED.iter().find(|(code, _)| *code == result) {
+                Some((_, error)) => error,
+                None => continue,
+            },
+        };
+        lines.push(match path {
+            Some(path) if written(&failure.syscall).is_some() => {
+                format!("{}: {error}", in_words(&call, &path))
+            }
+            Some(path) => format!("{} {path}: {error}", call.strip_suffix("at").unwrap_or(&call)),
+            None => format!("{call}: {error}"),
+        });
+    }
+    lines.sort();
+    lines.dedup();
+    lines
 }
 
 /// `mkdir /var/x`, `open /run/x for writing`.
@@ -207,10 +265,43 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn nothing_is_mounted_over_what_only_its_owner_may_change() {
+        let seen = of(vec![failed(on("lchown", &[], "/srv/data"), -1, 1)]);
+        assert_eq!(wanted(&seen, &[], &ground()), None);
+    }
+
+    #[test]
+    fn what_is_refused_or_hidden_and_was_not_before_is_told() {
+        let read = |path, result| failed(on("openat", &[0, 0, 0], path), result, 1);
+        let first = of(vec![read("/etc/known", -13), read("/srv/data/never", -2)]);
+        let now = of(vec![
+            read("/etc/known", -13),
+            read("/srv/data/never", -2),
+            read("/srv/data/my.conf", -2),
+            read("/srv/elsewhere", -2),
+            read("/root/key", -13),
+            failed(on("openat", &[0, 0, 0o102], "/var/log/audit"), -13, 1),
+            failed(call("setgroups", &[0]), -1, 1),
+            failed(on("mkdir", &[], "/srv/data/there"), -17, 1),
+        ]);
+        let have = [Change::EmptyDir { path: "/srv/data".to_owned(), fs_group: None }];
+        assert_eq!(
+            otherwise(&first, &now, &have, &ground()),
+            [
+                "open /root/key: EACCES",
+                "open /srv/data/my.conf: not there, below an emptyDir",
+                "open /var/log/audit for writing: EACCES",
+                "setgroups: EPERM",
+            ]
+        );
+        assert_eq!(otherwise(&now, &now, &have, &ground()), Vec::<String>::new());
+    }
+
+    #[test]
     fn what_the_image_brings_is_not_covered() {
         for path in ["/etc/nginx/conf.d/default.conf", "/usr/lib/x/y", "/x", "/dev/shm/x", "/etc/x"]
         {
-            let seen = of(vec![failed(on("chmod", &[], path), -1, 1)]);
+            let seen = of(vec![failed(on("creat", &[], path), -13, 1)]);
             assert_eq!(wanted(&seen, &[], &ground()), None, "{path}");
         }
         let made = of(vec![failed(on("mkdir", &[], "/cache"), -13, 1)]);
@@ -221,12 +312,9 @@ pub(super) mod tests {
 
     #[test]
     fn relative_paths_are_taken_from_the_working_directory() {
-        for (path, folder) in
-            [("kept", "/data"), ("./a/../b/c", "/data/b"), ("../log/x", "/log"), (".", "/")]
-        {
-            let seen = of(vec![failed(on("fchownat", &[], path), -1, 1)]);
-            let found = wanted(&seen, &[], &ground()).map(|wanted| wanted.path);
-            assert_eq!(found.as_deref(), Some(folder).filter(|folder| *folder != "/"), "{path}");
+        for (path, folder) in [("kept", "/data"), ("./a/../b/c", "/data/b"), ("../log/x", "/log")] {
+            let seen = of(vec![failed(on("mkdirat", &[], path), -1, 1)]);
+            assert_eq!(wanted(&seen, &[], &ground()).unwrap().path, folder, "{path}");
         }
         let socket = of(vec![failed(at("unix:/run/x.sock"), -13, 1)]);
         assert_eq!(wanted(&socket, &[], &ground()).unwrap().path, "/run");

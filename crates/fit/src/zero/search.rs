@@ -38,6 +38,8 @@ pub struct Asked<'a> {
     pub first: &'a Recording,
     /// What is needed of that, as runs have shown.
     pub set: CapSet,
+    /// What it was given in that run.
+    pub start: CapSet,
     /// What the run without changes and without any capability would say; `None` if that is not known.
     pub without: Option<String>,
     /// The container.
@@ -84,6 +86,7 @@ pub fn search<T: Trials>(
             changes: Vec::new(),
             remains: asked.set,
             in_the_way: Vec::new(),
+            doubts: Vec::new(),
             remarks: plan.remarks,
             recorded: None,
             runs: Vec::new(),
@@ -115,7 +118,7 @@ impl<T: Trials> Way<'_, T> {
             // What nobody knows to fail is worth a run: it says what is refused.
             let ran = self.run(&self.changes(), CapSet::EMPTY)?;
             if ran.outcome.passed() {
-                return self.reached();
+                return self.reached(ran);
             }
             let added = self.add(&ran);
             last = Some(ran);
@@ -184,7 +187,7 @@ impl<T: Trials> Way<'_, T> {
     }
 
     /// Leaves each change out once, and for good if it passes without.
-    fn reached(&mut self) -> Result<(), Halt<T::Error>> {
+    fn reached(&mut self, mut passing: Ran) -> Result<(), Halt<T::Error>> {
         let mut order: Vec<Planned> = self.planned.clone();
         // What changes least goes last: of two that would do, the folders go first.
         order.sort_by_key(|one| match one.change {
@@ -197,10 +200,16 @@ impl<T: Trials> Way<'_, T> {
             let less: Vec<Change> = kept.iter().filter(|c| **c != one.change).cloned().collect();
             let said = match self.known_to_fail(&less) {
                 Some(said) => Some(said),
-                None => match self.run(&less, CapSet::EMPTY)?.outcome {
-                    Outcome::Passed => None,
-                    Outcome::Failed(said) => Some(said),
-                },
+                None => {
+                    let ran = self.run(&less, CapSet::EMPTY)?;
+                    match ran.outcome.clone() {
+                        Outcome::Passed => {
+                            passing = ran;
+                            None
+                        }
+                        Outcome::Failed(said) => Some(said),
+                    }
+                }
             };
             let result = match said {
                 Some(_) => Held::Holds,
@@ -217,8 +226,31 @@ impl<T: Trials> Way<'_, T> {
             self.flaky(&said);
             return Ok(());
         }
+        self.doubt(&passing, &kept)?;
         self.zero.reached = true;
         self.zero.remains = CapSet::EMPTY;
+        Ok(())
+    }
+
+    /// What the run that passed did otherwise than one as it was: the test does not notice.
+    fn doubt(&mut self, passing: &Ran, kept: &[Change]) -> Result<(), Halt<T::Error>> {
+        let Some(observed) = &passing.observed else { return Ok(()) };
+        let (now, ground) = (&observed.recording, &self.asked.ground);
+        let mut lines = folder::otherwise(self.asked.first, now, kept, ground);
+        if !lines.is_empty() {
+            // The first run need not have kept every call that fails: once more, for these.
+            let whole = self.run(&[], self.asked.start)?;
+            if let Some(whole) = &whole.observed {
+                lines = folder::otherwise(&whole.recording, now, kept, ground);
+            }
+        }
+        let is_new = |path: &String| {
+            lines.iter().any(|line| line.contains(path.as_str()) && line.ends_with("emptyDir"))
+        };
+        let mut hidden = folder::not_found(now, kept, ground);
+        hidden.retain(is_new);
+        self.zero.remarks.extend(hides(&hidden));
+        self.zero.doubts = lines;
         Ok(())
     }
 

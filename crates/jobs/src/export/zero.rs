@@ -145,8 +145,13 @@ pub fn zero_patch(place: &ZeroPlace, zero: &Zero, engine: &[String]) -> Option<S
 fn head(place: &ZeroPlace, zero: &Zero) -> String {
     let container = &place.container;
     match zero.reached {
-        true => format!(
+        true if zero.is_clear() => format!(
             "dropcap: with this {container} needs no capability at all, as runs have shown."
+        ),
+        true => format!(
+            "dropcap: with this {container} passes its test without any capability, but does otherwise \
+             than before: {}.",
+            zero.doubts.join("; ")
         ),
         false => format!(
             "dropcap: with this {container} needs {} only, as runs have shown.",
@@ -158,7 +163,11 @@ fn head(place: &ZeroPlace, zero: &Zero) -> String {
 /// The same for who has no Kubernetes.
 fn as_options(engine: &[String]) -> String {
     let words: Vec<String> = engine.iter().map(|word| flags::quoted(word)).collect();
-    comment(0, &format!("The same as options of the engine: {}", words.join(" ")))
+    let tmpfs = match engine.iter().any(|word| word.starts_with("--tmpfs")) {
+        true => " (runc 1.1 gives a tmpfs the mode of the image's folder: make that 0777 there)",
+        false => "",
+    };
+    comment(0, &format!("The same as options of the engine{tmpfs}: {}", words.join(" ")))
 }
 
 /// What is written for a kind of change.

@@ -137,7 +137,14 @@ fn table(text: &mut String, answer: &Answer, profile: &Profile) {
 
 fn to_zero(text: &mut String, zero: &Zero) {
     let came = match zero.reached {
-        true => "reached: the test passes with `add: []` and the changes that hold".to_owned(),
+        true if zero.is_clear() => {
+            "reached: the test passes with `add: []` and the changes that hold".to_owned()
+        }
+        true => {
+            "reached for the test alone: it passes with `add: []` and the changes that hold, and \
+                 the program does something otherwise than in its first run"
+                .to_owned()
+        }
         false => format!("not reached: {} needed", zero.remains),
     };
     let runs = words::count(zero.runs.len(), "run");
@@ -157,6 +164,9 @@ fn to_zero(text: &mut String, zero: &Zero) {
             escaped(&one.why),
             said.unwrap_or_default()
         );
+    }
+    for doubt in &zero.doubts {
+        let _ = writeln!(text, "\notherwise: {}", escaped(doubt));
     }
     for remark in &zero.remarks {
         let _ = writeln!(text, "\n{}", escaped(remark));

@@ -59,7 +59,7 @@ impl Way {
         match self {
             Self::NotTried | Self::AtZero => true,
             Self::Stopped => false,
-            Self::Tried(zero) => zero.reached,
+            Self::Tried(zero) => zero.is_clear(),
         }
     }
 
@@ -102,6 +102,7 @@ pub(super) fn run(
     let asked = Asked {
         first: &first.recording,
         set: answer.set,
+        start: made.start,
         without: without.map(str::to_owned),
         ground,
         test: made.test.clone(),
@@ -165,7 +166,8 @@ fn print(zero: &Zero, ui: &Ui) -> io::Result<()> {
     let runs = words::count(zero.runs.len(), "run");
     let seconds = zero.runs.iter().map(|run| run.duration_ms).sum::<u64>() as f64 / 1e3;
     let (style, word) = match zero.reached {
-        true => (GREEN, "reached".to_owned()),
+        true if zero.is_clear() => (GREEN, "reached".to_owned()),
+        true => (YELLOW, "reached for the test alone".to_owned()),
         false if zero.holding().next().is_some() => {
             (YELLOW, format!("not reached, {} left", words::capabilities(zero.remains.len())))
         }
@@ -176,7 +178,14 @@ fn print(zero: &Zero, ui: &Ui) -> io::Result<()> {
         "\n{BOLD}to zero{BOLD:#}  {style}{word}{style:#}  {DIM}{runs}, {seconds:.1} s{DIM:#}"
     )?;
     let what = match zero.reached {
-        true => "passes with `drop: [ALL]`, `add: []` and the changes that hold".to_owned(),
+        true if zero.is_clear() => {
+            "passes with `drop: [ALL]`, `add: []` and the changes that hold".to_owned()
+        }
+        true => {
+            "its test passes with `drop: [ALL]`, `add: []` and the changes that hold, and it does \
+                 something otherwise than in its first run: look whether that matters"
+                .to_owned()
+        }
         false if zero.holding().next().is_some() => {
             format!("needs {} with the changes that hold", zero.remains)
         }
@@ -196,6 +205,12 @@ fn print(zero: &Zero, ui: &Ui) -> io::Result<()> {
     }
     if zero.in_the_way.len() > shown {
         writeln!(out, "            {DIM}and {} more (-v){DIM:#}", zero.in_the_way.len() - shown)?;
+    }
+    if !zero.doubts.is_empty() {
+        writeln!(out, "  otherwise")?;
+    }
+    for line in &zero.doubts {
+        wrapped(&mut out, 12, line)?;
     }
     for remark in &zero.remarks {
         wrapped(&mut out, 2, remark)?;

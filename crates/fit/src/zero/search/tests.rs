@@ -75,6 +75,7 @@ fn way_until(
     let asked = Asked {
         first,
         set: set(needs),
+        start: CapSet::all_known(),
         without: Some("as it is".to_owned()),
         ground: Ground { own_network: true, ..Ground::default() },
         test: "it works".to_owned(),

@@ -16,6 +16,7 @@ fn zero(changes: Vec<Tried>, remains: CapSet) -> Zero {
         changes,
         remains,
         in_the_way: Vec::new(),
+        doubts: Vec::new(),
         remarks: Vec::new(),
         recorded: None,
         runs: Vec::new(),
