@@ -252,7 +252,9 @@ fn it_says_what_it_does_and_what_it_found() {
     fs::create_dir(&file).unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o777)).unwrap();
     let profile = file.join("it.profile.yaml");
-    let options = ["--test", "test $(stat -c %u /srv) = 33", "-o", profile.to_str().unwrap()];
+    let test = "test $(stat -c %u /srv) = 33";
+    // Asked once it has ended, so that its end and the test's answer are no race.
+    let options = ["--until-exit", "--test", test, "-o", profile.to_str().unwrap()];
     let output = machine.fit(&options, "chown 33 /srv; chroot / true");
     let said = format!("{}\n{}", text(&output.stderr), text(&output.stdout));
     let mut settings = insta::Settings::clone_current();
