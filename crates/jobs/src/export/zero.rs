@@ -114,8 +114,21 @@ pub fn zero_patch(place: &ZeroPlace, zero: &Zero, engine: &[String]) -> Option<S
         Form::Patch { api_version, kind, name, namespace, path } => {
             let of = namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
             let lower = kind.to_ascii_lowercase();
-            text +=
-                &comment(0, &format!("Apply: kubectl patch {lower} {name}{of} --patch-file THIS"));
+            // Pods and the templates of Jobs are immutable (kubernetes `pkg/apis/core/validation`,
+            // `pkg/apis/batch/validation`).
+            text += &match kind.as_str() {
+                "Pod" | "Job" => comment(
+                    0,
+                    &format!(
+                        "Apply: kubectl patch --local -f MANIFEST --patch-file THIS -o yaml, and make it \
+                         anew: the API server changes no spec of a {lower} that is there"
+                    ),
+                ),
+                _ => comment(
+                    0,
+                    &format!("Apply: kubectl patch {lower} {name}{of} --patch-file THIS"),
+                ),
+            };
             text += &format!("apiVersion: {api_version}\nkind: {kind}\nmetadata:\n");
             text += &format!("  name: {}\n", scalar(name));
             if let Some(namespace) = namespace {

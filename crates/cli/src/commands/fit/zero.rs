@@ -152,7 +152,11 @@ pub(super) fn tell(args: &Args, plan: &Plan, way: &Way, ui: &Ui) -> Result<(), F
     };
     match &args.zero.zero_patch {
         Some(file) => {
-            manifest::write_whole(file, &patch).map_err(Failure::new)?;
+            if let Err(error) = manifest::write_whole(file, &patch) {
+                // It has cost runs to find.
+                write!(ui.out(), "\n{patch}")?;
+                return Err(Failure::new(error));
+            }
             ui.note(&format!("wrote {}", file.display()));
         }
         None if !args.json => write!(ui.out(), "\n{patch}")?,
