@@ -64,6 +64,7 @@ impl ImageArgs {
 
 impl ImageArgs {
     /// The same for one manifest, which was read already.
+    #[cfg(target_os = "linux")]
     pub fn load_for(&self, manifest: &Manifest, path: &Path, ui: &Ui) -> Result<Images, Failure> {
         if self.image_info.is_empty() && self.images == From::None {
             return Ok(Images::default());
