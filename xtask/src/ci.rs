@@ -35,7 +35,7 @@ fn steps() -> Vec<(&'static str, Result, f32)> {
         ("groundtruth", || crate::groundtruth(&["--check"])),
         ("fit", || {
             crate::groundtruth(&["--fit", "--quick", "--check"])?;
-            crate::groundtruth(&["--fit", "--check", "--beside", "2", "dnsmasq", "su"])
+            crate::groundtruth(&["--fit", "--check", "--beside", "2", "tcpdump", "su"])
         }),
     ];
     steps
