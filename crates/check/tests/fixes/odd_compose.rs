@@ -53,8 +53,8 @@ impl Odd<'_> {
             self.line(inner, "<<: *base");
         }
         let mut keys = vec!["image"];
-        for key in ["cap_add", "cap_drop", "command", "field", "environment", "extends"] {
-            if self.pick(2) == 1 && (key != "extends" || number > 0 && self.rarely(2)) {
+        for key in ["cap_add", "cap_drop", "command", "field", "environment"] {
+            if self.pick(2) == 1 {
                 let at = self.pick(keys.len() + 1);
                 keys.insert(at, key);
             }
@@ -65,13 +65,6 @@ impl Odd<'_> {
                 "field" => {
                     let field = self.one(&FIELDS);
                     self.line(inner, field);
-                }
-                "extends" => {
-                    let base = format!("s{}", self.pick(number));
-                    match self.pick(2) {
-                        0 => self.line(inner, &format!("extends: {base}")),
-                        _ => self.line(inner, &format!("extends: {{service: {base}}}")),
-                    }
                 }
                 "command" => self.list(inner, "command", &["sh".to_owned(), "'x y'".to_owned()]),
                 "environment" => {
