@@ -88,6 +88,19 @@ impl Layers {
     }
 }
 
+impl Layer {
+    /// Of a folder that is there though it lies in what the sandbox has of its own.
+    pub(super) fn kept(folder: &Path) -> Self {
+        Self {
+            point: folder.to_owned(),
+            source: folder.to_owned(),
+            kind: String::new(),
+            writes: Writes::Layer,
+            no: [false; 3],
+        }
+    }
+}
+
 fn is_there(mount: &Mount) -> bool {
     !is_own(&mount.point) && !is_kernels(&mount.kind)
 }

@@ -64,14 +64,7 @@ pub(super) fn make(layers: &Layers, upper: Option<&Path>) -> Result<Made, Sandbo
     if let Some(kept) = &layers.kept {
         let here = at(&stage, kept);
         fs::create_dir_all(&here).map_err(step("make", kept))?;
-        let layer = Layer {
-            point: kept.clone(),
-            source: kept.clone(),
-            kind: String::new(),
-            writes: Writes::Layer,
-            no: [false; 3],
-        };
-        if !room.lay(&layer, &here)? {
+        if !room.lay(&Layer::kept(kept), &here)? {
             read_only.push(kept.clone());
         }
     }

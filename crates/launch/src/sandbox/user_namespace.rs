@@ -69,14 +69,7 @@ pub(super) fn make(
     if let Some(kept) = &layers.kept {
         let here = at(&making.stage, kept);
         fs::create_dir_all(&here).map_err(step("make", kept))?;
-        let layer = Layer {
-            point: kept.clone(),
-            source: kept.clone(),
-            kind: String::new(),
-            writes: Writes::Layer,
-            no: [false; 3],
-        };
-        making.lay(&layer, kept)?;
+        making.lay(&Layer::kept(kept), kept)?;
     }
     let upper = rustix::fs::open(&making.room, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(step("open", &making.room))?;
