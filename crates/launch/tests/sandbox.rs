@@ -96,8 +96,11 @@ fn everything_in_it_ends_with_it() {
     within(&fresh, |inside| {
         assert!(!inside.is_busy());
         shell(inside, &script, "/");
-        // In the background it is nobody's child but process 1's. Captured output ends with the group.
-        let _ = shell(inside, &format!("setsid {marker} > /dev/null 2>&1 &"), "/");
+        // In the background it is nobody's child but process 1's. Captured output ends with the group, which it must
+        // have left by then.
+        let apart = format!("setsid sh -c 'echo > /tmp/apart; exec {marker}' > /dev/null 2>&1 &");
+        let _ =
+            shell(inside, &format!("{apart} until [ -e /tmp/apart ]; do sleep 0.01; done"), "/");
         assert!(inside.is_busy());
     });
     let lines = fs::read_dir("/proc").unwrap().flatten();

@@ -96,6 +96,12 @@ fn end_of(text: &str) -> String {
     lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
+/// What the guest's kernel is told (`Documentation/admin-guide/kernel-parameters.txt`). To attach and to detach a BPF
+/// program waits for RCU's grace periods, which otherwise is half of what a guest does with its time; and to empty each
+/// page that is handed out is dear where `rep stos` is emulated.
+const COMMAND_LINE: &str =
+    "console=ttyS0 loglevel=5 panic=-1 rcupdate.rcu_expedited=1 init_on_alloc=0";
+
 fn start(kernel: &Path, initramfs: &Path, console: &Path, recordings: &Path) -> Result<Child> {
     // qemu must not outlive this program, however that ends.
     // One thread for both CPUs: with one each, code that is patched while the other runs it (a BPF
@@ -114,7 +120,7 @@ fn start(kernel: &Path, initramfs: &Path, console: &Path, recordings: &Path) -> 
         .arg(kernel)
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", "console=ttyS0 loglevel=5 panic=-1"])
+        .args(["-append", COMMAND_LINE])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -162,7 +162,9 @@ kind of file is taken (`testkit::sample`); CI does all of it on the host;
 - `faults` starts 1,000 short-lived processes and not 10,000, and takes descriptors away in steps of four;
 - what is true of a kernel (a trap works with exactly that set, and without each of it fails) is proved with the \
 first backend of a guest; with its other the answer is compared with what was proved (`testkit::proofs`);
-- a tracer that is loaded watches target after target (`Tracer::again`); on the host, too.
+- a tracer that is loaded watches target after target (`Tracer::again`); on the host, too;
+- its kernel is booted with rcupdate.rcu_expedited=1 and init_on_alloc=0, which make the loading of BPF programs \
+and new pages cheap, and change nothing that is tested.
 
 ## What may be missed
 - Where the kernel preempts itself it may take the CPU away from a program of fexit, and on 7.x from those of \

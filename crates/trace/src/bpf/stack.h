@@ -44,13 +44,7 @@ __noinline u64 remember_stack(u32 depth)
 	if (known)
 		return is_same(known, &room->stack, depth) ? hash : 0;
 	room->stack.depth = depth;
-	long error = bpf_map_update_elem(&stacks, &hash, &room->stack, BPF_NOEXIST);
-
-	if (error) {
-		/* Another CPU may have been quicker. */
-		known = error == -EEXIST ? bpf_map_lookup_elem(&stacks, &hash) : 0;
-		return known && is_same(known, &room->stack, depth) ? hash : 0;
-	}
+	/* Names come first: whoever finds the stack, here or in user space, finds them too. */
 	for (u32 i = 0; i < STACK_DEPTH; i++) {
 		/* Read again: the verifier need not follow each way out of the loop above apart. */
 		if (i >= *(volatile u64 *)&room->stack.depth)
@@ -68,6 +62,13 @@ __noinline u64 remember_stack(u32 depth)
 			room->symbol.name[0] = 0; /* user space will name it */
 		/* A stack with a frame that has no name is counted as lost, once it is read. */
 		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_ANY);
+	}
+	long error = bpf_map_update_elem(&stacks, &hash, &room->stack, BPF_NOEXIST);
+
+	if (error) {
+		/* Another CPU may have been quicker. */
+		known = error == -EEXIST ? bpf_map_lookup_elem(&stacks, &hash) : 0;
+		return known && is_same(known, &room->stack, depth) ? hash : 0;
 	}
 	return hash;
 }
