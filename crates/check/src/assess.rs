@@ -120,9 +120,9 @@ fn effect(
         starts: old.refusal.is_some() && new.refusal.is_none(),
         stops: if old.refusal.is_none() { new.refusal.clone() } else { None },
     };
-    for (index, after) in new.sets.iter().enumerate() {
+    for after in &new.sets {
         let now = all_sets(after);
-        let Some(before) = old.sets.get(index) else {
+        let Some(before) = old.sets.iter().find(|before| before.root == after.root) else {
             // Nothing is known of what the container would have held: all of it is new.
             effect.gained = effect.gained | now.iter().fold(CapSet::EMPTY, |all, set| all | *set);
             continue;

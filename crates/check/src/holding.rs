@@ -76,6 +76,8 @@ pub enum Holding {
 /// The sets of one answer without the reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BareSets {
+    /// Whether they are root's.
+    pub root: bool,
     /// The five in the OCI spec.
     pub spec: CapState,
     /// The five of the process.
@@ -86,7 +88,12 @@ pub struct BareSets {
 
 impl From<&Sets> for BareSets {
     fn from(sets: &Sets) -> Self {
-        Self { spec: sets.spec, process: sets.process, regainable: sets.regainable }
+        Self {
+            root: sets.root,
+            spec: sets.spec,
+            process: sets.process,
+            regainable: sets.regainable,
+        }
     }
 }
 

@@ -167,10 +167,10 @@ fn remembered<K: Eq + Hash, V: ?Sized>(
 /// An [`Answer`] without the reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BareAnswer {
-    /// Why the container does not start, if it does not.
+    /// Why the container does not start, if it does not, or not as one kind of user.
     pub refusal: Option<Refusal>,
     /// One answer, or two (root first) where nobody knows the user; none where it is no word that
-    /// is refused.
+    /// is refused, nor for a user as whom it does not start.
     pub sets: Vec<BareSets>,
 }
 
@@ -184,7 +184,7 @@ impl From<Answer> for BareAnswer {
 /// What a runtime makes of a request, and of what is left of it without the words that it refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Why the container does not start, if it does not.
+    /// Why the container does not start, if it does not, or not as one kind of user.
     pub refusal: Option<Refusal>,
     /// The sets, as if the refused words were not there; `None` where it is no word that is
     /// refused.
@@ -209,7 +209,8 @@ impl Answer {
         loop {
             let refusal = match resolve(runtime, &left) {
                 Ok(resolution) => {
-                    return Self { refusal: first, resolution: Some(resolution), kept };
+                    let refusal = first.or_else(|| resolution.refusal().cloned());
+                    return Self { refusal, resolution: Some(resolution), kept };
                 }
                 Err(refusal) => refusal,
             };

@@ -116,7 +116,7 @@ impl<'a> Subject<'a> {
         all.iter().position(|one| std::ptr::eq(one, self.container)).unwrap_or_default()
     }
 
-    /// Why the runtime does not start it, if it does not.
+    /// Why the runtime does not start it, if it does not, or not as one kind of user.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         self.answer.refusal.as_ref()

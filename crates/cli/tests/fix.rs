@@ -166,6 +166,24 @@ fn standard_input_comes_out_edited() {
     }
 }
 
+/// In a pipeline, what is not edited is handed on all the same.
+#[test]
+fn standard_input_without_a_container_comes_out_as_it_went_in() {
+    let profile = "apiVersion: dropcap.dev/v1\nkind: CapabilityProfile\nmetadata: {name: p}\n";
+    let place = Place::new(&format!(
+        "{profile}spec: {{target: {{image: \"other:1\"}}, capabilities: {{needed: [KILL]}}}}\n"
+    ));
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n";
+    for (words, given) in
+        [(&["-"][..], map), (&["-"], "kind: [\n"), (&["--profile", "web.yaml", "-"], DEPLOYMENT)]
+    {
+        let output = piped(&place, words, given);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert_eq!(text(&output.stdout), given, "{}", said(&output));
+    }
+    assert_eq!(text(&piped(&place, &["--check", "-"], map).stdout), "");
+}
+
 /// Runs with this on standard input.
 fn piped(place: &Place, words: &[&str], given: &str) -> Output {
     let mut child = place
@@ -358,4 +376,74 @@ spec:
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let dropped = "        capabilities:\n          drop:\n            - ALL\n";
     assert_eq!(place.now(), format!("{sealed}{dropped}"));
+}
+
+/// The second has another name elsewhere, which would keep the old text.
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_written_keeps_no_other_from_it() {
+    let files = ["a.yaml", "b.yaml", "c.yaml"].map(|name| (name, DEPLOYMENT));
+    let folder = Folder::new(&files);
+    let elsewhere = Folder::new(&[]);
+    fs::hard_link(folder.path().join("b.yaml"), elsewhere.path().join("b")).expect("linked");
+    let output = folder.command(&["fix", "."]).output().expect("dropcap runs");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let now = files.map(|(name, _)| fs::read_to_string(folder.path().join(name)).expect("there"));
+    assert_eq!(now, [safe(), DEPLOYMENT.to_owned(), safe()]);
+    let stderr = text(&output.stderr);
+    let words: Vec<&str> = stderr.split_whitespace().collect();
+    let all = "4 edits made in 2 files; 2 unsafe edits held back, --unsafe-fixes makes them; 1 file could \
+               not be written";
+    assert!(words.join(" ").contains(all), "{stderr}");
+}
+
+#[test]
+fn what_is_not_written_is_said_of_the_lines_that_are_there() {
+    let profile = "\
+apiVersion: dropcap.dev/v1
+kind: CapabilityProfile
+metadata: {name: first}
+spec:
+  target: {workload: Pod/web, container: first}
+  capabilities: {needed: [KILL]}
+";
+    let pod = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+  - name: first
+    image: i
+  - name: second
+    image: i
+";
+    let folder = Folder::new(&[("p.yaml", profile), ("web.yaml", pod)]);
+    let run = |words: &[&str]| {
+        let words = [&["fix", "--incomplete", "--profile", "p.yaml", "web.yaml"], words].concat();
+        let output = folder.command(&words).output().expect("dropcap runs");
+        let stderr = text(&output.stderr);
+        let held = stderr.lines().find(|line| line.starts_with("held back"));
+        held.unwrap_or_else(|| panic!("{stderr}")).split(": ").next().expect("a place").to_owned()
+    };
+    assert_eq!(run(&["--diff"]), "held back web.yaml:8:11");
+    assert_eq!(run(&["--check"]), "held back web.yaml:8:11");
+    // Six lines are written above it.
+    assert_eq!(run(&[]), "held back web.yaml:14:11");
+}
+
+/// Neither a line of the output nor of a patch can be forged by a name.
+#[cfg(unix)]
+#[test]
+fn a_name_with_a_line_break_stays_on_its_line() {
+    let folder = Folder::new(&[("a\n+b\"c.yaml", DEPLOYMENT)]);
+    let output = folder.command(&["fix", "--diff", "."]).output().expect("dropcap runs");
+    let stdout = text(&output.stdout);
+    assert!(
+        stdout.starts_with("--- \"a/a\\n+b\\\"c.yaml\"\n+++ \"b/a\\n+b\\\"c.yaml\"\n"),
+        "{stdout}"
+    );
+    assert!(text(&output.stderr).contains("would fix a\\n+b\"c.yaml:"), "{}", said(&output));
+    let check = folder.command(&["check", "."]).output().expect("dropcap runs");
+    assert!(text(&check.stdout).contains("--> a\\n+b\"c.yaml:"), "{}", said(&check));
 }

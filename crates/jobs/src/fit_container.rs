@@ -354,9 +354,9 @@ fn start(runtime: &Runtime, request: &Request, root: bool) -> Result<CapSet, Err
     let known = CapSet::up_to(sys::credentials::last_capability());
     let resolution = runtime::resolve(&runtime.clone().with_own(known), &request);
     match resolution.map_err(PlanError::from)? {
-        Resolution::Known(sets) | Resolution::ByUser { root: sets, .. } => {
-            Ok(sets.spec.bounding & known)
-        }
+        Resolution::Known(sets)
+        | Resolution::ByUser { root: sets, .. }
+        | Resolution::OneStarts { starts: sets, .. } => Ok(sets.spec.bounding & known),
     }
 }
 

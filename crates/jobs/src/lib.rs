@@ -6,6 +6,7 @@ pub mod by_profile;
 pub mod export;
 pub mod learnt;
 pub mod patch;
+pub mod shell;
 
 #[cfg(target_os = "linux")]
 pub use linux::*;

@@ -347,7 +347,9 @@ fn unreadable(source: std::io::Error) -> LaunchError {
 
 fn resolve_for(runtime: &Runtime, request: &Request) -> Result<Sets, PlanError> {
     match runtime::resolve(runtime, request)? {
-        Resolution::Known(sets) | Resolution::ByUser { root: sets, .. } => Ok(*sets),
+        Resolution::Known(sets)
+        | Resolution::ByUser { root: sets, .. }
+        | Resolution::OneStarts { starts: sets, .. } => Ok(*sets),
     }
 }
 

@@ -39,8 +39,8 @@ pub(crate) fn is_one(tree: &Tree<'_>, root: NodeId, file_name: Option<&str>) -> 
     if !tree.entries(root).iter().all(known) {
         return false;
     }
-    let Some(services) = tree.get(root, "services") else { return false };
-    let services = tree.entries(tree.resolve(services.value));
+    let Some(services) = tree.get_own_first(root, "services") else { return false };
+    let services = tree.entries_own_first(tree.resolve(services.value));
     let is_map = |&(_, value): &(NodeId, NodeId)| {
         matches!(tree.node(tree.resolve(value)).kind, NodeKind::Map(_))
             || tree.mark(value) == Some(Mark::Reset)
@@ -52,19 +52,15 @@ pub(crate) fn is_one(tree: &Tree<'_>, root: NodeId, file_name: Option<&str>) -> 
     let named = file_name.is_some_and(|name| {
         ["compose", "docker-compose"].iter().any(|start| name.starts_with(start))
     });
-    !services.is_empty()
-        && services.iter().all(is_map)
-        && (named || services.iter().any(of_a_service))
+    // One that is no mapping is an error of the file's, not another kind of file.
+    services.iter().any(is_map) && (named || services.iter().any(of_a_service))
 }
 
 /// Reads the services. One that cannot be read as Compose does is left out, the others are not.
 pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Vec<Workload>) {
     reader.own_first = true;
     let Some(services) = reader.map(root, "services", &At::ROOT) else { return };
-    for &(key, value) in reader.tree.entries(services) {
-        if reader.tree.is_merge_key(key) {
-            continue;
-        }
+    for (key, value) in reader.tree.entries_own_first(services) {
         let Some(name) = reader.tree.text(key) else { continue };
         // As if it were not written (compose-go `loader/reset.go`).
         if reader.tree.mark(value) == Some(Mark::Reset) {

@@ -1,5 +1,6 @@
 //! The text of one manifest, where it came from, and lines and columns in it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -90,6 +91,19 @@ impl Source {
         &self.name
     }
 
+    /// The same for a line of text: a line break in it, or another control character, stands escaped.
+    #[must_use]
+    pub fn shown_name(&self) -> Cow<'_, str> {
+        if !self.name.contains(char::is_control) {
+            return Cow::Borrowed(&self.name);
+        }
+        let each = self.name.chars().map(|c| match c.is_control() {
+            true => c.escape_default().to_string(),
+            false => c.to_string(),
+        });
+        Cow::Owned(each.collect())
+    }
+
     /// The file's path as given; `None` for text that is no file.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -111,7 +125,7 @@ impl Source {
     /// `name:line:column` of a span's start.
     #[must_use]
     pub fn locate(&self, span: Span) -> String {
-        format!("{}:{}", self.name, self.position(span.start))
+        format!("{}:{}", self.shown_name(), self.position(span.start))
     }
 
     /// The text of a span; empty if it does not lie in this text.

@@ -241,6 +241,28 @@ impl<'t> Tree<'t> {
         found.map(|entry| Entry { merged: true, ..entry })
     }
 
+    /// Every key with the value that [`Tree::get_own_first`] finds for it: a mapping's own as they stand there,
+    /// then what `<<` brings in. A mapping that merges itself is none (`build` refuses it).
+    pub(crate) fn entries_own_first(&self, map: NodeId) -> Vec<(NodeId, NodeId)> {
+        let (merge, mut all): (Vec<_>, Vec<_>) =
+            self.entries(map).iter().copied().partition(|(key, _)| self.is_merge_key(*key));
+        for (_, merged) in merge {
+            let value = self.resolve(merged);
+            let maps = match &self.node(value).kind {
+                NodeKind::Seq(items) => items.as_slice(),
+                _ => std::slice::from_ref(&merged),
+            };
+            for &map in maps {
+                for (key, value) in self.entries_own_first(self.resolve(map)) {
+                    if all.iter().all(|(known, _)| self.text(*known) != self.text(key)) {
+                        all.push((key, value));
+                    }
+                }
+            }
+        }
+        all
+    }
+
     /// The same in what `<<` refers to: a mapping, or a list of which the first one counts.
     fn get_merged(&self, value: NodeId, key: &str) -> Option<Entry> {
         let value = self.resolve(value);

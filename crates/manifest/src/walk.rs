@@ -38,6 +38,9 @@ pub enum SkipReason {
     /// A symbolic link inside a folder. Links are followed only where they are named themselves.
     #[error("a symbolic link; name it itself to have it read")]
     SymbolicLink,
+    /// A pipe, a socket or a device inside a folder: reading one may wait for ever.
+    #[error("no regular file; name it itself to have it read")]
+    Special,
     /// It came before.
     #[error("named twice")]
     Twice,
@@ -204,6 +207,8 @@ impl Loading<'_> {
             Found::Other
         } else if file_type.is_symlink() {
             Found::Skipped(Skipped { path: path.clone(), reason: SkipReason::SymbolicLink })
+        } else if !file_type.is_file() {
+            Found::Skipped(Skipped { path: path.clone(), reason: SkipReason::Special })
         } else {
             self.file(&path)
         };

@@ -153,6 +153,19 @@ mod unix {
     }
 
     #[test]
+    fn a_pipe_in_a_folder_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "pod.yaml", POD);
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, folder.path().join("a.yaml"), kind, mode, 0).unwrap();
+        let loaded = load([folder.path()]);
+        assert_eq!(loaded.counts().containers, 2);
+        assert_eq!(loaded.skipped.len(), 1);
+        assert_eq!(loaded.skipped[0].reason, SkipReason::Special);
+    }
+
+    #[test]
     fn hard_links_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("a.yaml"), folder.path().join("b.yaml"));

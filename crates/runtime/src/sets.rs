@@ -95,13 +95,20 @@ pub enum Resolution {
         /// If it is not.
         non_root: Box<Sets>,
     },
+    /// The image's `USER` decides, and if it is the one kind of user, the container is not started.
+    OneStarts {
+        /// If it is the other.
+        starts: Box<Sets>,
+        /// Why it is not started else.
+        refusal: Box<Refusal>,
+    },
 }
 
 impl Resolution {
-    /// The answers: one, or two with root first.
+    /// The answers: one, or two with root first. None for a user as whom the container is not started.
     pub fn sets(&self) -> impl Iterator<Item = &Sets> {
         let (first, second) = match self {
-            Resolution::Known(sets) => (sets, None),
+            Resolution::Known(sets) | Resolution::OneStarts { starts: sets, .. } => (sets, None),
             Resolution::ByUser { root, non_root } => (root, Some(non_root)),
         };
         std::iter::once(first).chain(second).map(AsRef::as_ref)
@@ -112,7 +119,9 @@ impl Resolution {
     #[must_use]
     pub fn most(&self) -> &Sets {
         match self {
-            Resolution::Known(sets) | Resolution::ByUser { root: sets, .. } => sets,
+            Resolution::Known(sets)
+            | Resolution::ByUser { root: sets, .. }
+            | Resolution::OneStarts { starts: sets, .. } => sets,
         }
     }
 
@@ -121,14 +130,26 @@ impl Resolution {
     #[must_use]
     pub fn least(&self) -> &Sets {
         match self {
-            Resolution::Known(sets) | Resolution::ByUser { non_root: sets, .. } => sets,
+            Resolution::Known(sets)
+            | Resolution::ByUser { non_root: sets, .. }
+            | Resolution::OneStarts { starts: sets, .. } => sets,
         }
     }
 
-    /// What the process holds (effective) whoever the user is.
+    /// Why the container is not started, if it is not as one of the two kinds of user.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Resolution::Known(_) | Resolution::ByUser { .. } => None,
+            Resolution::OneStarts { refusal, .. } => Some(refusal),
+        }
+    }
+
+    /// What the process holds (effective) whoever the user is: nothing where it is not started as one.
     #[must_use]
     pub fn surely_effective(&self) -> CapSet {
-        self.sets().fold(!CapSet::EMPTY, |all, sets| all & sets.process.effective)
+        let most = if self.refusal().is_some() { CapSet::EMPTY } else { !CapSet::EMPTY };
+        self.sets().fold(most, |all, sets| all & sets.process.effective)
     }
 
     /// What the process may hold (effective), depending on the user.
@@ -147,7 +168,8 @@ impl Resolution {
 /// Resolves `request` for `runtime`.
 ///
 /// # Errors
-/// A [`Refusal`] where the container is not created or its entrypoint not executed.
+/// A [`Refusal`] where the container is not created or its entrypoint not executed; where nobody knows
+/// the user, whoever it is.
 ///
 /// ```
 /// use dropcap_runtime::{Request, Runtime, User, resolve};
@@ -162,7 +184,13 @@ pub fn resolve(runtime: &Runtime, request: &Request) -> Result<Resolution, Refus
     Ok(match request.user {
         User::Root => Resolution::Known(sets(true)?),
         User::NonRoot => Resolution::Known(sets(false)?),
-        User::Unknown => Resolution::ByUser { root: sets(true)?, non_root: sets(false)? },
+        User::Unknown => match (sets(true), sets(false)) {
+            (Ok(root), Ok(non_root)) => Resolution::ByUser { root, non_root },
+            (Ok(starts), Err(refusal)) | (Err(refusal), Ok(starts)) => {
+                Resolution::OneStarts { starts, refusal: Box::new(refusal) }
+            }
+            (Err(refusal), Err(_)) => return Err(refusal),
+        },
     })
 }
 

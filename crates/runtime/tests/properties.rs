@@ -135,9 +135,9 @@ proptest! {
     fn an_unknown_user_is_both_answers(request in requests()) {
         for runtime in runtimes() {
             let of = |user| resolve(&runtime, &Request { user, ..request.clone() });
-            match of(User::Unknown) {
-                Ok(both) => {
-                    let (root, non_root) = (of(User::Root).unwrap(), of(User::NonRoot).unwrap());
+            match (of(User::Unknown), of(User::Root), of(User::NonRoot)) {
+                (Ok(both), Ok(root), Ok(non_root)) => {
+                    prop_assert_eq!(both.refusal(), None);
                     prop_assert_eq!(both.most(), root.most());
                     prop_assert_eq!(both.least(), non_root.most());
                     prop_assert_eq!(
@@ -145,7 +145,15 @@ proptest! {
                         both.most().process.effective
                     );
                 }
-                Err(_) => prop_assert!(of(User::Root).is_err() || of(User::NonRoot).is_err()),
+                (Ok(both), Ok(one), Err(refusal)) | (Ok(both), Err(refusal), Ok(one)) => {
+                    prop_assert_eq!(both.refusal(), Some(&refusal));
+                    prop_assert_eq!([both.most(), both.least()], [one.most(), one.most()]);
+                    prop_assert_eq!(both.surely_effective(), CapSet::EMPTY);
+                    prop_assert_eq!(both.possibly_effective(), one.most().process.effective);
+                }
+                (both, root, non_root) => {
+                    prop_assert!(both.is_err() && root.is_err() && non_root.is_err());
+                }
             }
         }
     }

@@ -73,14 +73,15 @@ fn title(finding: &Finding) -> String {
 
 fn origin<'a>(source: &'a Source, finding: &Finding) -> Origin<'a> {
     let at = source.position(finding.primary.span.start);
-    Origin::path(source.name()).line(at.line).char_column(at.column)
+    Origin::path(source.shown_name()).line(at.line).char_column(at.column)
 }
 
 /// A message may quote the manifest, which is nobody's friend: no control character gets through,
 /// neither those of ASCII nor those that follow it (U+009B starts an escape sequence, too).
 #[must_use]
 pub fn clean(text: &str) -> String {
-    normalize_untrusted_str(&without_c1(text))
+    // A line break in a name would make a line of its own.
+    normalize_untrusted_str(&without_c1(text)).replace('\n', "␊").replace('\r', "␍")
 }
 
 /// The stand-in is as long in UTF-8 as what it stands for, so that offsets stay.
@@ -173,7 +174,7 @@ fn excerpt<'a>(source: &'a Source, finding: &'a Finding) -> Option<Excerpt<'a>> 
     });
     let mut snippet = Snippet::source(without_c1(&text[range.clone()])).line_start(line).fold(true);
     if !long {
-        snippet = snippet.path(source.name());
+        snippet = snippet.path(source.shown_name());
     }
     let snippet = snippet.annotations(annotations.collect::<Vec<_>>());
     Some(Excerpt { snippet, elsewhere: far, whole_lines: !long })

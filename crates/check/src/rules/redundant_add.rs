@@ -114,5 +114,5 @@ fn changes_nothing(subject: &Subject<'_>, meant: Meaning) -> bool {
     };
     let same =
         |(a, b): (&runtime::Sets, &runtime::Sets)| a.spec == b.spec && a.process == b.process;
-    with.sets().zip(without.sets()).all(same)
+    with.refusal() == without.refusal() && with.sets().zip(without.sets()).all(same)
 }

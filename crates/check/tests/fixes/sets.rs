@@ -4,7 +4,7 @@
 use caps::{CapSet, CapState};
 use check::{Consent, Entrypoint, panel};
 use manifest::Format;
-use runtime::{Request, Resolution, Runtime, Sets, resolve};
+use runtime::{Request, Resolution, Runtime, Sets, User, resolve};
 
 /// All that a process has or could get, by any of the five sets.
 fn sets_of(sets: &Sets) -> impl Iterator<Item = CapSet> {
@@ -46,6 +46,14 @@ pub fn holds(
     consent: Consent,
     entrypoint: Entrypoint,
 ) {
+    // Each kind of user by itself: a runtime may start the one and not the other.
+    if before.user == User::Unknown {
+        for user in [User::Root, User::NonRoot] {
+            let [before, after] = [before, after].map(|one| Request { user, ..one.clone() });
+            holds(format, &before, &after, consent, entrypoint);
+        }
+        return;
+    }
     for runtime in reading(format) {
         match (resolve(runtime, before), resolve(runtime, after)) {
             (Ok(old), Ok(new)) => {

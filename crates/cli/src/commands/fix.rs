@@ -13,8 +13,8 @@ use check::render::text;
 use check::{
     Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, words,
 };
-use jobs::by_profile;
-use manifest::{Format, Loaded, Manifest};
+use jobs::{by_profile, shell};
+use manifest::{Format, Loaded, Manifest, WriteError};
 
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
@@ -67,15 +67,18 @@ Examples:
   dropcap fix --profile web.profile.yaml web.yaml   drop ALL, add exactly what was learnt
   dropcap fix --profile profiles/ --explain k8s/    the same for all of them, with what each is for
 
-A safe edit takes nothing away that could take effect, on any runtime, or what trials proved to be
-needless. No edit grants anything without --allow-widen, and only the lists of capabilities are edited,
-of Kubernetes objects, Compose files (cap_add and cap_drop) and OCI configurations, YAML and JSON; every
-other byte stays as it is. What several containers share by anchors, merge keys or `extends` is changed
-if all of them are to have it. A profile is met by workload or image (docs/profiles.md), and its edit is
-made because you name it, proven or traced only; named in dropcap.toml alone, only a safe one is made.
+A safe edit takes nothing away that could take effect, on any runtime, or what
+trials proved to be needless. No edit grants anything without --allow-widen, and
+only the lists of capabilities are edited, of Kubernetes objects, Compose files
+(cap_add and cap_drop) and OCI configurations, YAML and JSON; every other byte
+stays as it is. What several containers share by anchors, merge keys or
+`extends` is changed if all of them are to have it. A profile is met by workload
+or image (docs/profiles.md), and its edit is made because you name it, proven or
+traced only; named in dropcap.toml alone, only a safe one is made.
 
-Exit status: 0 done, 1 with --check something would change, 2 something could not be read or edited, or
-a profile of --profile could not be written.";
+Exit status: 0 done, 1 with --check something would change, 2 something could
+not be read, edited or written (the other files are), or a profile of --profile
+could not be written.";
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
@@ -88,10 +91,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let accepted = Accepted { incomplete: args.incomplete, other_image: args.other_image };
     options.learnt = args.rules.profiles.load(&config, accepted)?.among(&loaded.manifests);
     let mut whole = manifests::report(&loaded, ui);
-    if loaded.counts().containers == 0 {
-        return Err(manifests::no_containers(&loaded));
+    let nothing_to_do = match loaded.counts().containers {
+        0 => Err(manifests::no_containers(&loaded)),
+        _ => args.rules.profiles.report(&options.learnt, &loaded, ui),
+    };
+    if let Err(why) = nothing_to_do {
+        for manifest in &loaded.manifests {
+            echo(manifest, args, ui)?;
+        }
+        return Err(why);
     }
-    args.rules.profiles.report(&options.learnt, &loaded, ui)?;
     // What the profiles say is written first, and by itself.
     let only: Vec<&str> =
         RULES.iter().filter(|rule| rule.writes_profile()).map(|rule| rule.id).collect();
@@ -134,18 +143,27 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     for some in all.chunks(AT_ONCE) {
         for ((manifest, _), edited) in some.iter().zip(parallel::each(some, edit)) {
             let Some((repaired, treated, left)) = edited else {
-                let name = manifest.source.name();
+                let name = manifest.source.shown_name();
                 let message = format!("{name}: left as it is until the error above is mended");
                 ui.warning(&wrapped_behind("warning:", &message, 2));
                 echo(manifest, args, ui)?;
                 continue;
             };
             whole &= repaired.refused.is_empty();
-            write(manifest, &repaired, args, ui)?;
+            if let Err(error) = write(manifest, &repaired, args, ui)? {
+                // The others are no worse for it.
+                ui.error(&wrapped_behind("error:", &error.to_string(), 2), None);
+                whole = false;
+                done.unwritten += 1;
+                continue;
+            }
             done.by_profile.say(manifest, &treated, !args.diff && !args.check, ui)?;
             say(manifest, &repaired, args, ui)?;
-            let changed = manifest.source.text() != repaired.source.text();
-            done.count(&repaired, changed, left);
+            let writes = !args.diff && !args.check;
+            let as_it_is = (!writes).then_some(*manifest);
+            let left = left.into_iter().map(|edit| HeldBack::new(&repaired, edit, as_it_is));
+            done.held_back.extend(left);
+            done.count(manifest, &repaired);
         }
     }
     whole &= done.by_profile.not_written == 0 || !args.rules.profiles.is_named();
@@ -159,21 +177,24 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Writes one manifest, or shows what would be written.
-fn write(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result<(), Failure> {
+/// Writes one manifest, or shows what would be written. The inner error is this file's alone.
+fn write(
+    manifest: &Manifest,
+    repaired: &Repaired,
+    args: &Args,
+    ui: &Ui,
+) -> Result<Result<(), WriteError>, Failure> {
     let (before, after) = (manifest.source.text(), repaired.source.text());
     let writes = !args.diff && !args.check;
     if args.diff && before != after {
         diff(manifest, after, ui)?;
     }
     match manifest.source.path() {
-        Some(path) if writes => {
-            manifest::replace_whole(path, before, after).map_err(Failure::new)?;
-        }
+        Some(path) if writes => return Ok(manifest::replace_whole(path, before, after).map(drop)),
         None if writes => write!(ui.out(), "{after}")?,
         _ => {}
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// Says what was done and what not.
@@ -222,9 +243,10 @@ fn indented(snippet: &str) -> String {
 /// A unified diff of a manifest and what it would become, as `git apply` takes it.
 pub(super) fn diff(manifest: &Manifest, after: &str, ui: &Ui) -> Result<(), Failure> {
     let name = manifest.source.name();
+    let [from, to] = ["a", "b"].map(|side| quoted(&format!("{side}/{name}")));
     let lines = similar::TextDiff::from_lines(manifest.source.text(), after);
     let mut unified = lines.unified_diff();
-    unified.context_radius(3).header(&format!("a/{name}"), &format!("b/{name}"));
+    unified.context_radius(3).header(&from, &to);
     let mut out = ui.out();
     for line in unified.to_string().split_inclusive('\n') {
         let style = match line.as_bytes() {
@@ -237,6 +259,23 @@ pub(super) fn diff(manifest: &Manifest, after: &str, ui: &Ui) -> Result<(), Fail
         write!(out, "{style}{line}{style:#}")?;
     }
     Ok(())
+}
+
+/// A file's name as git has it in a diff: one with a line break or a quote in it stands in quotes (git
+/// `quote.c` `quote_c_style`).
+fn quoted(name: &str) -> String {
+    let is_odd = |c: char| c.is_control() || c == '"' || c == '\\';
+    if !name.contains(is_odd) {
+        return name.to_owned();
+    }
+    let each = name.bytes().map(|byte| match byte {
+        b'\n' => "\\n".to_owned(),
+        b'\t' => "\\t".to_owned(),
+        b'"' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\{byte:03o}"),
+    });
+    format!("\"{}\"", each.collect::<String>())
 }
 
 /// One edit that was made, on standard error: standard output may be the manifest.
@@ -266,6 +305,8 @@ struct Done {
     applied: usize,
     by_profile: profile::Count,
     files: usize,
+    /// Files that could not be written.
+    unwritten: usize,
     held_back: Vec<HeldBack>,
 }
 
@@ -288,11 +329,10 @@ impl Done {
         self.applied + self.by_profile.written
     }
 
-    /// `left` is what waits for consent.
-    fn count(&mut self, repaired: &Repaired, changed: bool, left: Vec<Applied>) {
+    /// What was made of a manifest.
+    fn count(&mut self, manifest: &Manifest, repaired: &Repaired) {
         self.applied += repaired.applied.len();
-        self.files += usize::from(changed);
-        self.held_back.extend(left.into_iter().map(|edit| HeldBack::new(repaired, edit)));
+        self.files += usize::from(manifest.source.text() != repaired.source.text());
     }
 
     /// What is held back and what to do about it, then one line for all.
@@ -342,6 +382,10 @@ impl Done {
                 words::count(held_back, "unsafe edit")
             ));
         }
+        if self.unwritten > 0 {
+            let files = words::count(self.unwritten, "file");
+            line.push_str(&format!("; {files} could not be written"));
+        }
         let templates = loaded.counts().templates;
         if templates > 0 {
             let templates = words::count(templates, "template");
@@ -352,13 +396,36 @@ impl Done {
     }
 }
 
+/// Where a place of the text that would be written is in the one that is there: FILE:LINE:COLUMN, or
+/// FILE:LINE where the line would change.
+fn before(manifest: &Manifest, repaired: &Repaired, offset: usize) -> String {
+    let place = repaired.source.position(offset);
+    let (was, is) = (manifest.source.text(), repaired.source.text());
+    let lines = similar::TextDiff::from_lines(was, is);
+    let at = place.line - 1;
+    let near = lines.ops().iter().find(|op| op.new_range().contains(&at));
+    let name = manifest.source.shown_name();
+    match near {
+        Some(op) if op.tag() == similar::DiffTag::Equal => {
+            let line = op.old_range().start + (at - op.new_range().start) + 1;
+            format!("{name}:{line}:{}", place.column)
+        }
+        Some(op) => format!("{name}:{}", op.old_range().start + 1),
+        None => name.into_owned(),
+    }
+}
+
 impl HeldBack {
-    fn new(repaired: &Repaired, edit: Applied) -> Self {
+    /// `as_it_is`: the manifest as it stays, if nothing is written.
+    fn new(repaired: &Repaired, edit: Applied, as_it_is: Option<&Manifest>) -> Self {
         let workload = &repaired.manifest.workloads[edit.container.workload];
         let container = &workload.pod.containers[edit.container.container];
         let path = repaired.source.path();
         Self {
-            at: repaired.source.locate(edit.span),
+            at: match as_it_is {
+                None => repaired.source.locate(edit.span),
+                Some(manifest) => before(manifest, repaired, edit.span.start),
+            },
             file: path.map_or("-".to_owned(), |path| path.display().to_string()),
             container: container.name.clone(),
             index: container.index,
@@ -370,7 +437,7 @@ impl HeldBack {
     /// What tells whether the edit may be made: what for, and the command.
     fn next(&self, options: &Options) -> (String, String) {
         let Self { file, container, edit, .. } = self;
-        let (file, container) = (text::clean(file), text::clean(container));
+        let [file, container] = [file, container].map(|word| shell::quoted(&text::clean(word)));
         if edit.safe_if_plain && options.entrypoint == check::Entrypoint::Unknown {
             return (
                 "`getcap` of the image's entrypoint; if it prints nothing,".to_owned(),

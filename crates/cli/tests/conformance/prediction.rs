@@ -33,7 +33,14 @@ pub struct Runtime {
 #[derive(Debug, Clone)]
 pub struct Shown {
     refused: Option<String>,
+    refused_as: Option<RefusedAs>,
     answers: Vec<Answer>,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+struct RefusedAs {
+    root: bool,
+    message: String,
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -47,8 +54,8 @@ struct Answer {
 impl Shown {
     /// For the user that it is, with what a set-uid root entrypoint regains.
     pub fn prediction(&self, root: bool, set_uid: bool, no_new_privs: bool) -> Prediction {
-        if let Some(why) = &self.refused {
-            return Prediction::Refused(why.clone());
+        if let Some(why) = self.refusal(root) {
+            return Prediction::Refused(why.to_owned());
         }
         let answer = self.answer(root);
         let mut sets = answer.process;
@@ -65,7 +72,12 @@ impl Shown {
 
     /// What the engine writes into the OCI spec; `None` if it refuses.
     pub fn spec(&self, root: bool) -> Option<CapState> {
-        self.refused.is_none().then(|| self.answer(root).spec)
+        self.refusal(root).is_none().then(|| self.answer(root).spec)
+    }
+
+    fn refusal(&self, root: bool) -> Option<&str> {
+        let of_this = self.refused_as.as_ref().filter(|refused| refused.root == root);
+        self.refused.as_deref().or(of_this.map(|refused| refused.message.as_str()))
     }
 
     fn answer(&self, root: bool) -> &Answer {
@@ -125,6 +137,7 @@ pub fn show(
         let answer = &container["runtimes"][0];
         let shown = Shown {
             refused: answer["refused"].as_str().map(str::to_owned),
+            refused_as: serde_json::from_value(answer["refusedAs"].clone()).unwrap(),
             answers: serde_json::from_value(answer["answers"].clone()).unwrap(),
         };
         (container["workload"].as_str().unwrap().to_owned(), shown)

@@ -62,6 +62,9 @@ fn systemd_understands_what_the_profile_says() {
         of(&["nginx.yaml", "--user", "www-data", "--no-new-privileges"]),
         (NGINX_SET, NGINX_SET, true)
     );
+    // Root needs no ambient set: what the unit had stays.
+    assert_eq!(of(&["nginx.yaml", "--user", "root"]), (NGINX_SET, sys_admin, false));
+    assert_eq!(of(&["nginx.yaml", "--user", "0:33"]), (NGINX_SET, sys_admin, false));
     // A group is a setting of its own.
     let grouped = exported(&["--to", "systemd", "nginx.yaml", "--user", "33:34"]);
     assert!(grouped.contains("\nUser=33\nGroup=34\n"), "{grouped}");

@@ -192,3 +192,72 @@ fn what_the_daemon_and_the_file_hold_is_counted_if_it_is_said() {
     );
     piped(pod, &["--file-caps", "sys_time"]).assert().code(2);
 }
+
+/// A user that is not root is to have as inheritable what is not in the bounding set; root is not.
+#[test]
+fn podman_starts_as_root_what_it_refuses_to_others() {
+    let compose = "services: {web: {image: x, cap_add: [ALL], cap_drop: [NET_RAW]}}\n";
+    piped(compose, &["--runtime", "podman"]).assert().success().stdout_eq(str![[r#"
+For Podman.
+
+<stdin>:1:12  ComposeService web, container web (x)
+  user          root or not, as the image's USER says
+  holds         11 by default -> 40 if root
+  escape class  SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO and 2 more as
+                things stand
+  if root
+    effective, permitted, bounding: SYS_MODULE SYS_ADMIN DAC_READ_SEARCH
+      SYS_RAWIO CHOWN DAC_OVERRIDE PERFMON FOWNER FSETID SETGID SETUID NET_ADMIN
+      SYS_CHROOT SYS_PTRACE SYS_BOOT MKNOD SETFCAP BPF SYS_TTY_CONFIG SYS_NICE
+      SYS_RESOURCE SYS_TIME SYSLOG KILL IPC_OWNER LINUX_IMMUTABLE
+      NET_BIND_SERVICE SYS_PACCT LEASE AUDIT_CONTROL MAC_ADMIN AUDIT_READ
+      CHECKPOINT_RESTORE SETPCAP NET_BROADCAST IPC_LOCK AUDIT_WRITE MAC_OVERRIDE
+      WAKE_ALARM BLOCK_SUSPEND
+    inheritable, ambient: none
+    why all 40: added by ALL (line 1)
+  if not root
+    nothing, it does not start: Podman cannot start the container: the kernel
+      refuses NET_RAW as inheritable when it is not in the bounding set
+  can if root   bind ports below 1024, change the owner of files, mount file
+                systems, load kernel modules, set the clock
+  cannot        open raw sockets
+
+"#]]);
+    piped(compose, &["--runtime", "all"]).assert().success().stdout_eq(str![[r#"
+For containerd, CRI-O, Docker, Podman, nerdctl and Linux.
+
+<stdin>:1:12  ComposeService web, container web (x)
+  user          root or not, as the image's USER says
+  if root
+    all alike   SYS_MODULE SYS_ADMIN DAC_READ_SEARCH SYS_RAWIO CHOWN
+                DAC_OVERRIDE PERFMON FOWNER FSETID SETGID SETUID NET_ADMIN
+                SYS_CHROOT SYS_PTRACE SYS_BOOT MKNOD SETFCAP BPF SYS_TTY_CONFIG
+                SYS_NICE SYS_RESOURCE SYS_TIME SYSLOG KILL IPC_OWNER
+                LINUX_IMMUTABLE NET_BIND_SERVICE SYS_PACCT LEASE AUDIT_CONTROL
+                MAC_ADMIN AUDIT_READ CHECKPOINT_RESTORE SETPCAP NET_BROADCAST
+                IPC_LOCK AUDIT_WRITE MAC_OVERRIDE WAKE_ALARM BLOCK_SUSPEND
+    Linux       40 (a process without a container)
+  if not root
+    in common   none
+    containerd  0
+    CRI-O       0
+    Docker      0
+    Podman      does not start: Podman cannot start the container: the kernel
+                refuses NET_RAW as inheritable when it is not in the bounding
+                set
+    nerdctl     0
+    Linux       0 (a process without a container)
+
+"#]]);
+    piped(compose, &["--runtime", "podman", "--holds", "SYS_ADMIN"]).assert().success().stdout_eq(
+        str![[r#"
+For Podman.
+
+<stdin>:1:12  ComposeService web, container web (x)
+    held if root: added by ALL (line 1)
+
+SYS_ADMIN is held, or within reach, in 1 of 1 container
+
+"#]],
+    );
+}

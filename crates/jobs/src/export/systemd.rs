@@ -25,7 +25,9 @@ pub(super) fn export(profile: &Profile, options: &Options) -> Exported {
         text += &format!("User={user}\n");
         text += &group.map(|group| format!("Group={group}\n")).unwrap_or_default();
     }
-    if options.user.is_some() || options.ambient {
+    // Root holds what its bounding set leaves it (capabilities(7), "Capabilities and execution of programs by root").
+    let is_root = |user: &String| matches!(user.split(':').next(), Some("root" | "0"));
+    if options.ambient || options.user.as_ref().is_some_and(|user| !is_root(user)) {
         text += &comment(0, "Without them a user that is not root would hold none of it.");
         text += &assign("AmbientCapabilities", &items);
     }

@@ -14,7 +14,6 @@ use manifest::{Container, Format, Workload};
 use record::zero::{Change, Tried, Zero};
 
 use super::comments::{comment, scalar};
-use super::flags;
 use super::k8s::built_in;
 
 /// The longest name of a volume: a DNS label, RFC 1123.
@@ -175,7 +174,7 @@ fn head(place: &ZeroPlace, zero: &Zero) -> String {
 
 /// The same for who has no Kubernetes.
 fn as_options(engine: &[String]) -> String {
-    let words: Vec<String> = engine.iter().map(|word| flags::quoted(word)).collect();
+    let words: Vec<String> = engine.iter().map(|word| crate::shell::quoted(word)).collect();
     let tmpfs = match engine.iter().any(|word| word.starts_with("--tmpfs")) {
         true => " (runc 1.1 gives a tmpfs the mode of the image's folder: make that 0777 there)",
         false => "",

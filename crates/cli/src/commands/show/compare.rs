@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use caps::CapSet;
 use resolve::{Outcome, Resolved};
-use runtime::Engine;
+use runtime::{Engine, Resolution};
 
 use super::paragraph::Paragraph;
 use super::subject::Subject;
@@ -30,7 +30,8 @@ pub fn print<'a>(
         head(out, subject)?;
         let user = phrases::user(subject, &subject.answers[0].context);
         line(out, "user", &Paragraph::new(&user))?;
-        let both = answers(subject).any(|(_, sets)| sets.len() > 1);
+        let mut found = subject.answers.iter().filter_map(|answer| answer.outcome.resolution());
+        let both = found.any(|found| !matches!(found, Resolution::Known(_)));
         table(out, subject, if both { "if root" } else { "" }, true)?;
         if both {
             table(out, subject, "if not root", false)?;
@@ -39,21 +40,18 @@ pub fn print<'a>(
     Ok(())
 }
 
-/// Each runtime with the effective sets it comes to: one, or two with root's first.
-fn answers<'a>(subject: &'a Subject) -> impl Iterator<Item = (&'a Resolved, Vec<CapSet>)> {
-    subject.answers.iter().map(|answer| {
-        let sets = answer.outcome.resolution().map_or_else(Vec::new, |resolution| {
-            resolution.sets().map(|sets| sets.process.effective).collect()
-        });
-        (answer, sets)
-    })
+/// What is held there by root, or by others; whoever it is, if that is known. None if it is not started.
+fn held(answer: &Resolved, root: bool) -> Option<CapSet> {
+    let resolution = answer.outcome.resolution()?;
+    let known = matches!(resolution, Resolution::Known(_));
+    let sets = resolution.sets().find(|sets| known || sets.root == root)?;
+    Some(sets.process.effective)
 }
 
 /// What each runtime makes of it.
-fn table(out: &mut dyn Write, subject: &Subject, title: &str, first: bool) -> io::Result<()> {
-    let held: Vec<(&Resolved, Option<CapSet>)> = answers(subject)
-        .map(|(answer, sets)| (answer, if first { sets.first() } else { sets.last() }.copied()))
-        .collect();
+fn table(out: &mut dyn Write, subject: &Subject, title: &str, root: bool) -> io::Result<()> {
+    let held: Vec<(&Resolved, Option<CapSet>)> =
+        subject.answers.iter().map(|answer| (answer, held(answer, root))).collect();
     let containers = || held.iter().filter(|(answer, _)| answer.runtime.engine != Engine::Linux);
     // A root process without a container is shown beside, and does not count as a difference.
     let common = containers().filter_map(|(_, set)| *set).reduce(|all, set| all & set);
@@ -90,7 +88,11 @@ fn table(out: &mut dyn Write, subject: &Subject, title: &str, first: bool) -> io
                     _ => text.styled("+", YELLOW).then(names(subject, &more, *set)),
                 }
             }
-            (_, None) => Paragraph::new("nothing: Windows has no capabilities"),
+            (Outcome::Starts(resolution), None) => {
+                let why = resolution.refusal().map(ToString::to_string).unwrap_or_default();
+                Paragraph::default().styled("does not start:", RED).text(&phrases::clean(&why))
+            }
+            (Outcome::Windows, None) => Paragraph::new("nothing: Windows has no capabilities"),
         };
         if plain {
             text = text.styled("(a process without a container)", DIM);

@@ -35,7 +35,7 @@ pub fn print<'a>(
                 text = text.text(&phrases::runtime(&answer.runtime)).close(":");
             }
             text = text.styled(first, *style);
-            if matches!(resolution, Resolution::ByUser { .. }) {
+            if !matches!(resolution, Resolution::Known(_)) {
                 match ways.as_slice() {
                     [(one, _), (two, _)] if one == two => {}
                     [_, ((second, style), _)] => {

@@ -118,6 +118,9 @@ struct AnswerOut {
     runtime: String,
     /// Why the container does not start, if it does not.
     refused: Option<String>,
+    /// As whom it does not start, if the image's `USER` decides that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_as: Option<RefusedAsOut>,
     /// What Kubernetes objects to.
     objections: Vec<ObjectionOut>,
     /// How many a container holds there that asks for nothing.
@@ -128,6 +131,13 @@ struct AnswerOut {
     ping_opened_by: Option<&'static str>,
     /// One answer, or two (root first) where the image's `USER` decides.
     answers: Vec<SetsOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefusedAsOut {
+    root: bool,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -265,8 +275,13 @@ fn outcome(subject: &Subject, answer: &Resolved) -> AnswerOut {
         message: objection.to_string(),
     });
     let resolution = answer.outcome.resolution();
+    let refused_as = |resolution: &runtime::Resolution| {
+        let message = resolution.refusal()?.to_string();
+        Some(RefusedAsOut { root: !resolution.most().root, message })
+    };
     AnswerOut {
         runtime: answer.runtime.to_string(),
+        refused_as: resolution.and_then(refused_as),
         refused: match &answer.outcome {
             Outcome::Refused(refusal) => Some(refusal.to_string()),
             Outcome::Starts(_) | Outcome::Windows => None,

@@ -3,7 +3,7 @@
 use image::Program;
 use manifest::ContainerList;
 use resolve::{Context, Resolved};
-use runtime::{Became, OddWord, Runtime, User};
+use runtime::{Became, OddWord, Resolution, Runtime, User};
 
 use super::subject::Subject;
 
@@ -41,6 +41,14 @@ pub fn subject(subject: &Subject) -> String {
         words.push_str(&format!(" ({})", clean(&image.value)));
     }
     words
+}
+
+/// As whom it is started, and as whom not, where the image's user decides that.
+pub fn as_whom(resolution: &Resolution) -> (&'static str, &'static str) {
+    match resolution.most().root {
+        true => ("if root", "if not root"),
+        false => ("if not root", "if root"),
+    }
 }
 
 /// As whom it starts: `1000 (line 12), no_new_privs (line 13)`.

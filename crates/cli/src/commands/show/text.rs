@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use caps::{CapSet, CapState, Capability, Reach};
 use resolve::{Outcome, Resolved};
-use runtime::{Became, Fate, Reason, Resolution, Runtime, Sets};
+use runtime::{Became, Fate, Reason, Refusal, Resolution, Runtime, Sets};
 
 use super::abilities::{self, Abilities};
 use super::paragraph::Paragraph;
@@ -74,13 +74,7 @@ fn container(out: &mut dyn Write, subject: &Subject, answer: &Resolved, ui: &Ui)
             line(out, "holds", &Paragraph::new("nothing: Windows has no capabilities"))?;
         }
         Outcome::Refused(refusal) => {
-            let why = refusal.word().and_then(|word| subject.word_line(word));
-            let mut text = Paragraph::default().styled("nothing, it does not start:", RED);
-            text = text.text(&phrases::clean(&refusal.to_string()));
-            if let Some(line) = why {
-                text = text.text(&format!("(line {line})"));
-            }
-            line(out, "holds", &text)?;
+            line(out, "holds", &not_started(subject, refusal))?;
         }
         Outcome::Starts(resolution) => starts(out, subject, answer, resolution, ui)?,
     }
@@ -90,6 +84,15 @@ fn container(out: &mut dyn Write, subject: &Subject, answer: &Resolved, ui: &Ui)
         line(out, "but", &text)?;
     }
     Ok(())
+}
+
+fn not_started(subject: &Subject, refusal: &Refusal) -> Paragraph {
+    let text = Paragraph::default().styled("nothing, it does not start:", RED);
+    let text = text.text(&phrases::clean(&refusal.to_string()));
+    match refusal.word().and_then(|word| subject.word_line(word)) {
+        Some(line) => text.text(&format!("(line {line})")),
+        None => text,
+    }
 }
 
 fn starts(
@@ -106,7 +109,14 @@ fn starts(
     line(out, "holds", &balance(answer, resolution))?;
     line(out, "escape class", &escape(subject, answer, resolution))?;
     let (most, least) = (resolution.most(), resolution.least());
-    if most.process == least.process {
+    if let Some(refusal) = resolution.refusal() {
+        let (user, other) = phrases::as_whom(resolution);
+        writeln!(out, "  {BOLD}{user}{BOLD:#}")?;
+        five_sets(out, subject, most)?;
+        why(out, subject, answer, most, true)?;
+        writeln!(out, "  {BOLD}{other}{BOLD:#}")?;
+        not_started(subject, refusal).print_hanging(out, 4)?;
+    } else if most.process == least.process {
         five_sets(out, subject, most)?;
         why(out, subject, answer, most, true)?;
     } else {
@@ -159,8 +169,11 @@ fn balance(answer: &Resolved, resolution: &Resolution) -> Paragraph {
     let default = answer.runtime.default_set() & answer.runtime.own;
     let count = |sets: &Sets| sets.process.effective.len();
     let (most, least) = (count(resolution.most()), count(resolution.least()));
-    let now =
-        if most == least { most.to_string() } else { format!("{most} if root, {least} if not") };
+    let now = match resolution.refusal() {
+        Some(_) => format!("{most} {}", phrases::as_whom(resolution).0),
+        None if most == least => most.to_string(),
+        None => format!("{most} if root, {least} if not"),
+    };
     let style = if most == 0 { GREEN } else { BOLD };
     Paragraph::new(&format!("{} by default ->", default.len())).styled(&now, style)
 }
@@ -344,8 +357,12 @@ fn able(out: &mut dyn Write, answer: &Resolved, resolution: &Resolution) -> io::
     let least = Abilities::of(answer, resolution.least());
     let only: Vec<_> =
         most.can.iter().filter(|words| !least.can.contains(words)).copied().collect();
+    let can = match resolution.refusal() {
+        Some(_) if resolution.most().root => "can if root",
+        Some(_) | None => "can",
+    };
     for (label, style, words) in
-        [("can", GREEN, &least.can), ("can if root", GREEN, &only), ("cannot", RED, &most.cannot)]
+        [(can, GREEN, &least.can), ("can if root", GREEN, &only), ("cannot", RED, &most.cannot)]
     {
         if !words.is_empty() {
             let label = format!("  {style}{label}{style:#}{:1$}", "", COLUMN - 2 - label.len());
