@@ -82,7 +82,7 @@ impl Assessment {
     #[must_use]
     pub fn verdict_with(&self, learnt: Option<&Learnt>) -> Verdict {
         let verdict = self.verdict();
-        let proven = learnt.filter(|learnt| learnt.proof.is_some());
+        let proven = learnt.filter(|learnt| learnt.is_proven());
         let only_lost = !self.effects.iter().any(|effect| effect.starts);
         match proven {
             Some(learnt) if verdict == Verdict::Unsafe && only_lost => {

@@ -134,6 +134,11 @@ pub fn set_all(
     let mut edits = Vec::new();
     for ((id, _), planned) in wanted.iter().zip(&planned) {
         let changes = planned.iter().flat_map(|planned| planned.change.edits());
+        // `add: []` says already that nothing is added.
+        let empty = adds_nothing(manifest, *id);
+        let changes = changes.filter(|change| {
+            !(empty && *change == manifest::Change::RemoveList(manifest::List::Add))
+        });
         edits.extend(changes.map(|change| Edit { container: *id, change }));
     }
     let edited = manifest::apply(manifest, &edits);
@@ -159,6 +164,14 @@ pub fn set_all(
     let ids = wanted.iter().map(|(id, _)| *id);
     let each = ids.zip(planned).map(finish).collect();
     (edited.manifest, each)
+}
+
+/// Whether the container has a list of what is added, and nothing in it.
+fn adds_nothing(manifest: &Manifest, id: ContainerId) -> bool {
+    let container =
+        manifest.workloads.get(id.workload).and_then(|w| w.pod.containers.get(id.container));
+    let lists = container.and_then(|container| container.security.capabilities.as_ref());
+    lists.and_then(|lists| lists.add.as_ref()).is_some_and(|add| add.items.is_empty())
 }
 
 /// What would be written into one container.

@@ -98,7 +98,7 @@ impl<'a> Subject<'a> {
             request,
             held,
             exposure,
-            learnt: options.learnt.of(workload, container),
+            learnt: options.learnt.of(workload, container, &options.runtime),
             answer,
         }
     }

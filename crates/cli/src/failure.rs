@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
+use manifest::WriteError;
+
 use crate::ui::Ui;
 
 /// Exit code of `check` and `fix --check` when something was found.
@@ -47,6 +49,35 @@ impl Failure {
             ui.error(&self.message, self.help.as_deref());
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// A file that could not be written: where the message does not say what to do, that.
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        let help = match &error {
+            WriteError::Io { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound => {
+                    "is its folder there? Make that first, or name another file"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "name a file in a folder that you may write to, or let who owns that one do it"
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    "nothing can be written there: name another file"
+                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "make room there, or name a file elsewhere"
+                }
+                _ => "name another file, or see what is in the way there",
+            },
+            WriteError::NotRegular { .. } => "name a file",
+            WriteError::NotSynced { .. }
+            | WriteError::ReadOnly { .. }
+            | WriteError::HardLinked { .. }
+            | WriteError::Changed { .. } => return Self::new(error),
+        };
+        Self::new(&error).help(help)
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Outcome<'l> {
         by: By,
         /// What speaks against it, and was taken all the same.
         accepted: Vec<Objection>,
+        /// With which changes of how it is started it would need less: [`Known::way`].
+        way: Option<String>,
         /// What was written.
         patched: Box<Patched>,
     },
@@ -145,7 +147,8 @@ pub fn write<'l>(
     for (workload, object) in manifest.workloads.iter().enumerate() {
         for (container, found) in object.pod.containers.iter().enumerate() {
             let id = ContainerId { workload, container };
-            let known = match library.of(object, found) {
+            let runtime = checker.options.runtime_for(object.pod.format);
+            let known = match library.of(object, found, runtime) {
                 Match::None => continue,
                 Match::Several(all) => {
                     treated.push(Treated { id, outcome: Outcome::Ambiguous(all) });
@@ -184,9 +187,11 @@ pub fn write<'l>(
         wanted.iter().map(|(id, _, needs)| (*id, needs.as_slice())).collect();
     let (written, each) = set_all(checker, manifest, &needs, widen);
     for ((id, known, _), result) in wanted.into_iter().zip(each) {
-        let Known { learnt, by, accepted, .. } = known;
+        let Known { learnt, by, accepted, way, .. } = known;
         let outcome = match result {
-            Ok(patched) => Outcome::Written { learnt, by, accepted, patched: Box::new(patched) },
+            Ok(patched) => {
+                Outcome::Written { learnt, by, accepted, way, patched: Box::new(patched) }
+            }
             Err(error) => Outcome::Refused { learnt, error },
         };
         treated.push(Treated { id, outcome });
@@ -202,7 +207,7 @@ fn lost_unproven(
     (id, known, needs): (ContainerId, &Known<'_>, &[Need]),
     widen: Widen,
 ) -> Option<CapSet> {
-    if known.learnt.proof.is_some() {
+    if known.learnt.is_proven() {
         return None;
     }
     let (_, alone) = set_all(checker, manifest, &[(id, needs)], widen);

@@ -54,7 +54,8 @@ impl Round {
             let panel = if by_profile { &judging.own } else { &judging.panel };
             let step = Assessment::new(panel, current, &after, entrypoint);
             let whole = Assessment::new(panel, first, &after, entrypoint);
-            let known = options.learnt.of(workload, &workload.pod.containers[id.container]);
+            let container = &workload.pod.containers[id.container];
+            let known = options.learnt.of(workload, container, &judging.options.runtime);
             let verdict = step.verdict_with(known.usable());
             if !consent.covers(verdict) || !consent.covers(whole.verdict_with(known.usable())) {
                 continue;

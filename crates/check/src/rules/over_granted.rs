@@ -71,6 +71,7 @@ rule! {
 const NAMED: usize = 5;
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(known) = subject.learnt.known() else { return };
     let Some(learnt) = subject.learnt.usable() else { return };
     let Some(sets) = subject.most() else { return };
     let needed: CapSet = learnt.needs.iter().map(|need| need.pick(sets.process.bounding)).collect();
@@ -103,6 +104,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .note(format!("{}.", learnt.described()));
     if extra.len() > NAMED {
         finding = finding.note(format!("Not needed: {}.", subject.by_danger(extra)));
+    }
+    if let Some(way) = &known.way {
+        finding = finding.note(way);
     }
     if subject.is_privileged() {
         findings

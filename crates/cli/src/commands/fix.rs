@@ -152,7 +152,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             whole &= repaired.refused.is_empty();
             if let Err(error) = write(manifest, &repaired, args, ui)? {
                 // The others are no worse for it.
-                ui.error(&wrapped_behind("error:", &error.to_string(), 2), None);
+                Failure::from(error).report(ui);
                 whole = false;
                 done.unwritten += 1;
                 continue;

@@ -70,8 +70,9 @@ impl Count {
 fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<()> {
     let mut err = ui.err();
     match outcome {
-        Outcome::Written { learnt, by, accepted, patched } => {
+        Outcome::Written { learnt, by, accepted, way, patched } => {
             let mut lines = remarks(learnt, patched);
+            lines.extend(way.clone());
             if patched.changed {
                 let verb = if writes { "fixed" } else { "would fix" };
                 writeln!(err, "{}", wrapped(&format!("{GREEN}{verb}{GREEN:#} {place}"), 4))?;
