@@ -97,7 +97,10 @@ fn everything_in_it_ends_with_it() {
         assert!(!inside.is_busy());
         shell(inside, &script, "/");
         // In the background it is nobody's child but process 1's. Captured output ends with the group.
-        let _ = shell(inside, &format!("setsid {marker} > /dev/null 2>&1 &"), "/");
+        // It is left only once it has left that.
+        let own = format!("touch /tmp/own; exec {marker}");
+        let until = "while [ ! -e /tmp/own ]; do sleep 0.01; done";
+        shell(inside, &format!("setsid sh -c '{own}' > /dev/null 2>&1 & {until}"), "/");
         assert!(inside.is_busy());
     });
     let lines = fs::read_dir("/proc").unwrap().flatten();
