@@ -184,6 +184,7 @@ impl Census {
             meanwhile(&child);
             sleep(TICK);
         };
+        self.look();
         self.seen += self.namespaces.len();
         let [stdout, stderr] = files.map(|file| fs::read(file).unwrap());
         Output { status, stdout, stderr }
@@ -191,10 +192,8 @@ impl Census {
 
     /// Remembers the namespaces of what runs now.
     pub fn look(&mut self) {
-        let own = links("self");
-        for (pid, _) in self.processes() {
-            self.namespaces.take(&pid, &own);
-        }
+        let pids: Vec<String> = self.processes().into_iter().map(|(pid, _)| pid).collect();
+        self.namespaces.take(&pids, &links("self"));
     }
 
     /// How many namespaces were seen that were not the test's.
@@ -235,7 +234,7 @@ impl Census {
             processes,
             mounts,
             cgroups: cgroups(&self.name),
-            namespaces: self.namespaces.held(),
+            namespaces: self.namespaces.held(&links("self")),
             containers: list(&["ps", "--all", "--format", "{{.Names}}"]),
             volumes: list(&["volume", "ls", "--quiet"]),
             files,

@@ -28,7 +28,7 @@ mod tryout;
 
 use std::io::Write;
 
-pub use binary::dropcap;
+pub use binary::{AS_ALL_TESTS, dropcap};
 pub use census::{Census, Counts};
 pub use debian::{DEBIAN_IMAGE, debian_image, debian_image_with};
 pub use pod::Pod;

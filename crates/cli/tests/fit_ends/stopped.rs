@@ -75,9 +75,9 @@ fn a_command_is_ended_at_any_point_and_leaves_nothing() {
     let here = here.replace("TERM ", "");
     let command = ["--", "/bin/sh", "-c"];
     let words = [&["fit", "--setup", back.as_str()][..], &command, &[here.as_str()]].concat();
-    at_points(&mut census, &words, testkit::points(10));
+    at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
     let words = [&["fit", "--sandbox"][..], &command, &[inside.as_str()]].concat();
-    at_points(&mut census, &words, testkit::points(10));
+    at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
 }
 
 #[test]
@@ -87,17 +87,18 @@ fn a_sandbox_is_gone_with_dropcap_at_any_point() {
     let before = census.counts();
     let script = format!("{SCRIPT} /etc/hostname");
     let words = ["fit", "--sandbox", "--no-trace", "--", "/bin/sh", "-c", &script];
-    for point in 0..10 {
+    let points: Vec<u64> = testkit::sample(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).copied().collect();
+    for point in &points {
         let output = ended(&mut census, &words, "-KILL", Duration::from_millis(20 + 60 * point));
         assert_eq!(output.status.code(), None, "{}", said(&output));
         census.is_as(&before, "killed");
     }
-    assert!(census.seen() >= 5, "{}", census.seen());
+    assert!(census.seen() * 2 >= points.len(), "{}", census.seen());
 }
 
 #[test]
 fn a_container_is_ended_at_any_point_and_leaves_nothing() {
-    testkit::needs!(root, podman, bpf, program("kill"));
+    testkit::needs!(root, podman, bpf, program("kill"), time);
     let mut census = Census::with_podman();
     let words = ["fit", "--engine-args", ENGINE, "--image", testkit::image(), "--until-exit"];
     let words = [&words[..], &["--", "sh", "-c", "sleep 600 & chown 33 /tmp"]].concat();

@@ -2,12 +2,12 @@
 
 use super::*;
 
-/// Runs lines of a shell script in a network of its own that is seen for sure: the script goes on when it
+/// Runs lines of a shell script in a namespace of its own that is seen for sure: the script goes on when it
 /// was looked at.
-fn run(census: &mut Census, unshare: &str, lines: &str) -> Output {
+fn run(census: &mut Census, unshare: &[&str], lines: &str) -> Output {
     let script = format!("touch ready; while [ ! -e go ]; do sleep 0.01; done; {lines}");
     let mut command = Command::new("unshare");
-    command.args([unshare, "sh", "-c", &script]).current_dir(census.path("work"));
+    command.args(unshare).args(["sh", "-c", &script]).current_dir(census.path("work"));
     census.mark(&mut command);
     let [ready, go] = ["work/ready", "work/go"].map(|name| census.path(name));
     let mut was_ready = false;
@@ -61,17 +61,14 @@ fn each_kind_of_leak_is_counted_as_what_it_is() {
     fs::write(&kept, "").unwrap();
     let kept_option = format!("--net={}", kept.display());
     let quiet = "> /dev/null 2>&1 < /dev/null";
+    let unmarked = format!("env -i setsid sleep 600 {quiet} & echo $! > pid");
     for (unshare, lines, left, clean) in [
         ("--net", "true".to_owned(), [0; 7], "true".to_owned()),
         // It carries the mark, and is in the network that was seen.
         ("--net", format!("setsid sleep 600 {quiet} &"), [1, 0, 0, 1, 0, 0, 0], "kill".to_owned()),
-        // Without the mark it is known by the network alone.
-        (
-            "--net",
-            format!("env -i setsid sleep 600 {quiet} & echo $! > pid"),
-            [0, 0, 0, 1, 0, 0, 0],
-            "kill -9 $(cat pid)".to_owned(),
-        ),
+        // Without the mark it is known by the network alone, or by its mounts alone.
+        ("--net", unmarked.clone(), [0, 0, 0, 1, 0, 0, 0], "kill -9 $(cat pid)".to_owned()),
+        ("--mount", unmarked, [0, 0, 0, 1, 0, 0, 0], "kill -9 $(cat pid)".to_owned()),
         (
             "--net",
             "mount -t tmpfs x $TMPDIR".to_owned(),
@@ -92,7 +89,7 @@ fn each_kind_of_leak_is_counted_as_what_it_is() {
             "rm $TMPDIR/left".to_owned(),
         ),
     ] {
-        run(&mut census, unshare, &lines);
+        run(&mut census, &[unshare], &lines);
         assert!(census.namespaces.len() >= 1, "{lines}: its network was seen");
         let counts = census.counts();
         assert_eq!(count(&counts), left, "{lines}: {counts:#?}");
@@ -153,13 +150,15 @@ fn what_others_do_is_not_counted() {
     let mut census = Census::new();
     let before = census.counts();
     // Begun before, and only then in a namespace of its own: a host name's, whose number is free at once.
-    let waits =
-        format!("while [ ! -e {} ]; do sleep 0.01; done; exec unshare --uts sleep 600", path("go"));
+    let waits = format!(
+        "while [ ! -e {} ]; do sleep 0.01; done; exec unshare --uts --mount sleep 600",
+        path("go")
+    );
     let early = [(); 3].map(|()| Other::start(&["sh", "-c", &waits]));
     let at_first = links("self");
-    run(&mut census, "--uts", "true");
+    run(&mut census, &["--uts", "--mount"], "true");
     fs::write(path("go"), "").unwrap();
-    let late = [(); 3].map(|()| Other::start(&["unshare", "--uts", "sleep", "600"]));
+    let late = [(); 3].map(|()| Other::start(&["unshare", "--uts", "--mount", "sleep", "600"]));
     let kept = path("kept");
     fs::write(&kept, "").unwrap();
     succeed(Command::new("unshare").args([&format!("--uts={kept}"), "true"]));
