@@ -12,7 +12,7 @@ mod sites;
 mod vm;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// What every task returns: nothing, or a message for a person.
 pub type Result<T = ()> = std::result::Result<T, String>;
@@ -60,8 +60,10 @@ fn main() -> ExitCode {
 
 /// Real programs, traced: a crate of its own, so that the other tasks need not build the tracer.
 pub fn groundtruth(arguments: &[&str]) -> Result {
-    let mut command = process::cargo(&["run", "--quiet", "--package", "dropcap-groundtruth", "--"]);
-    process::run(command.args(arguments))
+    let name = "dropcap-groundtruth";
+    let mut build = process::cargo(&["build", "--quiet", "--bin", name]);
+    process::run(build.args(testkit::AS_ALL_TESTS))?;
+    process::run(Command::new(target().join("debug").join(name)).args(arguments))
 }
 
 /// What the edits of our own files take, and of those in `folder`; `writes` says whether
@@ -86,6 +88,11 @@ fn pages() -> Result {
     process::run(process::cargo(&tests).env("DROPCAP_UPDATE", "1"))?;
     let conformance = ["test", "--package", "dropcap", "--test", "conformance", "page"];
     process::run(process::cargo(&conformance).env("DROPCAP_UPDATE", "1"))
+}
+
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }
 
 /// The workspace's root folder.

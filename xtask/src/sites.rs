@@ -119,12 +119,10 @@ fn order(release: &str) -> Vec<u32> {
 
 /// The kernels that `cargo xtask vm` unpacked: `target/vm/SUITE/RELEASE`, complete where a file says so.
 fn kept() -> Vec<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| crate::root().join("target"), PathBuf::from);
     let entries = |folder: PathBuf| {
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
     };
-    entries(target.join("vm"))
+    entries(crate::target().join("vm"))
         .flat_map(entries)
         .filter(|folder| folder.join("unpacked").is_file())
         .collect()

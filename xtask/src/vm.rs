@@ -70,7 +70,7 @@ pub fn run(words: &[&str]) -> Result {
     if kernels.is_empty() {
         return Err(format!("no such kernel: {:?}\n{USAGE}", arguments.choice.kernel));
     }
-    let place = target().join("vm");
+    let place = crate::target().join("vm");
     let start = Instant::now();
     let mut booted = Vec::new();
     for kernel in kernels {
@@ -117,10 +117,6 @@ fn parse(words: &[&str]) -> Result<Arguments> {
         }
     }
     Ok(arguments)
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), Into::into)
 }
 
 fn judge(

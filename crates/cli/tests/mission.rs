@@ -21,14 +21,14 @@ struct Mission {
 
 const EXAMPLE: Mission = Mission {
     file: "example-pod.yaml",
-    text: include_str!("mission/example-pod.yaml"),
+    text: testkit::EXAMPLE_POD,
     pod: "example-pod",
     container: "example-container",
 };
 
 const NGINX: Mission = Mission {
     file: "nginx-pod.yaml",
-    text: include_str!("mission/nginx-pod.yaml"),
+    text: testkit::NGINX_POD,
     pod: "nginx-pod",
     container: "nginx-container",
 };

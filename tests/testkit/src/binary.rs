@@ -4,6 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// Arguments of `cargo build` with which crates get the features that they have in `cargo test --workspace`,
+/// so that what that has built is not built once more: all packages are selected, and a test (any: this one
+/// takes nothing that `dropcap` does not), for what only tests ask of a crate counts only beside a test.
+pub const AS_ALL_TESTS: [&str; 3] = ["--workspace", "--test", "resolve"];
+
 /// The path of the `dropcap` binary, built from the sources as they are.
 ///
 /// In the integration tests of the binary's own package cargo has built it already; elsewhere
@@ -33,8 +38,8 @@ fn build() -> PathBuf {
     let target = profile.parent().expect("a profile folder lies in a target folder");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package", "dropcap", "--bin", "dropcap", "--target-dir"]);
-    build.arg(target);
+    build.args(["build", "--quiet", "--bin", "dropcap", "--target-dir"]).arg(target);
+    build.args(AS_ALL_TESTS);
     if profile.file_name().is_some_and(|name| name == "release") {
         build.arg("--release");
     }

@@ -2,16 +2,19 @@
 //! all that is the command's is marked: its environment, the folder of its temporary files, an engine with
 //! containers and volumes of its own in that folder, and a cgroup above theirs.
 
-use std::collections::BTreeSet;
+mod namespaces;
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use self::namespaces::{Namespaces, links};
 use crate::need::find_program;
 use crate::podman::succeed;
 
@@ -25,16 +28,14 @@ const TICK: Duration = Duration::from_millis(60);
 /// A place for one command after the other, where all that they leave can be counted.
 #[derive(Debug)]
 pub struct Census {
-    folder: tempfile::TempDir,
-    name: String,
-    has_podman: bool,
     /// The namespaces that were seen while the last command ran.
-    namespaces: BTreeSet<String>,
+    namespaces: Namespaces,
     /// How many that were of all commands.
     seen: usize,
-    /// When the last command had ended, in the kernel's ticks since its start: whatever was started after
-    /// that has a namespace of somebody else, which has the number of one that is gone.
-    ended: u64,
+    folder: tempfile::TempDir,
+    /// The mark, and the name of the cgroup.
+    name: String,
+    has_podman: bool,
 }
 
 /// What is there, one line for each.
@@ -63,16 +64,15 @@ impl Census {
     /// If no folder can be made.
     #[must_use]
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         // Not below /tmp, which a sandbox has empty.
         let folder = tempfile::tempdir_in("/var/tmp").unwrap();
         for name in ["bin", "tmp", "work"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("dropcap-census-{}-{count}", std::process::id());
-        let namespaces = BTreeSet::new();
-        Self { folder, name, has_podman: false, namespaces, seen: 0, ended: u64::MAX }
+        // A process ID may be had again.
+        let unique = folder.path().file_name().unwrap().to_string_lossy().replace('.', "-");
+        let name = format!("dropcap-census{unique}");
+        Self { namespaces: Namespaces::default(), seen: 0, folder, name, has_podman: false }
     }
 
     /// With a podman of its own, which has the images of the machine's.
@@ -174,8 +174,7 @@ impl Census {
     ) -> Output {
         let files = ["out", "err"].map(|name| self.path(name));
         let [out, err] = files.clone().map(|file| fs::File::create(file).unwrap());
-        self.namespaces.clear();
-        self.ended = u64::MAX;
+        self.namespaces = Namespaces::default();
         let mut child = command.stdout(out).stderr(err).spawn().unwrap();
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
@@ -185,18 +184,16 @@ impl Census {
             meanwhile(&child);
             sleep(TICK);
         };
+        self.look();
         self.seen += self.namespaces.len();
-        self.ended = now();
         let [stdout, stderr] = files.map(|file| fs::read(file).unwrap());
         Output { status, stdout, stderr }
     }
 
     /// Remembers the namespaces of what runs now.
     pub fn look(&mut self) {
-        let own = namespaces("self");
-        let all = self.processes().into_iter().flat_map(|(pid, _)| namespaces(&pid));
-        let new: Vec<String> = all.filter(|link| !own.contains(link)).collect();
-        self.namespaces.extend(new);
+        let pids: Vec<String> = self.processes().into_iter().map(|(pid, _)| pid).collect();
+        self.namespaces.take(&pids, &links("self"));
     }
 
     /// How many namespaces were seen that were not the test's.
@@ -215,10 +212,7 @@ impl Census {
         let processes = processes.collect();
         let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let folder = self.folder.path().to_string_lossy().into_owned();
-        let holds = |line: &&str| {
-            line.contains(&folder)
-                || self.namespaces.iter().any(|link| line.contains(link.as_str()))
-        };
+        let holds = |line: &&str| line.contains(&folder) || self.namespaces.is_named_in(line);
         let mounts = mountinfo.lines().filter(holds).map(str::to_owned).collect();
         let list = |words: &[&str]| -> Vec<String> {
             match self.has_podman {
@@ -240,7 +234,7 @@ impl Census {
             processes,
             mounts,
             cgroups: cgroups(&self.name),
-            namespaces: self.held(),
+            namespaces: self.namespaces.held(&links("self")),
             containers: list(&["ps", "--all", "--format", "{{.Names}}"]),
             volumes: list(&["volume", "ls", "--quiet"]),
             files,
@@ -283,18 +277,6 @@ impl Census {
             }
         }
         found
-    }
-
-    /// The namespaces that were seen and are still held by any process.
-    fn held(&self) -> Vec<String> {
-        if self.namespaces.is_empty() {
-            return Vec::new();
-        }
-        let all = entries(Path::new("/proc")).into_iter();
-        let early = all.filter(|pid| started(pid).is_some_and(|started| started <= self.ended));
-        let all = early.flat_map(|pid| namespaces(&pid));
-        let held: BTreeSet<String> = all.filter(|link| self.namespaces.contains(link)).collect();
-        held.into_iter().collect()
     }
 }
 
@@ -349,29 +331,6 @@ fn entries(folder: &Path) -> Vec<String> {
     all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Links such as `net:[4026531840]`.
-fn namespaces(pid: &str) -> Vec<String> {
-    let folder = PathBuf::from(format!("/proc/{pid}/ns"));
-    let links =
-        entries(&folder).into_iter().filter_map(|kind| fs::read_link(folder.join(kind)).ok());
-    links.map(|link| link.to_string_lossy().into_owned()).collect()
-}
-
-/// When a process was started, proc_pid_stat(5) field 22.
-fn started(pid: &str) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in brackets, may hold anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
-/// Now, in the same ticks: when a process that is started now is.
-fn now() -> u64 {
-    let mut child = Command::new("true").spawn().unwrap();
-    let now = started(&child.id().to_string());
-    let _ = child.wait();
-    now.unwrap_or(u64::MAX)
-}
-
 /// Where the hierarchies of cgroups are mounted, of either version.
 fn cgroup_mounts() -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
@@ -411,41 +370,4 @@ fn remove_cgroup(folder: &Path) {
         }
     }
     let _ = fs::remove_dir(folder);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_is_counted_and_what_others_do_is_not() {
-        crate::needs!(root, program("unshare"), program("setsid"));
-        let mut census = Census::new();
-        let before = census.counts();
-        assert_eq!(before, Counts::default());
-        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
-        census.is_as(&before, "somebody else's process");
-        let mut leaves = Command::new("unshare");
-        let script =
-            "touch $TMPDIR/left; mount -t tmpfs none $TMPDIR; setsid sleep 60 < /dev/null &";
-        leaves.args(["--net", "sh", "-c", script]);
-        census.mark(&mut leaves);
-        assert!(census.run_until(&mut leaves, |_| ()).status.success());
-        census.look();
-        let left = census.counts();
-        let count = |left: &Counts| {
-            [left.processes.len(), left.mounts.len(), left.namespaces.len(), left.files.len()]
-        };
-        // The file is below what was mounted over it.
-        assert_eq!(count(&left), [1, 1, 1, 0], "{left:#?}");
-        let pid = left.processes[0].split(' ').next().unwrap();
-        succeed(Command::new("kill").args(["-9", pid]));
-        succeed(Command::new("umount").arg(census.path("tmp")));
-        let end = Instant::now() + PATIENCE;
-        while count(&census.counts()) != [0, 0, 0, 1] {
-            assert!(Instant::now() < end, "{:#?}", census.counts());
-        }
-        let _ = other.kill();
-        let _ = other.wait();
-    }
 }

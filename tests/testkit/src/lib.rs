@@ -28,12 +28,18 @@ mod tryout;
 
 use std::io::Write;
 
-pub use binary::dropcap;
+pub use binary::{AS_ALL_TESTS, dropcap};
 pub use census::{Census, Counts};
 pub use debian::{DEBIAN_IMAGE, debian_image, debian_image_with};
 pub use pod::Pod;
 pub use podman::{Container, IMAGE, image, podman, podman_run};
 pub use tryout::tryout;
+
+/// The first of the two manifests that this project started from: nginx without any capability.
+pub const EXAMPLE_POD: &str = include_str!("../../manifests/example-pod.yaml");
+
+/// The second: nginx with `NET_BIND_SERVICE` and nothing else.
+pub const NGINX_POD: &str = include_str!("../../manifests/nginx-pod.yaml");
 
 /// Returns from the test, aloud, unless everything named is there; each is a function of [`need`].
 #[macro_export]

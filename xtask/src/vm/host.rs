@@ -22,9 +22,10 @@ pub fn run(plan: &Plan, place: &Path, recordings: Option<&Path>) -> Result<Repor
     let mut report = Report::default();
     let release = fs::read_to_string(RELEASE).map_err(|e| format!("{RELEASE}: {e}"))?;
     report.line(&format!("kernel {}", release.trim_end()));
-    let mut list =
-        cargo(&["run", "--quiet", "--package", "dropcap-trace", "--example", "backends"]);
-    for line in output(&mut list)?.lines() {
+    let mut build = cargo(&["build", "--quiet", "--example", "backends"]);
+    output(build.args(testkit::AS_ALL_TESTS))?;
+    let list = crate::target().join("debug/examples/backends");
+    for line in output(&mut Command::new(list))?.lines() {
         report.line(&format!("backend {line}"));
     }
     let proofs = place.join("host-proofs");
@@ -36,7 +37,8 @@ pub fn run(plan: &Plan, place: &Path, recordings: Option<&Path>) -> Result<Repor
         for test in plan.tests.iter().filter(|test| !test.once) {
             println!("[host] run {} {backend}", test.name);
             report.line(&format!("run {} {backend}", test.name));
-            let mut command = cargo(&["test", "--package", &test.package, "--test", &test.name]);
+            // Of all packages, as they were built for all tests.
+            let mut command = cargo(&["test", "--workspace", "--test", &test.name]);
             command.env("DROPCAP_TEST_BACKEND", backend).env("DROPCAP_TEST_PROOFS", &proofs);
             if let Some(folder) = recordings {
                 let folder = folder.join("host").join(backend);

@@ -15,7 +15,7 @@ fn fit(census: &mut Census, engine: &str, words: &[&str]) -> Output {
 
 #[test]
 fn a_container_that_never_works_is_told_and_leaves_nothing() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let mut census = Census::with_podman();
     let before = census.counts();
     let file = census.path("work/profile.yaml");
@@ -72,7 +72,7 @@ fn bare_image(census: &Census) -> &'static str {
 
 #[test]
 fn an_image_without_a_shell_or_a_program_is_told() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let mut census = Census::with_podman();
     let image = bare_image(&census);
     let before = census.counts();
@@ -99,7 +99,7 @@ fn an_image_without_a_shell_or_a_program_is_told() {
 /// Each fifth run fails, counted outside of all containers: what is called proven is right.
 #[test]
 fn a_container_whose_test_fails_each_fifth_run_proves_nothing_wrong() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let mut census = Census::with_podman();
     let image = testkit::image();
     let before = census.counts();
@@ -123,7 +123,7 @@ fn a_container_whose_test_fails_each_fifth_run_proves_nothing_wrong() {
 /// A program that can be executed with a capability only needs it: it is no engine that fails.
 #[test]
 fn a_program_that_only_some_sets_can_execute_is_one_that_needs_them() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let mut census = Census::with_podman();
     let before = census.counts();
     // A folder that root does not own: to enter it takes DAC_OVERRIDE.
@@ -177,7 +177,7 @@ fn a_full_disk_of_the_engine_is_no_failure_of_the_program() {
 /// their environment says is there.
 #[test]
 fn probes_count_beside_a_named_test_and_compose_has_its_environment() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let mut census = Census::with_podman();
     let image = testkit::image();
     let before = census.counts();

@@ -53,7 +53,7 @@ const FAULTS: &[(&str, &[&str], &str)] = &[
 
 #[test]
 fn an_engine_that_fails_meanwhile_is_no_failure_of_the_program() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let mut census = Census::with_podman();
     let before = census.counts();
     let mut ended = 0;

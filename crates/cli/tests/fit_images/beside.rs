@@ -6,7 +6,7 @@ use crate::{engine_options, image_fit};
 
 #[test]
 fn containers_go_side_by_side() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let mut fit = image_fit();
     fit.args(["--json", "--jobs", "2", "--until-exit", "--engine-args", &engine_options()]);
     let output = fit.args(["--", "sh", "-c", "chown 33 /etc && chroot / true"]).output().unwrap();

@@ -49,7 +49,7 @@ fn a_user_that_is_not_root_is_tried_as_it_would_be() {
 
 #[test]
 fn every_probe_and_the_hook_at_the_start_count() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let more = "    readinessProbe: {tcpSocket: {port: 8080}}\n    \
                 livenessProbe: {exec: {command: [chown, '33', /tmp/a]}}\n    \
                 lifecycle:\n      postStart: {exec: {command: [chroot, /, 'true']}}\n      \

@@ -192,7 +192,7 @@ fn another_port_is_tried_where_no_sysctl_can_be_set() {
 
 #[test]
 fn what_is_gained_short_of_zero_is_told_and_written() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let folder = tempfile::tempdir().unwrap();
     let patch = folder.path().join("zero.yaml");
     let words = ["--image", testkit::image(), "--until-exit", "--try-zero", "--zero-patch"];

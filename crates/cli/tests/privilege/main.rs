@@ -281,7 +281,7 @@ fn fit_in_a_user_namespace_takes_nothing() {
 /// in a user namespace, on the same storage: that is refused.
 #[test]
 fn containers_are_fitted_with_what_podman_takes() {
-    needs!(podman, bpf, runc);
+    needs!(podman, bpf, runc, time);
     if !traces() {
         return;
     }

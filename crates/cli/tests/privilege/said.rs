@@ -1,13 +1,14 @@
 //! What is done less well without a capability is said.
 
-use std::process::Command;
+use std::fs::File;
+use std::process::{Command, Output};
 
 use caps::{CapSet, Capability};
 use testkit::needs;
 
 use crate::harness::{Place, Who, traces};
 
-fn stderr(output: &std::process::Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -45,7 +46,12 @@ fn a_command_that_may_not_be_ended_is_named_and_what_was_seen_is_kept() {
     let steps_down = |who| {
         let mut command = place.dropcap(who);
         command.args(["trace", "--for", "1s", "--json", "--", "setpriv"]).args(user);
-        command.args(["sleep", "30"]).output().expect("dropcap runs")
+        // To files: a pipe would be open, and waited for, until what goes on has ended, too.
+        let files = ["out", "err"].map(|name| place.path(name));
+        let [out, err] = files.clone().map(|file| File::create(file).expect("a file"));
+        let status = command.args(["sleep", "30"]).stdout(out).stderr(err).status();
+        let [stdout, stderr] = files.map(|file| std::fs::read(file).expect("a file"));
+        Output { status: status.expect("dropcap runs"), stdout, stderr }
     };
     let output = steps_down(Who::Root(set));
     let said = stderr(&output);

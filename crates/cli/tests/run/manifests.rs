@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use caps::{CapSet, CapState, Capability};
+use testkit::NGINX_POD;
 
 use crate::{dropcap, field, sets_of, stderr, stdout};
 
@@ -26,23 +27,6 @@ const STATUS: [&str; 3] = ["--", "cat", "/proc/self/status"];
 const ASSUMED: &str = "note: done as containerd@2.0 would; name another with --runtime\n";
 const AS_ROOT: &str = "note: runs as root: the manifest has no runAsUser, and the image's USER is \
                        not known (--image-info); name another with --user\n";
-
-const NGINX: &str = "\
-apiVersion: v1
-kind: Pod
-metadata:
-  name: nginx-pod
-spec:
-  containers:
-    - name: nginx-container
-      image: nginx
-      securityContext:
-        capabilities:
-          drop: [ALL]
-          add: [NET_BIND_SERVICE]
-      ports:
-        - containerPort: 443
-";
 
 const USERS: &str = "\
 apiVersion: apps/v1
@@ -80,7 +64,7 @@ spec:
 #[test]
 fn the_missions_second_pod_holds_exactly_net_bind_service() {
     testkit::needs!(root, capability(10));
-    let (out, err, code) = run_with(NGINX, &STATUS);
+    let (out, err, code) = run_with(NGINX_POD, &STATUS);
     assert_eq!((err, code), (format!("{ASSUMED}{AS_ROOT}"), Some(0)));
     let set = CapSet::from(Capability::NET_BIND_SERVICE);
     let state = CapState { bounding: set, permitted: set, effective: set, ..CapState::default() };
@@ -143,7 +127,7 @@ fn an_images_user_and_command_count_where_they_are_known() {
     let image = r#"[{"RepoTags":["docker.io/library/nginx:latest"],"Config":{"User":"101",
         "Entrypoint":["cat"],"Cmd":["/proc/self/status"]}}]"#;
     std::fs::write(&info, image).unwrap();
-    let (out, err, code) = run_with(NGINX, &["--image-info", info.to_str().unwrap()]);
+    let (out, err, code) = run_with(NGINX_POD, &["--image-info", info.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("Uid:\t101\t101\t101\t101"), "{out}");
     assert!(err.contains("user 101 is not root and will hold nothing"), "{err}");
@@ -154,7 +138,7 @@ fn an_images_user_and_command_count_where_they_are_known() {
 fn what_is_missing_or_unclear_is_said() {
     testkit::needs!(root);
     assert_eq!(
-        refusal(NGINX, &[]),
+        refusal(NGINX_POD, &[]),
         "error: container nginx-container has no command in the manifest, and of its image nothing \
          is known\n  help: give the command: dropcap run -f … -- CMD; or say what the image is: \
          --image-info"
@@ -168,26 +152,26 @@ fn what_is_missing_or_unclear_is_said() {
         refusal(USERS, &["-c", "wep", "true"]),
         "error: <stdin>: no container \"wep\"; there are init, app"
     );
-    let non_root = NGINX.replace("capabilities:", "runAsNonRoot: true\n        capabilities:");
+    let non_root = NGINX_POD.replace("capabilities:", "runAsNonRoot: true\n      capabilities:");
     assert_eq!(
         refusal(&non_root, &["true"]),
         "error: runAsNonRoot is true and there is no runAsUser: the image decides which user it \
          is, and nothing is known of it\n  help: name one: --user 1000; or say what the image is: \
          --image-info"
     );
-    let windows = NGINX.replace("spec:\n", "spec:\n  os: {name: windows}\n");
+    let windows = NGINX_POD.replace("spec:\n", "spec:\n  os: {name: windows}\n");
     assert_eq!(
         refusal(&windows, &["true"]),
         "error: nginx-container is a Windows container: it has no capabilities"
     );
-    let misspelt = NGINX.replace("add: [NET_BIND_SERVICE]", "add: [NET_BIND_SERVIC]");
+    let misspelt = NGINX_POD.replace("- NET_BIND_SERVICE", "- NET_BIND_SERVIC");
     assert!(
         refusal(&misspelt, &["--runtime", "docker", "true"]).contains(
             "unknown capability \"NET_BIND_SERVIC\" in add; did you mean NET_BIND_SERVICE?"
         )
     );
     // Lost indentation: the manifest has no container, and says why.
-    let flat: String = NGINX.lines().map(|l| format!("{}\n", l.trim_start())).collect();
+    let flat: String = NGINX_POD.lines().map(|l| format!("{}\n", l.trim_start())).collect();
     let said = refusal(&flat, &["true"]);
     assert!(said.contains("the indentation seems lost in copying"), "{said}");
     assert!(refusal("kind: Service\napiVersion: v1\n", &["true"]).contains("no containers in it"));
@@ -196,9 +180,9 @@ fn what_is_missing_or_unclear_is_said() {
 #[test]
 fn what_kubernetes_would_refuse_is_run_with_a_warning() {
     testkit::needs!(root);
-    let refused = NGINX.replace(
+    let refused = NGINX_POD.replace(
         "securityContext:\n",
-        "securityContext:\n        runAsUser: 0\n        runAsNonRoot: true\n",
+        "securityContext:\n      runAsUser: 0\n      runAsNonRoot: true\n",
     );
     let (_, err, code) = run_with(&refused, &["--runtime", "containerd", "true"]);
     assert_eq!(code, Some(0));

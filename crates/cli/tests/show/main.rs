@@ -7,41 +7,7 @@ mod text;
 
 use snapbox::IntoData;
 use snapbox::cmd::Command;
-
-/// The two manifests this project started from.
-const EXAMPLE_POD: &str = "\
-apiVersion: v1
-kind: Pod
-metadata:
-  name: example-pod
-spec:
-  containers:
-  - name: example-container
-    image: nginx
-    securityContext:
-      capabilities:
-        drop:
-        - ALL
-";
-
-const NGINX_POD: &str = "\
-apiVersion: v1
-kind: Pod
-metadata:
-  name: nginx-pod
-spec:
-  containers:
-  - name: nginx-container
-    image: nginx
-    securityContext:
-      capabilities:
-        drop:
-        - ALL
-        add:
-        - NET_BIND_SERVICE
-    ports:
-    - containerPort: 443
-";
+use testkit::{EXAMPLE_POD, NGINX_POD};
 
 /// What one meets in the wild, one container each.
 const MIXED: &str = "\

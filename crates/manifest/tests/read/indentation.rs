@@ -22,38 +22,7 @@ fn misplaced(text: &str) -> (Vec<(String, String)>, Option<String>) {
 
 #[test]
 fn lost_indentation_is_said_and_mended_in_the_message() {
-    let first = "\
-apiVersion: v1
-kind: Pod
-metadata:
-  name: example-pod
-spec:
-  containers:
-  - name: example-container
-    image: nginx
-    securityContext:
-      capabilities:
-        drop:
-        - ALL
-";
-    let second = "\
-apiVersion: v1
-kind: Pod
-metadata:
-  name: nginx-pod
-spec:
-  containers:
-  - name: nginx-container
-    image: nginx
-    securityContext:
-      capabilities:
-        drop:
-        - ALL
-        add:
-        - NET_BIND_SERVICE
-    ports:
-    - containerPort: 443
-";
+    let (first, second) = (testkit::EXAMPLE_POD, testkit::NGINX_POD);
     let cron_job = "\
 apiVersion: batch/v1
 kind: CronJob
