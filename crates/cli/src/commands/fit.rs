@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
-use launch::{LaunchError, Sandbox, Within};
+use launch::{LaunchError, Sandbox, SandboxError, Within};
 use observe::Observed;
 use record::profile::Profile;
 use record::search;
@@ -484,6 +484,10 @@ fn cannot_run(args: &Args, error: RunError) -> Failure {
             "take it away before each run (--setup 'rm -f out'), or use --sandbox"
         }
         RunError::Launch(LaunchError::Lacks { .. }) => "run it as root",
+        RunError::Sandbox(SandboxError::Step { .. }) => {
+            "if that comes and goes just now (something is mounted, a folder is removed), run it again; \
+             else without --sandbox, or as root"
+        }
         _ => return Failure::new(error),
     };
     Failure::new(error).help(help)
