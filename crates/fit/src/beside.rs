@@ -62,6 +62,8 @@ pub struct SideBySide<C: Crew> {
     begun: u64,
     thrown: usize,
     last: Option<Last>,
+    /// Whether one was late alone, too: then what fails waits in vain, and is made alone from the start.
+    waits: bool,
 }
 
 #[derive(Debug)]
@@ -96,7 +98,8 @@ struct Last {
 impl<C: Crew> SideBySide<C> {
     /// With this crew.
     pub fn new(crew: C) -> Self {
-        Self { crew, next: Vec::new(), runs: Vec::new(), begun: 0, thrown: 0, last: None }
+        let (next, runs) = (Vec::new(), Vec::new());
+        Self { crew, next, runs, begun: 0, thrown: 0, last: None, waits: false }
     }
 
     /// How many runs were begun for nothing so far.
@@ -188,7 +191,7 @@ impl<C: Crew> SideBySide<C> {
     /// Begins what will be asked for later, in its order, as long as there is room.
     fn fill(&mut self, next: &[Next], claims: &mut [Option<u64>], traced: bool) {
         for at in 0..next.len() {
-            if self.busy() >= self.crew.jobs() {
+            if self.waits || self.busy() >= self.crew.jobs() {
                 return;
             }
             if claims[at].is_some() {
@@ -313,6 +316,7 @@ impl<C: Crew> Runner for SideBySide<C> {
             true => self.two_in_a_row(last.set, last.traced),
             false => self.one(last.set, last.traced),
         };
+        self.waits |= matches!(&run.over, Some(Ok(done)) if done.late);
         self.tell(run, last.again, true).transpose()
     }
 

@@ -206,7 +206,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let (start, ran) = first(&mut runner, &plan, &stopped, ui)?;
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
-        runner.hasten(ran.took, args.jobs);
+        runner.hasten(ran.took);
     }
     let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
     let options = fit::Options {
