@@ -79,7 +79,8 @@ capability, as another user, with emptyDirs and sysctls that make them needless;
 
 Exit status: 0 if the list is proven (with --quick: explained), with --try-zero also that none is needed; 1 if \
 the test never passes, gives two answers, the search was stopped, zero was not reached, or a user namespace \
-does not decide all of it; 2 if it could not be made.
+does not decide all of it; 2 if it could not be made. A container that is not root, and fails as it is, gets no \
+list: with --try-zero 0 if it works with what was tried.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
