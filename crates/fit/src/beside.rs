@@ -7,8 +7,9 @@
 //! Two things hold as if one run were made after the other. A failure and its repeat follow each other,
 //! whatever counts runs from outside and wherever in them: the two may go on side by side, but no third
 //! one goes on beside either of them, also none that is thrown away ([`crate::proof`]). And what shares
-//! the machine may only have been slow: a run whose time was up while others went on is made again
-//! alone, if whoever asked for it wants that ([`Runner::alone`]).
+//! the machine may only have been slow: a run has as much of it as it would have alone (`crate::clock`),
+//! and one whose time was up all the same while several others went on is made again alone, if whoever
+//! asked for it wants that ([`Runner::alone`]).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -89,7 +90,7 @@ struct Last {
     again: bool,
     /// Which others went on beside it.
     beside: BTreeSet<u64>,
-    /// Its time was up, and others went on beside it.
+    /// Its time was up, and several others went on beside it.
     hindered: bool,
     /// It was made alone for that reason.
     alone: bool,
@@ -253,7 +254,7 @@ impl<C: Crew> SideBySide<C> {
         let Begun { number, set, traced, beside, over, .. } = run;
         let over = over?;
         let late = over.as_ref().is_ok_and(|done| done.late);
-        let hindered = late && !beside.is_empty();
+        let hindered = late && beside.len() > 1;
         self.last = Some(Last { number, set, traced, again, beside, hindered, alone });
         Some(over.map(|done| done.ran))
     }

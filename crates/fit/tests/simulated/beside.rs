@@ -19,7 +19,7 @@ struct Any {
     program: Program,
     jobs: usize,
     going: Vec<(u64, CapSet, bool)>,
-    /// Whether a run with others beside it may be too slow, whatever the program does.
+    /// Whether a run with several others beside it may be too slow, whatever the program does.
     slow: bool,
     /// Decides which is over next, and which is slow.
     seed: u64,
@@ -90,7 +90,7 @@ impl Crew for &mut Any {
 
     fn wait(&mut self) -> (u64, Result<Done, Infallible>) {
         let one = usize::try_from(self.any()).unwrap_or_default() % self.going.len();
-        let beside = self.going.len() > 1;
+        let beside = self.going.len() > 2;
         let number = self.going[one].0;
         self.program.runs = self.counted(number);
         let (number, set, traced) = self.going.swap_remove(one);
@@ -237,8 +237,8 @@ fn what_hangs_takes_no_longer_side_by_side() {
     for jobs in 2..7 {
         let (one, some) = (hanging(&web(), 1), hanging(&web(), jobs));
         assert!(some <= one, "{jobs}: {some} and {one}");
-        // Where no trace says why it fails, what hangs first is made again, alone, as is all that comes then:
-        // that costs what has gone on beside it.
+        // Where no trace says why it fails, runs are begun for nothing beside the first that hangs; what comes
+        // then goes on alone, or beside its repeat.
         let blind = Program { traceable: false, ..web() };
         let (one, some) = (hanging(&blind, 1), hanging(&blind, jobs));
         assert!(some <= one + jobs as u64 * HAS / WHOLE, "{jobs}: {some} and {one}");
