@@ -27,6 +27,12 @@ shift 2
 cd /
 exec setpriv --reuid $user --regid $user --clear-groups --inh-caps -all "$@"
 "#;
+/// What comes before the user there where somebody mounts and unmounts something all the while.
+const MOUNTS: &str = r#"mount -t tmpfs none /srv
+mkdir /srv/there
+while mount -t tmpfs none /srv/there && sleep 0.02; do umount /srv/there; sleep 0.02; done &
+trap "kill $!" EXIT
+"#;
 /// In a user namespace of that user's, in which no other can be made; then without a capability.
 const FORBIDDEN: &str = "echo 0 > /proc/sys/user/max_user_namespaces && \
     exec setpriv --inh-caps -all --ambient-caps -all \"$@\"";
@@ -76,9 +82,13 @@ impl Machine {
 
     /// dropcap with these words, after the words of `first`, by the user.
     fn command(&self, first: &[&str], words: &[&str]) -> Command {
+        self.command_by(AS_USER, first, words)
+    }
+
+    fn command_by(&self, script: &str, first: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new("unshare");
         command
-            .args(["--mount", "sh", "-c", AS_USER, "sh"])
+            .args(["--mount", "sh", "-c", script, "sh"])
             .arg(self.folder.path())
             .arg(self.user.to_string())
             .args(first);
@@ -358,6 +368,21 @@ fn with_one_user_less_is_decided() {
     assert_eq!(other.status.code(), Some(2));
     assert!(text(&other.stderr).contains("no other user"), "{}", text(&other.stderr));
     assert_eq!(machine.counted(), before);
+}
+
+/// What was mounted when the machine was looked at is not what is when a sandbox is made.
+#[test]
+fn what_is_mounted_meanwhile_ends_no_search() {
+    testkit::needs!(root, user_namespaces, program("newuidmap"), program("setpriv"));
+    let machine = Machine::new(true);
+    let words = ["fit", "-q", "--json", "--sandbox", "--", "chroot", "/", "true"];
+    let script = AS_USER.replace("exec setpriv", &format!("{MOUNTS}setpriv"));
+    for _ in 0..testkit::rounds(3, 6) {
+        let output = machine.command_by(&script, &[], &words).output().unwrap();
+        let (code, add, ..) = found(&output);
+        let said = text(&output.stderr);
+        assert_eq!((code, add), (Some(1), CapSet::from(Capability::SYS_CHROOT)), "{said}");
+    }
 }
 
 #[test]

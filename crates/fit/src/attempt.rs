@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use caps::CapSet;
 use launch::{Child, Exit, LaunchError, SandboxError};
 
+use crate::clock::{Clock, Going, Limit};
 use crate::output::{Ends, Output};
 use crate::place::{Ground, Site};
 use crate::program::Program;
@@ -89,8 +90,20 @@ pub(crate) enum Said {
 pub(crate) struct Attempt {
     pub(crate) outcome: Outcome,
     pub(crate) took: Duration,
+    /// What of the machine's time that was.
+    pub(crate) share: Duration,
+    /// Whether its time was up.
+    pub(crate) late: bool,
     /// Where nothing could be written, though it can outside.
     pub(crate) read_only: Vec<PathBuf>,
+}
+
+impl Attempt {
+    /// It did not come to its tests.
+    fn failed(said: String, took: Duration) -> Self {
+        let outcome = Outcome::Failed(said);
+        Self { outcome, took, share: took, late: false, read_only: Vec::new() }
+    }
 }
 
 /// How one run is made.
@@ -101,6 +114,9 @@ pub(crate) struct Orders<'a> {
     pub(crate) asking: Asking<'a>,
     pub(crate) output: &'a Output,
     pub(crate) set: CapSet,
+    /// How long it has, among those that go on.
+    pub(crate) limit: Limit,
+    pub(crate) going: &'a Going,
     /// Whether somebody outside watches, and says when to go on.
     pub(crate) watched: bool,
 }
@@ -124,12 +140,12 @@ impl Orders<'_> {
             Site::Here => site.end().map_err(RunError::from).and_then(|()| self.tear_down()),
             Site::Sandbox(_) => self.tear_down().and(site.end().map_err(RunError::from)),
         };
-        let (outcome, took) = run?;
+        let attempt = run?;
         cleaned?;
-        if full && !outcome.passed() {
+        if full && !attempt.outcome.passed() {
             return Err(RunError::Full);
         }
-        Ok(Attempt { outcome, took, read_only })
+        Ok(Attempt { read_only, ..attempt })
     }
 
     /// Asks the tests without the program.
@@ -147,7 +163,7 @@ impl Orders<'_> {
         ends: Ends,
         say: &Sender<Said>,
         hear: &Receiver<()>,
-    ) -> Result<(Outcome, Duration), RunError> {
+    ) -> Result<Attempt, RunError> {
         self.set_up()?;
         // Where an earlier run may have left what the tests look for, each run is checked.
         let may_pass = matches!(site, Site::Here) && self.tests.tell_of_runs();
@@ -156,26 +172,27 @@ impl Orders<'_> {
         }
         let held = launch::spawn_held(self.program.spec(self.set, ends))?;
         if self.watched && (say.send(Said::Held(held.pid())).is_err() || hear.recv().is_err()) {
-            return Ok((Outcome::Failed("stopped".to_owned()), Duration::ZERO));
+            return Ok(Attempt::failed("stopped".to_owned(), Duration::ZERO));
         }
         let start = Instant::now();
+        let clock = Clock::start(self.limit, self.going);
         let mut child = match held.release() {
             Ok(child) => child,
             // Whether it can be executed may hang on the set: a file's capabilities, or its mode.
             Err(error @ LaunchError::NotExecutable { .. }) => {
-                return Ok((Outcome::Failed(error.to_string()), start.elapsed()));
+                return Ok(Attempt::failed(error.to_string(), start.elapsed()));
             }
             Err(error) => return Err(error.into()),
         };
         let mut subject = Running { child: &mut child, site, output: self.output };
-        let tested = self.tests.wait_for(&mut subject, &self.asking);
-        let took = start.elapsed();
+        let tested = self.tests.wait_for(&mut subject, &self.asking, &clock);
+        let (took, share, late) = (start.elapsed(), clock.share(), clock.is_up());
         if self.watched && say.send(Said::Tested).is_ok() {
             // What is asked for from now on is not the stretch that the tests speak of.
             let _ = hear.recv();
         }
         site.stop(&mut child)?;
-        Ok((tested?, took))
+        Ok(Attempt { outcome: tested?, took, share, late, read_only: Vec::new() })
     }
 
     fn set_up(&self) -> Result<(), RunError> {

@@ -7,8 +7,9 @@
 //! Two things hold as if one run were made after the other. A failure and its repeat follow each other,
 //! whatever counts runs from outside and wherever in them: the two may go on side by side, but no third
 //! one goes on beside either of them, also none that is thrown away ([`crate::proof`]). And what shares
-//! the machine may only have been slow: a run whose time was up while others went on is made again
-//! alone, if whoever asked for it wants that ([`Runner::alone`]).
+//! the machine may only have been slow: a run has as much of it as it would have alone (`crate::clock`),
+//! and one whose time was up all the same while several others went on is made again alone, if whoever
+//! asked for it wants that ([`Runner::alone`]).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct SideBySide<C: Crew> {
     begun: u64,
     thrown: usize,
     last: Option<Last>,
+    /// Whether one was late alone, too: then what fails waits in vain, and is made alone from the start.
+    waits: bool,
 }
 
 #[derive(Debug)]
@@ -92,7 +95,7 @@ struct Last {
     again: bool,
     /// Which others went on beside it.
     beside: BTreeSet<u64>,
-    /// Its time was up, and others went on beside it.
+    /// Its time was up, and several others went on beside it.
     hindered: bool,
     /// It was made alone for that reason.
     alone: bool,
@@ -101,7 +104,8 @@ struct Last {
 impl<C: Crew> SideBySide<C> {
     /// With this crew.
     pub fn new(crew: C) -> Self {
-        Self { crew, next: Vec::new(), runs: Vec::new(), begun: 0, thrown: 0, last: None }
+        let (next, runs) = (Vec::new(), Vec::new());
+        Self { crew, next, runs, begun: 0, thrown: 0, last: None, waits: false }
     }
 
     /// How many runs were begun for nothing so far.
@@ -193,7 +197,7 @@ impl<C: Crew> SideBySide<C> {
     /// Begins what will be asked for later, in its order, as long as there is room.
     fn fill(&mut self, next: &[Next], claims: &mut [Option<u64>], traced: bool) {
         for at in 0..next.len() {
-            if self.busy() >= self.crew.jobs() {
+            if self.waits || self.busy() >= self.crew.jobs() {
                 return;
             }
             if claims[at].is_some() {
@@ -255,7 +259,7 @@ impl<C: Crew> SideBySide<C> {
         let Begun { number, set, traced, beside, over, .. } = run;
         let over = over?;
         let late = over.as_ref().is_ok_and(|done| done.late);
-        let hindered = late && !beside.is_empty();
+        let hindered = late && beside.len() > 1;
         self.last = Some(Last { number, set, traced, again, beside, hindered, alone });
         Some(over.map(|done| done.ran))
     }
@@ -318,6 +322,7 @@ impl<C: Crew> Runner for SideBySide<C> {
             true => self.two_in_a_row(last.set, last.traced),
             false => self.one(last.set, last.traced),
         };
+        self.waits |= matches!(&run.over, Some(Ok(done)) if done.late);
         self.tell(run, last.again, true).transpose()
     }
 

@@ -25,9 +25,10 @@ use observe::Observed;
 use sys::signal::{Blocked, STOP};
 use trace::{TraceError, Tracer};
 
+use crate::clock::{Clock, Going, Limit};
 use crate::hands::Hand;
 use crate::overhead::Overhead;
-use crate::run::Stopped;
+use crate::run::{PAIR, Stopped};
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
 use store::Store;
@@ -101,7 +102,10 @@ pub enum ContainerError {
 pub struct Containers {
     recipe: Recipe,
     probe: Arc<Probe>,
-    limit: Duration,
+    limit: Limit,
+    /// How many make runs at a time, this one among them.
+    jobs: u32,
+    going: Going,
     title: String,
     tracer: Option<Tracer>,
     signals: Arc<Blocked>,
@@ -137,7 +141,9 @@ impl Containers {
         Ok(Self {
             recipe,
             probe: Arc::new(probe),
-            limit,
+            limit: Limit::fixed(limit),
+            jobs: 1,
+            going: Going::default(),
             title,
             tracer: None,
             signals,
@@ -159,6 +165,8 @@ impl Containers {
             recipe: self.recipe.clone(),
             probe: Arc::clone(&self.probe),
             limit: self.limit,
+            jobs: jobs.into(),
+            going: self.going.clone(),
             title: self.title.clone(),
             tracer: tracer.take(),
             signals: Arc::clone(&self.signals),
@@ -208,14 +216,13 @@ impl Containers {
         self.stop.load(Ordering::Relaxed) || self.enough.load(Ordering::Relaxed)
     }
 
-    /// A run that passes has taken so long: one that takes many times longer fails, and as many times more
-    /// where so many (`jobs`) share the machine. What waits for a service that does not come would take
-    /// most of a search else; a run that is cut short by it is counted against leaving a capability out,
-    /// never for it.
-    pub fn hasten(&mut self, passed: Duration, jobs: u8) {
+    /// A run that passes has taken so long: one that takes many times longer fails, and later where others
+    /// share the machine with it. What waits for a service that does not come would take most of a search
+    /// else; a run that is cut short by it is counted against leaving a capability out, never for it.
+    pub fn hasten(&mut self, passed: Duration) {
+        let most = self.limit.least;
         let to_pass = passed.saturating_sub(self.settle);
-        let jobs = u32::from(jobs);
-        self.limit = (self.limit * jobs).min(LEAST.max(to_pass * TIMES * jobs));
+        self.limit = Limit { least: LEAST.min(most), share: (to_pass * TIMES).min(most) };
     }
 
     /// Loads the tracer, if it is not: what is missing on this machine is known then, before any container
@@ -237,7 +244,7 @@ impl Containers {
         container: &mut Container,
         mut tracer: Option<&mut Tracer>,
     ) -> Result<Outcome, ContainerError> {
-        let deadline = Instant::now() + self.limit;
+        let clock = Arc::new(Clock::start(self.limit, &self.going));
         let pid = match container.start() {
             Ok(pid) => pid,
             Err(error) => return self.not_started(error),
@@ -249,7 +256,7 @@ impl Containers {
             engine: self.recipe.engine,
             name: container.name.clone(),
             pid,
-            deadline,
+            clock: Arc::clone(&clock),
             settle: self.settle,
             seen: Arc::clone(&seen),
         };
@@ -263,7 +270,10 @@ impl Containers {
                 return Ok(stopped());
             }
             match answered.recv_timeout(TICK) {
-                Ok(answer) => return answer.map_err(io_error("ask the test")),
+                Ok(answer) => {
+                    self.late = clock.is_up();
+                    return answer.map_err(io_error("ask the test"));
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err(ContainerError::NoAnswer),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -288,6 +298,7 @@ impl Containers {
     /// One try.
     fn once(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
         let begun = Instant::now();
+        let _one = self.going.one_more();
         if self.hears_stop()? {
             return Ok(Ran { outcome: stopped(), observed: None, took: begun.elapsed() });
         }
@@ -311,9 +322,8 @@ impl Containers {
         if let Some(tracer) = &mut tracer {
             tracer.watch(watch::scope(self.recipe.engine, &container.id, pid)?)?;
         }
-        let started = Instant::now();
+        self.late = false;
         let outcome = self.go(&mut container, tracer.as_mut())?;
-        self.late = started.elapsed() >= self.limit;
         let observed = match &mut tracer {
             Some(tracer) => {
                 let recording = tracer.snapshot()?;
@@ -373,7 +383,7 @@ impl Runner for Containers {
     }
 
     fn patience(&self) -> Option<Duration> {
-        Some(self.limit)
+        Some(self.limit.among(self.jobs.min(PAIR)))
     }
 }
 

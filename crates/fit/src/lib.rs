@@ -12,7 +12,7 @@
 //! - [`mod@test`]: what tells that the program works
 //! - [`container`]: runs of a container of the user's engine
 //! - [`zero`]: changes with which it needs no capability
-//! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside
+//! - `run`, `attempt`: runs of a [`Program`] at a [`Place`], from outside and inside; `clock`: their time
 //! - [`beside`]: runs side by side, for a search that asks for one after the other; [`hands`]: the
 //!   threads that make them
 
@@ -20,6 +20,7 @@ pub mod answer;
 mod attempt;
 pub mod beside;
 mod candidates;
+mod clock;
 pub mod container;
 mod flaky;
 mod foresight;

@@ -18,6 +18,7 @@ use sys::signal::{self, Blocked};
 use trace::{Options, Scope, TraceError, Tracer};
 
 use crate::attempt::{Around, Attempt, Orders, RunError, Said};
+use crate::clock::{Going, Limit};
 use crate::hands::Hand;
 use crate::output::Output;
 use crate::overhead::Overhead;
@@ -32,6 +33,9 @@ const TICK: Duration = Duration::from_millis(20);
 /// The least that a hurried run gets, and how many times as long as one that passed.
 const HURRY: (Duration, u32) = (Duration::from_secs(3), 10);
 
+/// A failing run and its repeat go on beside each other, and no third one beside them ([`crate::beside`]).
+pub(crate) const PAIR: u32 = 2;
+
 /// What is run, how often, and what it must show.
 #[derive(Debug)]
 pub struct Job {
@@ -44,7 +48,7 @@ pub struct Job {
     /// A run has failed if it fails this many times more.
     pub retries: u32,
     /// Whether runs after one that passed get less time than [`Tests::timeout`]: ten times what the
-    /// slowest that passed has taken, three seconds at least.
+    /// slowest that passed has taken of the machine's time, three seconds at least.
     pub hurry: bool,
 }
 
@@ -84,7 +88,8 @@ pub struct Runs {
 #[derive(Debug, Default)]
 struct Shared {
     stop: Arc<AtomicBool>,
-    /// The longest that a run took that passed.
+    going: Going,
+    /// The most of the machine's time that a run took that passed.
     slowest: Mutex<Option<Duration>>,
     read_only: Mutex<Vec<PathBuf>>,
 }
@@ -213,33 +218,32 @@ impl Runs {
         &'a self,
         set: CapSet,
         output: &'a Output,
-        timeout: Duration,
+        limit: Limit,
         watched: bool,
     ) -> Orders<'a> {
         let Program { environment, folder, .. } = &self.job.program;
         let asking = Asking { environment, folder: folder.clone(), stop: &self.enough };
         Orders {
             program: &self.job.program,
-            tests: Tests { timeout, ..self.job.tests.clone() },
+            tests: Tests { timeout: limit.among(1), ..self.job.tests.clone() },
             around: &self.job.around,
             asking,
             output,
             set,
+            limit,
+            going: &self.shared.going,
             watched,
         }
     }
 
-    /// How long a run has. Those that share the machine have as many times more, unless somebody has
-    /// said how long.
-    fn limit(&self) -> Duration {
+    /// How long a run has.
+    fn limit(&self) -> Limit {
         let most = self.job.tests.timeout;
         match self.shared.slowest().filter(|_| self.job.hurry) {
             Some(slowest) => {
-                let most = most * self.jobs;
-                (slowest * HURRY.1 * self.jobs).max(HURRY.0).min(most)
+                Limit { least: HURRY.0.min(most), share: (slowest * HURRY.1).min(most) }
             }
-            // Before one has passed, nothing goes on beside it.
-            None => most,
+            None => Limit::fixed(most),
         }
     }
 
@@ -267,9 +271,10 @@ impl Runs {
     fn once(
         &self,
         set: CapSet,
-        limit: Duration,
+        limit: Limit,
         tracer: Option<&mut Tracer>,
     ) -> Result<(Attempt, Option<Recording>), RunError> {
+        let _one = self.shared.going.one_more();
         let (output, ends) = Output::new()?;
         // Closed, it tells the reader that the run is over.
         let (until, running) = io::pipe()?;
@@ -348,7 +353,7 @@ impl Runs {
             }
             let limit = self.limit();
             ran = self.once(set, limit, tracer.as_mut().filter(|_| traced));
-            self.late = matches!(&ran, Ok((attempt, _)) if attempt.took >= limit);
+            self.late = matches!(&ran, Ok((attempt, _)) if attempt.late);
             let over = !matches!(&ran, Ok((attempt, _)) if !attempt.outcome.passed());
             if over || attempt == self.job.retries || self.stopped() {
                 break;
@@ -358,7 +363,10 @@ impl Runs {
         let (attempt, recording) = ran?;
         self.shared.could_only_read(attempt.read_only);
         if attempt.outcome.passed() {
-            self.shared.has_passed(attempt.took.saturating_sub(self.job.tests.settle));
+            // Nobody waits for what it was watched for.
+            let tested = attempt.took.saturating_sub(self.job.tests.settle).as_secs_f64();
+            let part = tested / attempt.took.as_secs_f64().max(f64::MIN_POSITIVE);
+            self.shared.has_passed(attempt.share.mul_f64(part.clamp(0.0, 1.0)));
         }
         let outcome = match attempt.outcome {
             Outcome::Failed(_) if self.stopped() => Outcome::Failed("stopped".to_owned()),
@@ -388,7 +396,7 @@ impl Runner for Runs {
 
     /// What is to end by itself fails by that, if nothing else is seen; what serves is waited for.
     fn patience(&self) -> Option<Duration> {
-        (!self.job.tests.until_exit).then(|| self.limit())
+        (!self.job.tests.until_exit).then(|| self.limit().among(self.jobs.min(PAIR)))
     }
 }
 

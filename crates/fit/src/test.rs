@@ -24,6 +24,7 @@ pub use http::{Http, ParseHttpError};
 pub use log::{Log, ParseLogError};
 pub use tcp::{ParseTcpError, Tcp};
 
+use crate::clock::{Clock, Going, Limit};
 use crate::trial::Outcome;
 use crate::words;
 use crate::zero::renamed;
@@ -107,14 +108,17 @@ pub(crate) struct Question<'a> {
     pub(crate) exit: Option<Exit>,
     /// What it printed.
     pub(crate) output: &'a [u8],
-    /// When the test has taken too long.
-    pub(crate) deadline: Instant,
+    /// What is left of its time.
+    pub(crate) clock: &'a Clock,
+    /// It has so long in any case.
+    pub(crate) least: Option<Instant>,
 }
 
 impl Question<'_> {
     /// How much time is left; `None` if none is, or somebody said that it is enough.
     pub(crate) fn left(&self) -> Option<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let least = self.least.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = self.clock.left().max(least.unwrap_or_default());
         (!left.is_zero() && !self.asking.stopped()).then_some(left)
     }
 }
@@ -167,8 +171,12 @@ impl Tests {
     ///
     /// # Errors
     /// The subject's, and what keeps a test command from being started.
-    pub fn wait_for(&self, subject: &mut dyn Subject, asking: &Asking<'_>) -> io::Result<Outcome> {
-        let deadline = Instant::now() + self.timeout;
+    pub(crate) fn wait_for(
+        &self,
+        subject: &mut dyn Subject,
+        asking: &Asking<'_>,
+        clock: &Clock,
+    ) -> io::Result<Outcome> {
         let mut open: Vec<&Test> = self.each.iter().collect();
         let mut said = String::new();
         loop {
@@ -180,10 +188,11 @@ impl Tests {
             // Before the tests are asked: what ends meanwhile is asked about once more.
             let over = exit.is_some() && !subject.is_busy()?;
             if exit.is_some() || !self.until_exit {
-                let until = if over { deadline.max(Instant::now() + LAST) } else { deadline };
-                let says = self.round(&mut open, subject, asking, exit, until)?;
+                let least = over.then(|| Instant::now() + LAST);
+                let question = Question { asking, exit, output: &[], clock, least };
+                let says = self.round(&mut open, subject, &question)?;
                 // A test that was cut short says less than the one before.
-                if said.is_empty() || Instant::now() < until {
+                if said.is_empty() || question.left().is_some() {
                     said = says;
                 }
                 let ended = subject.exit()?;
@@ -197,11 +206,11 @@ impl Tests {
             if asking.stopped() {
                 return Ok(failed("stopped", &[], ""));
             }
-            if Instant::now() >= deadline {
-                let late = format!("not done after {}", words::duration(self.timeout));
+            if clock.is_up() {
+                let late = format!("not done after {}", words::duration(clock.whole()));
                 return Ok(failed(&late, &subject.output()?, &said));
             }
-            sleep(self.pause(round, deadline));
+            sleep(self.pause(round, clock));
         }
     }
 
@@ -236,8 +245,9 @@ impl Tests {
     /// What keeps a test command from being started.
     pub fn pass_without(&self, asking: &Asking<'_>) -> io::Result<bool> {
         let mut open: Vec<&Test> = self.each.iter().collect();
-        let until = Instant::now() + self.timeout;
-        self.round(&mut open, &mut Nobody, asking, None, until)?;
+        let clock = &Clock::start(Limit::fixed(self.timeout), &Going::default());
+        let question = Question { asking, exit: None, output: &[], clock, least: None };
+        self.round(&mut open, &mut Nobody, &question)?;
         Ok(!self.each.is_empty() && open.is_empty())
     }
 
@@ -246,12 +256,10 @@ impl Tests {
         &self,
         open: &mut Vec<&Test>,
         subject: &mut dyn Subject,
-        asking: &Asking<'_>,
-        exit: Option<Exit>,
-        deadline: Instant,
+        question: &Question<'_>,
     ) -> io::Result<String> {
         let output = subject.output()?;
-        let question = Question { asking, exit, output: &output, deadline };
+        let question = Question { output: &output, ..*question };
         while let Some(test) = open.first() {
             let answer = match test {
                 Test::Command(command) => command.ask(&question)?,
@@ -267,11 +275,10 @@ impl Tests {
         Ok(String::new())
     }
 
-    fn pause(&self, since: Instant, deadline: Instant) -> Duration {
+    fn pause(&self, since: Instant, clock: &Clock) -> Duration {
         // Of what only ends, nothing is asked meanwhile: it is noticed the sooner.
         let pause = if self.until_exit { AGAIN / 25 } else { AGAIN };
-        let left = deadline.saturating_duration_since(Instant::now());
-        pause.saturating_sub(since.elapsed()).min(left)
+        pause.saturating_sub(since.elapsed()).min(clock.left())
     }
 }
 
@@ -327,7 +334,8 @@ mod tests {
         let stop = AtomicBool::new(false);
         let environment = [("PATH".into(), "/usr/bin:/bin".into())];
         let asking = Asking { environment: &environment, folder: "/".into(), stop: &stop };
-        tests.wait_for(subject, &asking).unwrap()
+        let clock = Clock::start(Limit::fixed(tests.timeout), &Going::default());
+        tests.wait_for(subject, &asking, &clock).unwrap()
     }
 
     fn tests(each: Vec<Test>, until_exit: bool) -> Tests {

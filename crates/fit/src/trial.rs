@@ -59,8 +59,8 @@ pub trait Runner {
         let _ = (next, traced);
     }
 
-    /// The last run once more, alone, if its time was up while others went on beside it: what shares the
-    /// machine may only have been slow. `None` if it was not so.
+    /// The last run once more, alone, if its time was up while several others went on beside it: what shares
+    /// the machine may only have been slow. `None` if it was not so.
     ///
     /// # Errors
     /// [`Runner::Error`].

@@ -129,8 +129,6 @@ pub enum Error {
 pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
     engine::check_arguments(&options.arguments)?;
     let configured = configured(image, options.engine)?;
-    let mut remarks = carry::remark_volumes(&options.arguments, options.engine);
-    let keeps = !remarks.is_empty();
     let recipe = Recipe {
         engine: options.engine,
         image: image.to_owned(),
@@ -140,41 +138,29 @@ pub fn of_image(image: &str, options: &Options) -> Result<Plan, Error> {
         holding: Holding::AsTheEngine,
     };
     let today = recipe.today()?;
-    let root = is_root(&today.user);
-    let holding = if root { Holding::AsTheEngine } else { Holding::BoundingOnly };
-    let start = today.bounding.unwrap_or_else(|| default_of(options.engine));
-    let recipe = Recipe { holding, ..recipe };
-    if !root {
-        remarks.push(not_root(&today.user));
-    }
-    let start = hold(&recipe, options.grant.applied_to(start), today.bounding, &mut remarks);
-    let test = probes::of_image(&configured);
-    let chosen = (today.user != configured.image.user).then_some(today.user.as_str());
-    let said = Said::new(&configured.image, None, options, chosen);
-    remarks.extend(said.remark());
     let title = short(image).to_owned();
-    let (hook, place) = (None, ZeroPlace::of_image(&title));
-    let ground = Ground {
-        mounted: carry::mounted(&options.arguments),
-        own_network: carry::has_own_network(&options.arguments),
-        words: carry::words(&configured.image, None, options),
-        ..Ground::default()
-    };
-    let executed = test.clone();
-    Ok(Plan {
+    let test = probes::of_image(&configured);
+    let known = Known {
+        start: today.bounding.unwrap_or_else(|| default_of(options.engine)),
+        given: today.bounding,
+        user: today.user,
+        configured: &configured,
+        container: None,
         recipe,
-        title,
-        start,
-        root,
+        executed: test.clone(),
         test,
-        executed,
-        said,
-        hook,
-        keeps,
-        ground,
-        place,
-        remarks,
-    })
+        hook: None,
+        ground: Ground {
+            mounted: carry::mounted(&options.arguments),
+            own_network: carry::has_own_network(&options.arguments),
+            words: carry::words(&configured.image, None, options),
+            ..Ground::default()
+        },
+        place: ZeroPlace::of_image(&title),
+        title,
+        remarks: Vec::new(),
+    };
+    Ok(known.plan(options))
 }
 
 /// A container of a manifest; `name` as in [`run_container::container`].
@@ -208,16 +194,6 @@ pub fn of_manifest(
     }
     let objections = resolved.objections.iter().map(ToString::to_string);
     remarks.extend(objections.map(Remark::Warning));
-    let user = container.security.user_name.as_ref().map_or_else(
-        || match resolved.context.run_as_user {
-            Some(user) => user.value.to_string(),
-            None => configured.image.user.clone(),
-        },
-        |name| name.value.clone(),
-    );
-    let root = is_root(&user);
-    let start = start(&runtime, &resolved.request, root)?;
-    let privileged = resolved.context.privileged.is_some_and(|flag| flag.value);
     let opened = options.runtime.is_some();
     let sysctls = [
         (
@@ -235,22 +211,15 @@ pub fn of_manifest(
             },
         ),
     ];
-    let mut carried =
-        carry::over(manifest, workload, container, &resolved, options.engine, sysctls)?;
-    if privileged {
-        carried.remarks.push(Remark::Warning(
+    let carried = carry::over(manifest, workload, container, &resolved, options, sysctls)?;
+    remarks.extend(carried.remarks);
+    if resolved.context.privileged.is_some_and(|flag| flag.value) {
+        remarks.push(Remark::Warning(
             "privileged: only its capabilities are given; devices, and what it opens of /proc and /sys, \
              are not"
                 .to_owned(),
         ));
     }
-    if !root {
-        remarks.push(not_root(&user));
-    }
-    remarks.append(&mut carried.remarks);
-    let volumes = carry::remark_volumes(&options.arguments, options.engine);
-    let keeps = !volumes.is_empty();
-    remarks.extend(volumes);
     let command =
         if options.command.is_empty() { carried.command } else { options.command.clone() };
     let recipe = Recipe {
@@ -260,36 +229,102 @@ pub fn of_manifest(
         options: [carried.options, options.arguments.clone()].concat(),
         empty: carried.empty,
         command,
-        holding: if root { Holding::AsTheEngine } else { Holding::BoundingOnly },
+        holding: Holding::AsTheEngine,
+    };
+    let user = container.security.user_name.as_ref().map_or_else(
+        || match resolved.context.run_as_user {
+            Some(user) => user.value.to_string(),
+            None => configured.image.user.clone(),
+        },
+        |name| name.value.clone(),
+    );
+    // A person's own options may name another user.
+    let (user, given) = match (is_root(&user), options.arguments.is_empty()) {
+        (true, true) => (user, None),
+        (false, true) => (user, recipe.today()?.bounding),
+        (_, false) => recipe.today().map(|today| (today.user, today.bounding))?,
     };
     let own = probes::of_container(container);
     remarks.extend(own.remarks);
-    let test = own.test.or_else(|| probes::of_image(&configured));
-    let given = if root { None } else { recipe.today()?.bounding };
-    let start = hold(&recipe, options.grant.applied_to(start), given, &mut remarks);
-    // A person's own options may name another user.
-    let user = if options.arguments.is_empty() { user } else { recipe.today()?.user };
-    let chosen = (user != configured.image.user).then_some(user.as_str());
-    let said = Said::new(&configured.image, Some(container), options, chosen);
-    remarks.extend(said.remark());
-    let title = container.name.clone();
-    let (hook, executed) = (own.hook, own.executed);
-    let place = ZeroPlace::of_container(workload, container);
-    let ground = ground(workload, container, &configured.image, options);
-    Ok(Plan {
+    let known = Known {
+        start: start(&runtime, &resolved.request, is_root(&user))?,
+        given,
+        user,
+        configured: &configured,
+        container: Some(container),
+        title: container.name.clone(),
         recipe,
-        title,
-        start,
-        root,
-        test,
-        executed,
-        said,
-        hook,
-        keeps,
-        ground,
-        place,
+        test: own.test.or_else(|| probes::of_image(&configured)),
+        executed: own.executed,
+        hook: own.hook,
+        ground: ground(workload, container, &configured.image, options),
+        place: ZeroPlace::of_container(workload, container),
         remarks,
-    })
+    };
+    Ok(known.plan(options))
+}
+
+/// What is known of a container before it is decided what it holds.
+struct Known<'a> {
+    configured: &'a Configured,
+    /// As a manifest has it.
+    container: Option<&'a Container>,
+    title: String,
+    recipe: Recipe,
+    /// As whom it starts.
+    user: String,
+    /// What it would get today, if that is root.
+    start: CapSet,
+    /// What its engine gives by itself, where that was asked.
+    given: Option<CapSet>,
+    test: Option<(Probe, String)>,
+    executed: Option<(Probe, String)>,
+    hook: Option<Probe>,
+    ground: Ground,
+    place: ZeroPlace,
+    remarks: Vec<Remark>,
+}
+
+impl Known<'_> {
+    fn plan(self, options: &Options) -> Plan {
+        let root = is_root(&self.user);
+        let holding = if root { Holding::AsTheEngine } else { Holding::BoundingOnly };
+        let recipe = Recipe { holding, ..self.recipe };
+        let mut remarks = self.remarks;
+        if !root {
+            remarks.push(not_root(&self.user));
+        }
+        remarks.extend(carry::remark_volumes(&options.arguments, options.engine));
+        let wanted = options.grant.applied_to(self.start);
+        let start = hold(&recipe, wanted, self.given, &mut remarks);
+        let image = &self.configured.image;
+        let chosen = (self.user != image.user).then_some(self.user.as_str());
+        let said = Said::new(image, self.container, options, chosen);
+        remarks.extend(said.remark());
+        let name = self.user.split(':').next().unwrap_or_default();
+        let ground = Ground { user: name.parse().ok(), ..self.ground };
+        Plan {
+            recipe,
+            title: self.title,
+            start,
+            root,
+            test: self.test,
+            executed: self.executed,
+            said,
+            hook: self.hook,
+            keeps: keeps(options),
+            ground,
+            place: self.place,
+            remarks,
+        }
+    }
+}
+
+/// Whether a volume among a person's own options keeps what a run wrote for the next one: known before the
+/// engine is asked for anything, which makes a volume that is named with the first container.
+#[must_use]
+pub fn keeps(options: &Options) -> bool {
+    !carry::remark_volumes(&options.arguments, options.engine).is_empty()
 }
 
 /// What has to be known of a manifest's container to do without capabilities.
@@ -301,9 +336,16 @@ fn ground(
 ) -> Ground {
     let pod = &workload.pod;
     let mounts = container.mounts.iter().map(|mount| mount.path.value.clone());
+    let claims = match pod.fs_group {
+        Some(_) => Vec::new(),
+        None => carry::claims(workload, container, &options.arguments),
+    };
     Ground {
         folder: String::new(),
         mounted: mounts.chain(carry::mounted(&options.arguments)).collect(),
+        claims,
+        // Known with the image.
+        user: None,
         fs_group: pod.fs_group.and_then(|group| u32::try_from(group.value).ok()),
         // The node's network has the node's sysctls: the API server refuses the pod's.
         own_network: !pod.host_network.is_some_and(|flag| flag.value)

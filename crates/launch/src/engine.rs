@@ -20,7 +20,7 @@ use call::{Call, said};
 
 pub use argument::{ArgumentError, check_arguments};
 pub use container::{Container, Output, exec};
-pub use folder::EmptyFolder;
+pub use folder::{EmptyFolder, Volume};
 pub use image::Engine;
 pub use name::remove_leftovers;
 
@@ -98,8 +98,8 @@ pub enum EngineError {
         /// What was expected.
         expected: &'static str,
     },
-    /// The mode of an emptyDir could not be set.
-    #[error("cannot make {path} of the container an emptyDir: {source}")]
+    /// The mode of a volume's folder could not be set.
+    #[error("cannot make {path} of the container an empty volume: {source}")]
     Folder {
         /// Where it is.
         path: String,
@@ -202,7 +202,7 @@ impl Recipe {
         create.arg("--no-healthcheck");
         create.args(own_options(self.engine));
         for folder in &self.empty {
-            create.arg("--tmpfs").arg(folder.tmpfs(self.engine));
+            create.args(folder.options(self.engine));
         }
         create.args(&self.options);
         create.args(capabilities);

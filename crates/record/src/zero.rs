@@ -51,6 +51,12 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fs_group: Option<u32>,
     },
+    /// Its volumes belong to this group, `fsGroup`, which may write to them: for a volume claim, over which
+    /// nothing is mounted.
+    FsGroup {
+        /// The group.
+        group: u32,
+    },
     /// It listens on another port, where its words or its environment name the one it has.
     Port {
         /// The port that it has.
@@ -77,6 +83,7 @@ impl Change {
             (Self::User { .. }, Self::User { .. }) => true,
             (Self::Sysctl { name, .. }, Self::Sysctl { name: known, .. }) => name == known,
             (Self::EmptyDir { path, .. }, Self::EmptyDir { path: known, .. }) => path == known,
+            (Self::FsGroup { .. }, Self::FsGroup { .. }) => true,
             (Self::Port { from, .. }, Self::Port { from: known, .. }) => from == known,
             _ => false,
         }
@@ -95,6 +102,7 @@ impl fmt::Display for Change {
             Self::EmptyDir { path, fs_group: Some(group) } => {
                 write!(f, "emptyDir at {path}, fsGroup {group}")
             }
+            Self::FsGroup { group } => write!(f, "fsGroup {group}"),
             Self::Port { from, to, .. } => write!(f, "port {to} in place of {from}"),
         }
     }

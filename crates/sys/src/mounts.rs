@@ -1,4 +1,4 @@
-//! What is mounted where: `/proc/self/mountinfo`.
+//! What is mounted where: `/proc/thread-self/mountinfo`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -33,12 +33,13 @@ impl Mount {
     }
 }
 
-/// What this process sees mounted, each point once: what lies on top.
+/// What the calling thread sees mounted, each point once: what lies on top. In a mount namespace of the
+/// thread's own, where nothing comes from outside, that is all there will be.
 ///
 /// # Errors
 /// What the file system says, and EINVAL for a line that is none.
 pub fn own() -> io::Result<Vec<Mount>> {
-    let text = fs::read("/proc/self/mountinfo")?;
+    let text = fs::read("/proc/thread-self/mountinfo")?;
     let all = parse(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
     Ok(visible(all))
 }

@@ -120,6 +120,20 @@ impl Drop for Daemon {
     }
 }
 
+/// The user's `docker`, for the dockerd in this folder.
+#[must_use]
+pub fn docker(folder: &Path) -> Command {
+    let mut docker = Command::new("docker");
+    docker.env("DOCKER_HOST", docker_host(folder));
+    docker
+}
+
+/// `DOCKER_HOST` of the dockerd in this folder.
+#[must_use]
+pub fn docker_host(folder: &Path) -> String {
+    format!("unix://{}", folder.join("socket").display())
+}
+
 /// An archive of a root file system with busybox as `/bin/cat` and `/bin/sleep`; the file system
 /// itself is in the folder `root`.
 ///

@@ -97,6 +97,9 @@ impl<'a> Start<'a> {
             Change::User { user, group } => self.runs_as(*user, *group),
             Change::Sysctl { name, value } => self.has_sysctl(name, value),
             Change::EmptyDir { path, fs_group } => self.has_empty(path, *fs_group),
+            Change::FsGroup { group } => There::from(
+                self.workload.pod.fs_group.is_some_and(|here| here.value == i64::from(*group)),
+            ),
             Change::Port { command, args, env, .. } => {
                 let own = self.container;
                 let words = (own.command == *command || command.is_empty())

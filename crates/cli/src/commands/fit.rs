@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
-use launch::{LaunchError, Sandbox, Within};
+use launch::{LaunchError, Sandbox, SandboxError, Within};
 use observe::Observed;
 use record::profile::Profile;
 use record::search;
@@ -80,7 +80,8 @@ capability, as another user, with emptyDirs and sysctls that make them needless;
 
 Exit status: 0 if the list is proven (with --quick: explained), with --try-zero also that none is needed; 1 if \
 the test never passes, gives two answers, the search was stopped, zero was not reached, or a user namespace \
-does not decide all of it; 2 if it could not be made.
+does not decide all of it; 2 if it could not be made. A container that is not root, and fails as it is, gets no \
+list: with --try-zero 0 if it works with what was tried.
 
 Examples:
   dropcap fit --sandbox --http http://localhost -- nginx -g 'daemon off;'
@@ -487,6 +488,10 @@ fn cannot_run(args: &Args, error: RunError) -> Failure {
             "take it away before each run (--setup 'rm -f out'), or use --sandbox"
         }
         RunError::Launch(LaunchError::Lacks { .. }) => "run it as root",
+        RunError::Sandbox(SandboxError::Step { .. }) => {
+            "if that comes and goes just now (something is mounted, a folder is removed), run it again; \
+             else without --sandbox, or as root"
+        }
         _ => return Failure::new(error),
     };
     Failure::new(error).help(help)

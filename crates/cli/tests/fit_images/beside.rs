@@ -19,10 +19,17 @@ fn containers_go_side_by_side() {
     assert_eq!(runs.collect::<Vec<_>>(), [true, true, false, false, false, false, true]);
 }
 
+/// They are told before the engine has made anything: a volume that is named stays otherwise.
 #[test]
 fn containers_that_share_something_do_not() {
     testkit::needs!(root, podman, bpf);
-    for (more, says) in [("--network host", "each other's address"), ("-v /srv:/srv", "a volume")] {
+    let volume = format!("dropcap-test-{}", std::process::id());
+    let named = format!("-v {volume}:/x");
+    for (more, says) in [
+        ("--network host", "each other's address"),
+        ("-v /srv:/srv", "a volume"),
+        (named.as_str(), "a volume"),
+    ] {
         let mut fit = image_fit();
         let output =
             fit.args(["--jobs", "2", "--engine-args", more, "--", "true"]).output().unwrap();
@@ -30,4 +37,7 @@ fn containers_that_share_something_do_not() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("error: --jobs") && said.contains(says), "{said}");
     }
+    let made = testkit::podman().args(["volume", "exists", &volume]).status().unwrap();
+    let _ = testkit::podman().args(["volume", "rm", "--force", &volume]).output();
+    assert_eq!(made.code(), Some(1), "{volume} was made");
 }

@@ -10,8 +10,10 @@
 
 mod again;
 mod beside;
+mod docker;
 mod ends;
 mod pods;
+mod volumes;
 mod zero;
 
 use std::collections::BTreeSet;

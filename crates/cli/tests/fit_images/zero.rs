@@ -26,7 +26,7 @@ fn user_of(image: &str, name: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -41,7 +41,7 @@ fn to_zero(case: &Case, image: &str, folder: &Path, words: &[&str]) -> (Output, 
 }
 
 /// The Deployment as kubectl patches it, without a cluster.
-fn patched(folder: &Path) -> String {
+pub fn patched(folder: &Path) -> String {
     let output = Command::new("kubectl")
         .current_dir(folder)
         .env("KUBECONFIG", "/dev/null")
@@ -53,7 +53,7 @@ fn patched(folder: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn pod(manifest: &str) -> Value {
+pub fn pod(manifest: &str) -> Value {
     let object: Value = serde_yaml_ng::from_str(manifest).unwrap();
     object["spec"]["template"]["spec"].clone()
 }
@@ -229,6 +229,40 @@ fn an_empty_folder_that_hides_what_is_wanted_never_holds() {
     assert!(printed.contains(&format!("{file}: not there")), "{printed}");
     assert!(printed.contains("RUN chown"), "{printed}");
     assert!(!printed.contains("holds"), "{printed}");
+}
+
+/// Nothing of a list takes effect in it; with the sysctl alone it passes.
+#[test]
+fn a_user_that_is_not_root_binds_a_low_port_by_a_sysctl_alone() {
+    testkit::needs!(root, podman, bpf, program("kubectl"));
+    let folder = tempfile::tempdir().unwrap();
+    let case = Case {
+        container: "command: [httpd, -f, -p, '80']\n        securityContext: {runAsUser: 33}\n        \
+                    readinessProbe: {tcpSocket: {port: 80}}",
+        pod: "terminationGracePeriodSeconds: 1",
+        ..*case("nginx")
+    };
+    let file = folder.path().join("web.yaml");
+    fs::write(&file, deployment(&case, testkit::image())).unwrap();
+    let output = fit(&["-f", file.to_str().unwrap(), "--watch", "0s"], "");
+    let said = text(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let sysctl = "sysctl net.ipv4.ip_unprivileged_port_start = \"80\" of the pod does instead, alone; \
+                  --try-zero tries it (safe since Kubernetes 1.22;";
+    assert!(said.contains(sysctl), "{said}");
+    let (output, patch, written) = to_zero(&case, testkit::image(), folder.path(), &[]);
+    let (said, printed) = (text(&output.stderr), text(&output.stdout));
+    assert_eq!(output.status.code(), Some(0), "{said}{printed}");
+    assert!(printed.contains("to zero  reached"), "{printed}");
+    assert_eq!(written, deployment(&case, testkit::image()), "no list is written");
+    let after = patched(folder.path());
+    let sysctls = json!([{ "name": "net.ipv4.ip_unprivileged_port_start", "value": "80" }]);
+    assert_eq!(pod(&after)["securityContext"], json!({ "sysctls": sysctls }), "{patch}");
+    let security = json!({ "runAsUser": 33, "capabilities": { "drop": ["ALL"], "add": [] } });
+    assert_eq!(pod(&after)["containers"][0]["securityContext"], security, "{patch}");
+    fs::write(&file, &after).unwrap();
+    let again = fit(&["-f", file.to_str().unwrap(), "--watch", "0s"], "");
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
 }
 
 /// Its test does not notice that it reads no secret any more.

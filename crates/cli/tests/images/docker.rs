@@ -1,25 +1,13 @@
 //! The same on a real Docker engine.
 
-use std::path::Path;
 use std::process::Command;
 
-use testkit::daemon::Daemon;
+use testkit::daemon::{Daemon, docker, docker_host};
 
 use crate::{CASES, archive, pod, predicted, sets, succeed};
 
 fn start() -> Daemon {
     Daemon::dockerd(|folder| docker(folder).arg("info").output().unwrap().status.success())
-}
-
-/// The user's `docker`, for this daemon.
-fn docker(folder: &Path) -> Command {
-    let mut docker = Command::new("docker");
-    docker.env("DOCKER_HOST", host(folder));
-    docker
-}
-
-fn host(folder: &Path) -> String {
-    format!("unix://{}", folder.join("socket").display())
 }
 
 #[test]
@@ -40,7 +28,7 @@ fn what_docker_runs_is_what_its_image_foretold() {
         let real = sets(&succeed(run.args(["run", "--rm", "--network", "none", &name])));
         let pod = pod(folder.path(), &name);
         let mut show = Command::new(testkit::dropcap());
-        show.env("DOCKER_HOST", host(daemon.folder()));
+        show.env("DOCKER_HOST", docker_host(daemon.folder()));
         show.args(["show", "--json", "--runtime", "docker", "--images", "docker"]).arg(&pod);
         let (answers, said) = predicted(&mut show);
         assert_eq!(answers, [serde_json::to_value(real).unwrap()], "{}", case.name);

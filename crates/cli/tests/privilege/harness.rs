@@ -70,8 +70,13 @@ impl Place {
 
     /// dropcap, ready for its arguments: `dropcap run --cap-drop ALL --cap-add … -- dropcap …`.
     pub fn dropcap(&self, who: Who) -> Command {
-        let program = self.path("dropcap");
-        let mut command = Command::new(&program);
+        self.program(who, &self.path("dropcap"))
+    }
+
+    /// The same with another program.
+    pub fn program(&self, who: Who, program: &Path) -> Command {
+        let first = if who == Who::Everything { program } else { &self.path("dropcap") };
+        let mut command = Command::new(first);
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", PATH).env("TMPDIR", self.path("tmp"));
         let (user, set) = match who {
@@ -114,14 +119,9 @@ impl Place {
     /// Somebody else who gives a file away again and again: user 33 with CHOWN.
     pub fn giver(&self) -> Running {
         let who = Who::User(33, CapSet::from(Capability::CHOWN));
-        let run = self.dropcap(who);
-        // Not dropcap below dropcap, but the shell.
         let loops = "while :; do chown 5 file; sleep 0.05; done";
-        let mut command = Command::new(run.get_program());
-        let args: Vec<_> = run.get_args().map(ToOwned::to_owned).collect();
-        command.args(&args[..args.len() - 1]).args(["sh", "-c", loops]);
-        command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
-        command.env_clear().env("PATH", PATH);
+        let mut command = self.program(who, Path::new("sh"));
+        command.args(["-c", loops]).stdout(Stdio::null());
         Running(command.spawn().expect("dropcap runs"))
     }
 }

@@ -13,7 +13,7 @@ use std::process::Command;
 use caps::{CapSet, Capability};
 use harness::{Cgroup, Place, Who, backend, found, traces};
 use jobs::needs::{self, Machine, Mode};
-use testkit::daemon::Daemon;
+use testkit::daemon::{Daemon, docker, docker_host};
 use testkit::needs;
 use trace::Backend;
 
@@ -177,14 +177,8 @@ fn to_ask_an_engine_for_images_takes_nothing() {
     }
 }
 
-fn docker(folder: &Path) -> Command {
-    let mut docker = Command::new("docker");
-    docker_env(&mut docker, folder);
-    docker
-}
-
 fn docker_env<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
-    command.env("DOCKER_HOST", format!("unix://{}", folder.join("socket").display()))
+    command.env("DOCKER_HOST", docker_host(folder))
 }
 
 #[test]
@@ -305,6 +299,58 @@ fn containers_are_fitted_with_what_podman_takes() {
         let found = &json["status"]["searches"][0]["found"];
         Ok(format!("{} {found}", json["spec"]["capabilities"]["add"]))
     });
+}
+
+/// `fit` asks for all of it before it begins, and so never comes to what happens without. Here Podman itself
+/// is run as `fit` runs it: each of what the table says that it takes it takes.
+#[test]
+fn podman_itself_takes_each_of_them() {
+    needs!(root, podman, runc);
+    let place = Place::new();
+    let podman = testkit::need::find_program("podman").expect("podman");
+    let mode = needs::of("fit.container").expect("a mode of the table");
+    let takes: CapSet = mode.required.iter().map(|want| want.capability).collect();
+    let run = |set| {
+        let mut command = place.program(Who::Root(set), &podman);
+        command.args(testkit::podman_run().get_args()).args(["--rm", "--cap-drop", "ALL"]);
+        let command = command.arg(testkit::image()).args(["grep", "CapBnd", "/proc/self/status"]);
+        let output = command.output().expect("podman runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() { Ok(printed) } else { Err(said) }
+    };
+    let nothing = "CapBnd:\t0000000000000000\n";
+    assert_eq!(run(takes).as_deref(), Ok(nothing));
+    // Without it podman goes on as one of an ordinary user: asked with storage that nobody else has.
+    let info = |set| {
+        let mut info = place.program(Who::Root(set), &podman);
+        for option in ["root", "runroot"] {
+            info.arg(format!("--{option}")).arg(place.path("tmp").join(option));
+        }
+        let info = info.args(["info", "--format", "rootless: {{.Host.Security.Rootless}}"]);
+        let output = info.output().expect("podman runs");
+        let both = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&both).trim().to_owned()
+    };
+    assert!(info(takes).starts_with("rootless: false"), "{}", info(takes));
+    let said = info(takes.without(Capability::SYS_ADMIN));
+    let is_users =
+        said.contains("Using rootless single mapping") || said.starts_with("rootless: true");
+    assert!(is_users, "without SYS_ADMIN: {said}");
+    // Without it the container holds what it is not to hold, and is run all the same.
+    let holds = run(takes.without(Capability::SETPCAP)).expect("podman says nothing");
+    assert_ne!(holds, nothing);
+    let fails = [
+        (Capability::DAC_OVERRIDE, "permission denied"),
+        (Capability::NET_ADMIN, "operation not permitted"),
+        (Capability::SETGID, "operation not permitted"),
+    ];
+    let tried: CapSet = fails.iter().map(|(capability, _)| *capability).collect();
+    assert_eq!(tried | CapSet::of(&[Capability::SYS_ADMIN, Capability::SETPCAP]), takes);
+    for (missing, says) in fails {
+        let said = run(takes.without(missing)).expect_err("it is required").to_lowercase();
+        assert!(said.contains(says), "without {missing}: {said}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use caps::CapSet;
-use launch::engine::{EmptyFolder, Recipe};
+use launch::engine::{EmptyFolder, Recipe, Volume};
 
 use super::{ContainerError, Containers};
 use crate::trial::{Ran, Runner};
@@ -15,8 +15,11 @@ pub fn changed(recipe: &Recipe, changes: &[Change]) -> Recipe {
     let mut recipe = recipe.clone();
     for change in changes {
         match change {
-            Change::EmptyDir { path, fs_group } => {
-                recipe.empty.push(EmptyFolder { path: path.clone(), group: *fs_group });
+            Change::EmptyDir { path, fs_group } => recipe.empty.push(empty_dir(path, *fs_group)),
+            Change::FsGroup { group } => {
+                for folder in &mut recipe.empty {
+                    folder.group = Some(*group);
+                }
             }
             Change::Port { from, to, command, args, .. } => {
                 recipe = started(recipe, (*from, *to), command, args);
@@ -26,6 +29,10 @@ pub fn changed(recipe: &Recipe, changes: &[Change]) -> Recipe {
     }
     recipe.options.extend(options(changes));
     recipe
+}
+
+fn empty_dir(path: &str, group: Option<u32>) -> EmptyFolder {
+    EmptyFolder { path: path.to_owned(), group, volume: Volume::EmptyDir }
 }
 
 /// The recipe with another port in its words, or in those of its image, which `command` and `args` are then.
@@ -68,6 +75,7 @@ fn options(changes: &[Change]) -> Vec<String> {
             }
             // Every container of a pod is in its fsGroup.
             Change::EmptyDir { fs_group, .. } => groups.extend(*fs_group),
+            Change::FsGroup { group } => groups.push(*group),
         }
     }
     groups.sort_unstable();
@@ -81,10 +89,9 @@ fn options(changes: &[Change]) -> Vec<String> {
 pub fn flags(recipe: &Recipe, changes: &[Change], set: CapSet) -> Vec<String> {
     let mounts = changes.iter().filter_map(|change| match change {
         Change::EmptyDir { path, fs_group } => {
-            let folder = EmptyFolder { path: path.clone(), group: *fs_group };
-            Some(format!("--tmpfs={}", folder.tmpfs(recipe.engine)))
+            Some(empty_dir(path, *fs_group).options(recipe.engine).join("="))
         }
-        Change::User { .. } | Change::Sysctl { .. } | Change::Port { .. } => None,
+        _ => None,
     });
     let add = set.iter().map(|capability| format!("--cap-add={capability}"));
     let drop = std::iter::once("--cap-drop=ALL".to_owned());
@@ -180,6 +187,11 @@ mod tests {
         let paths: Vec<&str> = recipe.empty.iter().map(|folder| folder.path.as_str()).collect();
         assert_eq!(paths, ["/run", "/var/cache"]);
         assert_eq!(changed(&start, &[]), start);
+        let claim = EmptyFolder { volume: Volume::Claim, ..empty_dir("/data", None) };
+        let with_claim = Recipe { empty: vec![claim.clone()], ..start.clone() };
+        let grouped = changed(&with_claim, &[Change::FsGroup { group: 33 }]);
+        assert_eq!(grouped.empty, [EmptyFolder { group: Some(33), ..claim }]);
+        assert_eq!(grouped.options, ["--user=0", "--group-add=33"]);
         let flags = flags(&recipe, &changes[..2], CapSet::EMPTY);
         let tmpfs = "--tmpfs=/run:rw,exec,mode=0777,notmpcopyup";
         assert_eq!(flags, ["--cap-drop=ALL", "--user=33:34", "--group-add=34", tmpfs]);

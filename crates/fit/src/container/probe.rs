@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use launch::Exit;
 use launch::engine::{self, Engine};
 
+use crate::clock::Clock;
 use crate::test::{Asking, Subject, Tests};
 use crate::trial::Outcome;
 use crate::words;
@@ -162,7 +163,7 @@ pub(super) struct Attempts {
     pub(super) name: String,
     /// Its first process; `None` if it has ended.
     pub(super) pid: Option<u32>,
-    pub(super) deadline: Instant,
+    pub(super) clock: Arc<Clock>,
     /// How long it is watched after it has passed.
     pub(super) settle: Duration,
     pub(super) seen: Arc<Seen>,
@@ -229,9 +230,8 @@ impl Attempts {
         let environment: Vec<_> = std::env::vars_os().collect();
         let folder = std::env::current_dir()?;
         let asking = Asking { environment: &environment, folder, stop: &self.seen.stop };
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let tests = Tests { timeout: left, settle: Duration::ZERO, ..tests.clone() };
-        tests.wait_for(&mut &*self.seen, &asking)
+        let tests = Tests { settle: Duration::ZERO, ..tests.clone() };
+        tests.wait_for(&mut &*self.seen, &asking, &self.clock)
     }
 
     /// It has ended before its network could be entered: whatever asks over the network would ask
@@ -277,7 +277,7 @@ impl Attempts {
     }
 
     fn is_late(&self) -> bool {
-        self.seen.stop.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+        self.seen.stop.load(Ordering::Relaxed) || self.clock.is_up()
     }
 
     fn exec(&self, command: &[String], limit: Duration) -> Result<(), String> {

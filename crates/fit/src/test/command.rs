@@ -9,6 +9,7 @@ use launch::{LaunchError, Spec, Stdio};
 use rustix::fs::MemfdFlags;
 
 use super::{Asking, Question};
+use crate::clock::{Clock, Going, Limit};
 use crate::words;
 
 /// How often it is looked whether it is to be ended.
@@ -49,8 +50,8 @@ impl Command {
         asking: &Asking<'_>,
         limit: Duration,
     ) -> io::Result<Result<(), String>> {
-        let deadline = std::time::Instant::now() + limit;
-        let question = Question { asking, exit: None, output: &[], deadline };
+        let clock = &Clock::start(Limit::fixed(limit), &Going::default());
+        let question = Question { asking, exit: None, output: &[], clock, least: None };
         self.run(what, &question, None)
     }
 

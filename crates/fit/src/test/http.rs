@@ -145,9 +145,9 @@ pub(super) fn authority(host: &str, port: u16) -> String {
 mod tests {
     use std::net::TcpListener;
     use std::sync::atomic::AtomicBool;
-    use std::time::Instant;
 
     use super::*;
+    use crate::clock::{Clock, Going, Limit};
     use crate::test::Asking;
 
     #[test]
@@ -177,8 +177,8 @@ mod tests {
         });
         let stop = AtomicBool::new(false);
         let asking = Asking { environment: &[], folder: "/".into(), stop: &stop };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let question = Question { asking: &asking, exit: None, output: &[], deadline };
+        let clock = &Clock::start(Limit::fixed(Duration::from_secs(10)), &Going::default());
+        let question = Question { asking: &asking, exit: None, output: &[], clock, least: None };
         let mut http = Http::parse(&format!("http://127.0.0.1:{port}/x?y")).unwrap();
         http.headers.push(("X-Test".to_owned(), "1".to_owned()));
         let answer = http.ask(&question);

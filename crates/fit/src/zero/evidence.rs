@@ -8,6 +8,7 @@ use record::zero::{ALL_GROUPS, Change, LOW_PORTS, PING};
 
 use super::folder::Ground;
 use super::port;
+use super::search::Today;
 
 /// Ports below are privileged where no sysctl says otherwise, ip(7).
 const FIRST_FREE: u16 = 1024;
@@ -26,19 +27,24 @@ pub(super) struct Planned {
     pub(super) why: String,
 }
 
-/// What the first run, in which everything was granted, asks for; `set` is what it needs of that.
+/// What the first run asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) changes: Vec<Planned>,
     pub(super) remarks: Vec<String>,
 }
 
-/// The first plan.
-pub(super) fn plan(first: &Recording, set: CapSet, ground: &Ground) -> Plan {
-    let own = |o: &&Observation| set.contains(o.capability);
-    let seen: Vec<&Observation> = asked(first).filter(own).collect();
+/// The first plan: of what it needs, or, of a program that fails as it is, of what was refused to it.
+pub(super) fn plan(first: &Recording, today: Today, ground: &Ground) -> Plan {
+    let seen: Vec<&Observation> = match today {
+        Today::Needs(set) => asked(first).filter(|o| set.contains(o.capability)).collect(),
+        Today::Fails => asked(first).filter(has_failed).collect(),
+    };
     let mut plan = Plan::default();
-    let mut left = set;
+    let mut left = match today {
+        Today::Needs(set) => set,
+        Today::Fails => refused(first),
+    };
     for sysctl in sysctls(seen.iter().copied()) {
         // No other user makes these needless.
         left = left - sysctl.removes;
@@ -62,7 +68,8 @@ pub(super) fn plan(first: &Recording, set: CapSet, ground: &Ground) -> Plan {
         }
     }
     match user(&seen) {
-        _ if left.is_empty() => {}
+        // Who it is already is not root.
+        _ if left.is_empty() || today == Today::Fails => {}
         Ok(Some((change, why))) => plan.changes.push(Planned { change, removes: left, why }),
         Ok(None) => plan
             .remarks
@@ -86,9 +93,17 @@ fn other_port(seen: &[&Observation], instead: &Planned, ground: &Ground) -> Opti
 
 /// What a run without capabilities was refused, as sysctls.
 pub(super) fn refused_sysctls(recording: &Recording) -> Vec<Planned> {
-    let failed =
-        |o: &&Observation| !o.granted && o.result.is_some_and(|result| REFUSED.contains(&result));
-    sysctls(asked(recording).filter(failed))
+    sysctls(asked(recording).filter(has_failed))
+}
+
+/// What a run was refused in calls that failed.
+pub(super) fn refused(recording: &Recording) -> CapSet {
+    asked(recording).filter(has_failed).map(|seen| seen.capability).collect()
+}
+
+/// Whether a refusal made the call fail.
+fn has_failed(seen: &&Observation) -> bool {
+    !seen.granted && seen.result.is_some_and(|result| REFUSED.contains(&result))
 }
 
 /// Of its own sets, in its own user namespace.
@@ -258,24 +273,28 @@ pub(super) mod tests {
             saw(Capability::NET_BIND_SERVICE, at("0.0.0.0:8080")),
         ]);
         let needed = everything().without(Capability::NET_RAW);
-        let found = plan(&seen, needed, &own());
+        let found = plan(&seen, Today::Needs(needed), &own());
         let port = "sysctl net.ipv4.ip_unprivileged_port_start = \"80\"";
         assert_eq!(texts(&found), [port, "runAsUser 33, runAsGroup 34"]);
         assert_eq!(found.changes[1].removes, needed.without(Capability::NET_BIND_SERVICE));
         assert!(found.remarks.is_empty(), "{:?}", found.remarks);
         // With the node's network no sysctl of the pod can be set.
-        let found = plan(&seen, needed, &nodes(""));
+        let found = plan(&seen, Today::Needs(needed), &nodes(""));
         assert_eq!(texts(&found), ["runAsUser 33, runAsGroup 34"]);
         assert!(found.remarks[0].contains("NET_BIND_SERVICE"), "{:?}", found.remarks);
         // Two ports that are privileged, or none that it names: nothing to change.
-        assert_eq!(texts(&plan(&seen, needed, &nodes("-p 80 -s 443"))), texts(&found));
+        assert_eq!(
+            texts(&plan(&seen, Today::Needs(needed), &nodes("-p 80 -s 443"))),
+            texts(&found)
+        );
         let bound = recording(vec![saw(Capability::NET_BIND_SERVICE, at("[::]:80"))]);
-        let port = |args| plan(&bound, Capability::NET_BIND_SERVICE.into(), &nodes(args));
+        let low = Today::Needs(Capability::NET_BIND_SERVICE.into());
+        let port = |args| plan(&bound, low, &nodes(args));
         assert_eq!(texts(&port("-p 80")), ["port 8080 in place of 80"]);
         assert_eq!(port("-p 80").remarks, ["the test is asked of the new port"]);
         assert!(texts(&port("-p http")).is_empty() && port("").remarks.len() == 1);
         // What is not needed is no reason.
-        let chown = plan(&seen, Capability::CHOWN.into(), &own());
+        let chown = plan(&seen, Today::Needs(Capability::CHOWN.into()), &own());
         assert_eq!(texts(&chown), ["runAsUser 35"]);
     }
 
@@ -284,18 +303,35 @@ pub(super) mod tests {
         let raw = |kind, protocol| saw(Capability::NET_RAW, call("socket", &[2, kind, protocol]));
         // SOCK_RAW | SOCK_CLOEXEC.
         for (kind, protocol) in [(3, 1), (3 | 0o2_000_000, 58)] {
-            let found =
-                plan(&recording(vec![raw(kind, protocol)]), Capability::NET_RAW.into(), &own());
+            let seen = recording(vec![raw(kind, protocol)]);
+            let found = plan(&seen, Today::Needs(Capability::NET_RAW.into()), &own());
             assert_eq!(texts(&found), [format!("sysctl {PING} = \"{ALL_GROUPS}\"")]);
             assert!(found.remarks.is_empty());
         }
         // A raw socket for all of IP, or a packet socket, is not ping.
         for (kind, protocol) in [(3, 255), (2, 1)] {
-            let found =
-                plan(&recording(vec![raw(kind, protocol)]), Capability::NET_RAW.into(), &own());
+            let seen = recording(vec![raw(kind, protocol)]);
+            let found = plan(&seen, Today::Needs(Capability::NET_RAW.into()), &own());
             assert_eq!(texts(&found), <[String; 0]>::default());
             assert!(found.remarks[0].contains("NET_RAW"), "{:?}", found.remarks);
         }
+    }
+
+    #[test]
+    fn who_is_not_root_and_fails_is_helped_by_what_was_refused_alone() {
+        let refused = |seen| Observation { granted: false, result: Some(-13), ..seen };
+        let seen = recording(vec![
+            refused(saw(Capability::NET_BIND_SERVICE, at("0.0.0.0:80"))),
+            refused(saw(Capability::SETUID, call("setuid", &[33]))),
+            saw(Capability::NET_RAW, call("socket", &[2, 3, 1])),
+        ]);
+        let found = plan(&seen, Today::Fails, &own());
+        assert_eq!(texts(&found), ["sysctl net.ipv4.ip_unprivileged_port_start = \"80\""]);
+        assert_eq!(found.changes[0].removes, Capability::NET_BIND_SERVICE.into());
+        assert_eq!(
+            texts(&plan(&seen, Today::Fails, &nodes("-p 80"))),
+            ["port 8080 in place of 80"]
+        );
     }
 
     #[test]
@@ -304,7 +340,7 @@ pub(super) mod tests {
             saw(Capability::SETUID, call("setresuid", &[101, 101, 101])),
             saw(Capability::SETUID, call("setuid", &[1000])),
         ]);
-        let found = plan(&seen, everything(), &own());
+        let found = plan(&seen, Today::Needs(everything()), &own());
         assert!(found.changes.is_empty());
         assert!(found.remarks[0].contains("several users (101, 1000)"), "{:?}", found.remarks);
     }

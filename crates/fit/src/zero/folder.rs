@@ -66,6 +66,10 @@ pub struct Ground {
     pub folder: String,
     /// Where something is mounted already.
     pub mounted: Vec<String>,
+    /// Where of that are volume claims that belong to no `fsGroup`.
+    pub claims: Vec<String>,
+    /// As which user it starts without any change, if that is known as a number.
+    pub user: Option<u32>,
     /// `fsGroup` of its pod, if it has one.
     pub fs_group: Option<u32>,
     /// Whether its network is its own, so that sysctls of it can be set.
@@ -74,15 +78,17 @@ pub struct Ground {
     pub words: Words,
 }
 
-/// A folder that an emptyDir would replace, and what was refused there.
+/// A folder that an emptyDir would replace, or a volume claim that an `fsGroup` would open, and what was
+/// refused there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) path: String,
+    pub(super) is_claim: bool,
     pub(super) why: String,
 }
 
-/// The folder of the last refused write that an emptyDir may replace: what a program is refused last is
-/// likelier to be why it failed.
+/// The folder of the last refused write that can be opened so: what a program is refused last is likelier
+/// to be why it failed.
 pub(super) fn wanted(recording: &Recording, have: &[Change], ground: &Ground) -> Option<Wanted> {
     let mut refused: Vec<(&Failure, &str, String)> = recording
         .failures
@@ -104,9 +110,16 @@ pub(super) fn wanted(recording: &Recording, have: &[Change], ground: &Ground) ->
     };
     refused.into_iter().find_map(|(failure, error, path)| {
         let call = name(&failure.syscall);
+        let why = format!("{}: {error}", in_words(call, &path));
+        let has_group = have.iter().any(|one| matches!(one, Change::FsGroup { .. }));
+        let claim = ground.claims.iter().find(|claim| path == **claim || is_below(&path, claim));
+        if let Some(claim) = claim {
+            let wanted = Wanted { path: claim.clone(), is_claim: true, why };
+            return (!has_group).then_some(wanted);
+        }
         let folder = folder_of(&path, call)?;
         let is_free = !is_of_the_image(&folder) && !taken(&folder);
-        is_free.then(|| Wanted { path: folder, why: format!("{}: {error}", in_words(call, &path)) })
+        is_free.then_some(Wanted { path: folder, is_claim: false, why })
     })
 }
 
@@ -114,7 +127,7 @@ pub(super) fn wanted(recording: &Recording, have: &[Change], ground: &Ground) ->
 pub(super) fn not_found(recording: &Recording, have: &[Change], ground: &Ground) -> Vec<String> {
     let folders = have.iter().filter_map(|change| match change {
         Change::EmptyDir { path, .. } => Some(path.as_str()),
-        Change::User { .. } | Change::Sysctl { .. } | Change::Port { .. } => None,
+        _ => None,
     });
     let folders: Vec<&str> = folders.collect();
     let missing = recording.failures.iter().filter(|failure| failure.result == NOT_THERE);
@@ -268,6 +281,20 @@ pub(super) mod tests {
     fn nothing_is_mounted_over_what_only_its_owner_may_change() {
         let seen = of(vec![failed(on("lchown", &[], "/srv/data"), -1, 1)]);
         assert_eq!(wanted(&seen, &[], &ground()), None);
+    }
+
+    #[test]
+    fn a_volume_claim_is_opened_to_a_group_and_nothing_is_mounted_over_it() {
+        let seen = of(vec![failed(on("openat", &[0, 0, 0o101], "/data/a/b"), -13, 1)]);
+        let ground = Ground {
+            mounted: vec!["/data".to_owned()],
+            claims: vec!["/data".to_owned()],
+            ..ground()
+        };
+        let found = wanted(&seen, &[], &ground).unwrap();
+        assert_eq!((found.path.as_str(), found.is_claim), ("/data", true));
+        assert_eq!(found.why, "open /data/a/b for writing: EACCES");
+        assert_eq!(wanted(&seen, &[Change::FsGroup { group: 33 }], &ground), None);
     }
 
     #[test]

@@ -31,13 +31,32 @@ pub trait Trials {
     fn run(&mut self, changes: &[Change], set: CapSet) -> Result<Ran, Self::Error>;
 }
 
+/// How it goes without any change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Today {
+    /// It works, and needs this, as runs have shown.
+    Needs(CapSet),
+    /// It fails whatever is added: it is not root, so that nothing of that takes effect.
+    Fails,
+}
+
+impl Today {
+    /// What of a list it needs.
+    fn set(self) -> CapSet {
+        match self {
+            Self::Needs(set) => set,
+            Self::Fails => CapSet::EMPTY,
+        }
+    }
+}
+
 /// What the way to zero begins with.
 #[derive(Debug, Clone)]
 pub struct Asked<'a> {
-    /// What was seen in a run in which everything was granted.
+    /// What was seen in the first run.
     pub first: &'a Recording,
-    /// What is needed of that, as runs have shown.
-    pub set: CapSet,
+    /// What that came to.
+    pub today: Today,
     /// What it was given in that run.
     pub start: CapSet,
     /// What the run without changes and without any capability would say; `None` if that is not known.
@@ -74,7 +93,7 @@ pub fn search<T: Trials>(
     asked: &Asked<'_>,
     watch: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<Option<Zero>, T::Error> {
-    let plan = evidence::plan(asked.first, asked.set, &asked.ground);
+    let plan = evidence::plan(asked.first, asked.today, &asked.ground);
     let mut way = Way {
         trials,
         asked,
@@ -84,7 +103,10 @@ pub fn search<T: Trials>(
             test: asked.test.clone(),
             reached: false,
             changes: Vec::new(),
-            remains: asked.set,
+            remains: match asked.today {
+                Today::Needs(set) => set,
+                Today::Fails => evidence::refused(asked.first),
+            },
             in_the_way: Vec::new(),
             doubts: Vec::new(),
             remarks: plan.remarks,
@@ -172,8 +194,16 @@ impl<T: Trials> Way<'_, T> {
             return true;
         }
         let Some(folder) = folder::wanted(recording, &self.changes(), ground) else { return false };
-        let fs_group = ground.fs_group.or_else(|| self.group());
-        let change = Change::EmptyDir { path: folder.path, fs_group };
+        let change = match folder.is_claim {
+            true => match self.group().or_else(|| self.user()) {
+                Some(group) => Change::FsGroup { group },
+                None => return false,
+            },
+            false => {
+                let fs_group = ground.fs_group.or_else(|| self.group());
+                Change::EmptyDir { path: folder.path, fs_group }
+            }
+        };
         self.planned.push(Planned { change, removes: CapSet::EMPTY, why: folder.why });
         true
     }
@@ -182,8 +212,18 @@ impl<T: Trials> Way<'_, T> {
     fn group(&self) -> Option<u32> {
         self.planned.iter().find_map(|one| match one.change {
             Change::User { group, .. } => group,
-            Change::Sysctl { .. } | Change::EmptyDir { .. } | Change::Port { .. } => None,
+            Change::FsGroup { group } => Some(group),
+            _ => None,
         })
+    }
+
+    /// As whom it starts: as good a number of a group as any.
+    fn user(&self) -> Option<u32> {
+        let planned = self.planned.iter().find_map(|one| match one.change {
+            Change::User { user, .. } => Some(user),
+            _ => None,
+        });
+        planned.or(self.asked.ground.user)
     }
 
     /// Leaves each change out once, and for good if it passes without.
@@ -191,7 +231,7 @@ impl<T: Trials> Way<'_, T> {
         let mut order: Vec<Planned> = self.planned.clone();
         // What changes least goes last: of two that would do, the folders go first.
         order.sort_by_key(|one| match one.change {
-            Change::EmptyDir { .. } => 0,
+            Change::EmptyDir { .. } | Change::FsGroup { .. } => 0,
             Change::User { .. } => 1,
             Change::Sysctl { .. } | Change::Port { .. } => 2,
         });
@@ -237,7 +277,11 @@ impl<T: Trials> Way<'_, T> {
         let Some(observed) = &passing.observed else { return Ok(()) };
         let (now, ground) = (&observed.recording, &self.asked.ground);
         let mut lines = folder::otherwise(self.asked.first, now, kept, ground);
-        if !lines.is_empty() {
+        if self.asked.today == Today::Fails {
+            // It has never gone so far: only what an emptyDir hides may be otherwise.
+            let hidden = folder::not_found(now, kept, ground);
+            lines.retain(|line| hidden.iter().any(|path| line.contains(path.as_str())));
+        } else if !lines.is_empty() {
             // The first run need not have kept every call that fails: once more, for these.
             let whole = self.run(&[], self.asked.start)?;
             if let Some(whole) = &whole.observed {
@@ -297,9 +341,10 @@ impl<T: Trials> Way<'_, T> {
             |one: &&Planned| matches!(one.change, Change::Sysctl { .. } | Change::Port { .. });
         let alone: Vec<Planned> = self.planned.iter().filter(is_alone).cloned().collect();
         let removed = alone.iter().fold(CapSet::EMPTY, |all, one| all | one.removes);
-        let remains = match (removed & self.asked.set).is_empty() {
+        let set = self.asked.today.set();
+        let remains = match (removed & set).is_empty() {
             true => None,
-            false => self.without(&alone, self.asked.set - removed)?,
+            false => self.without(&alone, set - removed)?,
         };
         for one in self.planned.clone() {
             let holds = remains.is_some() && alone.contains(&one);
@@ -309,7 +354,9 @@ impl<T: Trials> Way<'_, T> {
             };
             self.tried(&one, result, said);
         }
-        self.zero.remains = remains.unwrap_or(self.asked.set);
+        if let Some(remains) = remains {
+            self.zero.remains = remains;
+        }
         Ok(())
     }
 

@@ -148,6 +148,9 @@ pub fn zero_patch(place: &ZeroPlace, zero: &Zero, engine: &[String]) -> Option<S
                 0,
                 "For Docker Compose 2.24.4 or newer: docker compose -f compose.yaml -f THIS up",
             );
+            if folders(zero).next().is_some() {
+                text += &comment(0, &format!("Beware: {OF_RUNC}."));
+            }
             text += &compose::service(place, zero);
         }
     }
@@ -172,12 +175,15 @@ fn head(place: &ZeroPlace, zero: &Zero) -> String {
     }
 }
 
+/// What an older runtime makes of it (libcontainer/rootfs_linux.go, `case "tmpfs"`).
+const OF_RUNC: &str = "runc 1.1 gives a tmpfs the mode of the image's folder: make that 0777 there";
+
 /// The same for who has no Kubernetes.
 fn as_options(engine: &[String]) -> String {
     let words: Vec<String> = engine.iter().map(|word| crate::shell::quoted(word)).collect();
     let tmpfs = match engine.iter().any(|word| word.starts_with("--tmpfs")) {
-        true => " (runc 1.1 gives a tmpfs the mode of the image's folder: make that 0777 there)",
-        false => "",
+        true => format!(" ({OF_RUNC})"),
+        false => String::new(),
     };
     comment(0, &format!("The same as options of the engine{tmpfs}: {}", words.join(" ")))
 }
@@ -194,21 +200,21 @@ fn held<'z, T: 'z>(
 fn users(zero: &Zero) -> impl Iterator<Item = (&Tried, (u32, Option<u32>))> {
     held(zero, |change| match change {
         Change::User { user, group } => Some((*user, *group)),
-        Change::Sysctl { .. } | Change::EmptyDir { .. } | Change::Port { .. } => None,
+        _ => None,
     })
 }
 
 fn sysctls(zero: &Zero) -> impl Iterator<Item = (&Tried, (&str, &str))> {
     held(zero, |change| match change {
         Change::Sysctl { name, value } => Some((name.as_str(), value.as_str())),
-        Change::User { .. } | Change::EmptyDir { .. } | Change::Port { .. } => None,
+        _ => None,
     })
 }
 
 fn folders(zero: &Zero) -> impl Iterator<Item = (&Tried, (&str, Option<u32>))> {
     held(zero, |change| match change {
         Change::EmptyDir { path, fs_group } => Some((path.as_str(), *fs_group)),
-        Change::User { .. } | Change::Sysctl { .. } | Change::Port { .. } => None,
+        _ => None,
     })
 }
 
@@ -217,7 +223,11 @@ fn ports(zero: &Zero) -> impl Iterator<Item = (&Tried, &Change)> {
 }
 
 fn fs_group(zero: &Zero) -> Option<u32> {
-    folders(zero).find_map(|(_, (_, group))| group)
+    let own = held(zero, |change| match change {
+        Change::FsGroup { group } => Some(*group),
+        _ => None,
+    });
+    own.map(|(_, group)| group).next().or_else(|| folders(zero).find_map(|(_, (_, group))| group))
 }
 
 fn list(set: CapSet) -> String {

@@ -2,8 +2,8 @@
 
 use fit::zero::Words;
 use image::{Engine, Image};
-use launch::engine::EmptyFolder;
-use manifest::{Container, ContainerList, Format, Manifest, Workload};
+use launch::engine::{EmptyFolder, Volume};
+use manifest::{Container, ContainerList, Format, Manifest, Mount, Workload};
 use resolve::Resolved;
 
 use super::{Error, Options, Remark, env_file};
@@ -14,7 +14,7 @@ use crate::run_container::PlanError;
 pub(super) struct Carried {
     /// Options of the engine's `create`.
     pub(super) options: Vec<String>,
-    /// Its emptyDir volumes.
+    /// Its volumes that are empty at first.
     pub(super) empty: Vec<EmptyFolder>,
     /// The container's command.
     pub(super) command: Vec<String>,
@@ -27,7 +27,7 @@ pub(super) fn over(
     workload: &Workload,
     container: &Container,
     resolved: &Resolved,
-    engine: Engine,
+    own: &Options,
     sysctls: [(&str, &str); 2],
 ) -> Result<Carried, Error> {
     let mut options = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn over(
     }
     if container.security.read_only_root.is_some_and(|flag| flag.value) {
         options.push("--read-only".to_owned());
-        if engine == Engine::Podman {
+        if own.engine == Engine::Podman {
             // Podman would make /tmp and others writable all the same.
             options.push("--read-only-tmpfs=false".to_owned());
         }
@@ -65,7 +65,7 @@ pub(super) fn over(
         let (name, value) = &sysctl.value;
         options.extend(["--sysctl".to_owned(), format!("{}={value}", name.replace('/', "."))]);
     }
-    let empty = volumes(workload, container, &mut warn);
+    let empty = volumes(workload, container, &own.arguments, &mut warn);
     for (set, what) in [
         (pod.host_network, "hostNetwork: it has a network of its own here"),
         (pod.host_pid, "hostPID: it sees its own processes only here"),
@@ -180,32 +180,68 @@ fn user(
     Ok(())
 }
 
-/// An emptyDir is an empty folder that everybody may write to; nothing else can be had here.
+/// An emptyDir is an empty folder that everybody may write to, a new volume claim one that root may; nothing
+/// else can be had here. Where a person's own options mount something, that is there.
 fn volumes(
     workload: &Workload,
     container: &Container,
+    arguments: &[String],
     warn: &mut impl FnMut(String),
 ) -> Vec<EmptyFolder> {
     let pod = &workload.pod;
+    let own = mounted(arguments);
+    let group = pod.fs_group.and_then(|group| u32::try_from(group.value).ok());
     let mut empty = Vec::new();
-    for mount in &container.mounts {
-        let path = &mount.path.value;
-        let volume = pod.volumes.iter().find(|volume| volume.name == mount.volume);
-        match volume.map(|volume| volume.kind.as_str()) {
-            Some("emptyDir") => {
-                let group = pod.fs_group.and_then(|group| u32::try_from(group.value).ok());
-                empty.push(EmptyFolder { path: path.clone(), group });
+    for mount in container.mounts.iter().filter(|mount| !own.contains(&mount.path.value)) {
+        let (path, name) = (&mount.path.value, &mount.volume);
+        let kind = kind(workload, mount);
+        let mut folder = |volume| empty.push(EmptyFolder { path: path.clone(), group, volume });
+        match kind {
+            Some("emptyDir") => folder(Volume::EmptyDir),
+            Some(CLAIM) => {
+                folder(Volume::Claim);
+                warn(format!(
+                    "volume {name} at {path} is empty here, and root's, as one that is new; to have one with \
+                     data: --engine-args '-v FOLDER:{path}:O'"
+                ));
             }
             Some("") | None if pod.format == Format::Kubernetes => {
-                warn(format!("volume {} at {path} is not there here", mount.volume));
+                warn(format!("volume {name} at {path} is not there here"));
             }
-            Some(kind) => {
-                warn(format!("volume {} ({kind}) at {path} is not there here", mount.volume));
-            }
+            Some(kind) => warn(format!("volume {name} ({kind}) at {path} is not there here")),
             None => warn(format!("the volume at {path} is not there here")),
         }
     }
     empty
+}
+
+/// Volumes that somebody else makes, and that stay.
+const CLAIM: &str = "persistentVolumeClaim";
+
+/// What kind of volume is mounted there.
+fn kind<'w>(workload: &'w Workload, mount: &Mount) -> Option<&'w str> {
+    let known = workload.pod.volumes.iter().find(|volume| volume.name == mount.volume);
+    let writable = !mount.read_only.is_some_and(|flag| flag.value);
+    match known.map(|volume| volume.kind.as_str()) {
+        // A claim that the pod makes itself, and one of a StatefulSet's `volumeClaimTemplates`.
+        Some("ephemeral") if writable => Some(CLAIM),
+        None if workload.kind == "StatefulSet" && writable => Some(CLAIM),
+        // Who may only read it wants what is in it.
+        Some(CLAIM) if !writable => Some("persistentVolumeClaim, read-only"),
+        kind => kind,
+    }
+}
+
+/// Where volume claims are mounted.
+pub(super) fn claims(
+    workload: &Workload,
+    container: &Container,
+    arguments: &[String],
+) -> Vec<String> {
+    let own = mounted(arguments);
+    let mounts = container.mounts.iter().filter(|mount| !own.contains(&mount.path.value));
+    let claims = mounts.filter(|mount| kind(workload, mount) == Some(CLAIM));
+    claims.map(|mount| mount.path.value.clone()).collect()
 }
 
 /// Kubernetes' `command` stands for ENTRYPOINT and takes CMD away, `args` stands for CMD; Compose's

@@ -8,8 +8,8 @@ use sys::isolate::IsolateError;
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// `/proc/self/mountinfo`.
-    #[error("cannot read what is mounted here (/proc/self/mountinfo): {0}")]
+    /// `/proc/thread-self/mountinfo`.
+    #[error("cannot read what is mounted here (/proc/thread-self/mountinfo): {0}")]
     Mounts(#[source] io::Error),
     /// The folder for what a run writes.
     #[error("cannot make a folder in {folder} for what a run writes: {source}")]

@@ -1,7 +1,7 @@
 //! Whose the machine's folders are, looked at before a user namespace is entered: in it everybody who
 //! has no number there is `nobody`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,13 +38,11 @@ pub(super) struct Thing {
     pub(super) mode: u32,
 }
 
-/// Whose the machine's folders are, and what is mounted.
+/// Whose the machine's folders are.
 #[derive(Debug, Clone)]
 pub struct Survey {
     /// What is not this user's, a folder before what is in it.
     pub(super) things: Vec<Thing>,
-    /// Every mount point.
-    pub(super) points: BTreeSet<PathBuf>,
 }
 
 impl Survey {
@@ -60,13 +58,7 @@ impl Survey {
         for top in tops() {
             walk(&top, own, &mounts, &mut things);
         }
-        Ok(Self { things, points: mounts.into_iter().map(|mount| mount.point).collect() })
-    }
-
-    /// Whether something is mounted below this path: then the kernel lays no layer over it in a user
-    /// namespace (`clone_private_mount` of `fs/namespace.c`).
-    pub(super) fn has_mounts_below(&self, path: &Path) -> bool {
-        self.points.iter().any(|point| point != path && point.starts_with(path))
+        Ok(Self { things })
     }
 
     /// What was seen of this path.

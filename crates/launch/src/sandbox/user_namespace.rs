@@ -9,6 +9,7 @@
 //! - The kernel mounts `/proc` and `/sys` only where one is mounted already and nothing lies over
 //!   parts of it (`mount_too_revealing` of `fs/namespace.c`).
 
+use std::collections::BTreeSet;
 use std::fs::{self, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -47,6 +48,11 @@ pub(super) fn make(
     within: &Within,
     upper: Option<&Path>,
 ) -> Result<Made, SandboxError> {
+    // As this thread's own mount namespace has it, into which nothing comes any more: what anybody has
+    // mounted since the machine was looked at is among it.
+    let mounts = sys::mounts::own().map_err(SandboxError::Mounts)?;
+    let layers = Layers::over(&mounts, layers.kept.as_deref());
+    let points = mounts.into_iter().map(|mount| mount.point).collect();
     let bench = Path::new(BENCH);
     mounted("tmpfs", bench, MountFlags::empty(), b"mode=755")?;
     let stage = bench.join("stage");
@@ -54,8 +60,16 @@ pub(super) fn make(
     // To be entered it must be a mount, pivot_root(2).
     mounted("tmpfs", &stage, MountFlags::empty(), b"mode=755")?;
     let room = upper.unwrap_or(bench).to_owned();
-    let mut making =
-        Making { within, stage, room, made: 0, laid: 0, refused: None, read_only: Vec::new() };
+    let mut making = Making {
+        within,
+        points,
+        stage,
+        room,
+        made: 0,
+        laid: 0,
+        refused: None,
+        read_only: Vec::new(),
+    };
     for layer in &layers.all {
         // Unmounted meanwhile, or in a folder that this user may not look into.
         if layer.point.exists() && at(&making.stage, &layer.point).exists() {
@@ -80,6 +94,8 @@ pub(super) fn make(
 /// A root that is being put together.
 struct Making<'a> {
     within: &'a Within,
+    /// Where anything is mounted.
+    points: BTreeSet<PathBuf>,
     stage: PathBuf,
     /// Where the upper layers lie.
     room: PathBuf,
@@ -98,7 +114,7 @@ impl Making<'_> {
         if !there.is_dir() {
             return self.file(layer, path, &there);
         }
-        if self.within.survey.has_mounts_below(path) {
+        if self.has_mounts_below(path) {
             return self.folder_anew(layer, path, &there);
         }
         let laid = part(layer, path);
@@ -116,6 +132,12 @@ impl Making<'_> {
                 read_only(&laid, &at(&self.stage, path))
             }
         }
+    }
+
+    /// Whether something is mounted below this path: then the kernel lays no layer over it in a user
+    /// namespace (`clone_private_mount` of `fs/namespace.c`), and binds it with all of that only.
+    fn has_mounts_below(&self, path: &Path) -> bool {
+        self.points.iter().any(|point| point != path && point.starts_with(path))
     }
 
     /// A folder in which something is mounted: the same folder, and what is in it one by one.
@@ -145,7 +167,7 @@ impl Making<'_> {
         let there = fs::symlink_metadata(path).map_err(step("look at", path))?;
         let kind = there.file_type();
         // What is mounted there is laid by itself, if it is at all.
-        let is_point = self.within.survey.points.contains(path);
+        let is_point = self.points.contains(path);
         if kind.is_symlink() {
             let to = fs::read_link(path).map_err(step("read", path))?;
             symlink(to, &here).map_err(step("make", path))

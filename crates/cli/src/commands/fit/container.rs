@@ -183,12 +183,12 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(Failure::new("--no-probes leaves no test")
             .help("name one: --http, --tcp, --log, --test or --until-exit"));
     }
+    side_by_side::may_of(args.jobs, &options)?;
     may_run(options.engine)?;
     for name in remove_leftovers(options.engine).map_err(cannot_ask)? {
         ui.note(&format!("removed {name}, which a dropcap that was killed had left"));
     }
     let plan = asked.plan(&options)?;
-    side_by_side::may_of(args.jobs, &plan)?;
     remark(&plan.remarks, ui);
     let watched = args.timeout.unwrap_or(WATCHED);
     let by = Named { tests, probes: !asked.no_probes, watched };
@@ -206,10 +206,10 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let stopped = runner.when_stopped();
     runner.load().map_err(cannot_run)?;
     let begun = Instant::now();
-    let (start, ran) = first(&mut runner, &plan, &stopped, ui)?;
+    let (start, ran) = first(&mut runner, &plan, &stopped, args.zero.try_zero, ui)?;
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
-        runner.hasten(ran.took, args.jobs);
+        runner.hasten(ran.took);
     }
     let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
     let options = fit::Options {
@@ -279,7 +279,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     } else if asked.file.is_some() {
         ui.note("the manifest is as it was");
     }
-    Ok(if way.is_well() { code } else { ExitCode::from(FOUND) })
+    Ok(way.code(code, &answer))
 }
 
 /// Podman as another user than root, or as root with less, works in a user namespace, where nothing is as
@@ -349,11 +349,12 @@ fn remark(remarks: &[Remark], ui: &Ui) {
 }
 
 /// The first run; a failing one is made again with what it was refused, as far as that stays within the
-/// container or somebody agreed.
+/// container or somebody agreed. `tries` is whether what else helps is tried afterwards.
 fn first(
     runner: &mut Containers,
     plan: &Plan,
     stopped: &Stopped,
+    tries: bool,
     ui: &Ui,
 ) -> Result<(CapSet, Ran), Failure> {
     let mut run = |held| {
@@ -369,20 +370,25 @@ fn first(
     for _ in 0..ROUNDS {
         let ran = run(held)?;
         let growth = match (&ran.observed, ran.outcome.passed()) {
-            (Some(observed), false) => grow(observed, held),
+            (Some(observed), false) if plan.root => grow(observed, held),
+            (Some(observed), false) => {
+                let helped = zero::tell_instead(&observed.recording, plan, tries, ui);
+                let growth = grow(observed, held | helped);
+                let others = [growth.given, growth.to_agree].concat();
+                if !others.is_empty() {
+                    ui.warning(&format!(
+                        "it was refused {}, which no `add` gives to a user that is not root",
+                        asked(&others)
+                    ));
+                }
+                return Ok((held, ran));
+            }
             _ => return Ok((held, ran)),
         };
         if growth.given.is_empty() {
             if !growth.to_agree.is_empty() {
                 return Err(not_agreed(&growth.to_agree, &ran));
             }
-            return Ok((held, ran));
-        }
-        if !plan.root {
-            ui.warning(&format!(
-                "it was refused {}, which no `add` gives to a user that is not root",
-                asked(&growth.given)
-            ));
             return Ok((held, ran));
         }
         ui.note(&format!("it fails with {held}, and was refused {}: given", asked(&growth.given)));

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use caps::CapSet;
 use fit::{Answer, Event, Hand, Hands, Options, SideBySide};
-use jobs::fit_container::Plan;
+use jobs::fit_container;
 use trace::TraceError;
 
 use super::Args;
@@ -29,18 +29,19 @@ const SHARED: &[&str] =
 /// Networks that are this machine's or another container's.
 const OF_OTHERS: &[&str] = &["host", "container", "ns"];
 
-/// Whether containers of this plan may go side by side.
-pub(super) fn may_of(jobs: u8, plan: &Plan) -> Result<(), Failure> {
+/// Whether containers with these options may go side by side. Asked before the engine is: with the first
+/// container that it makes it makes the volumes, too.
+pub(super) fn may_of(jobs: u8, options: &fit_container::Options) -> Result<(), Failure> {
     if jobs == 1 {
         return Ok(());
     }
-    if plan.keeps {
+    if fit_container::keeps(options) {
         return Err(Failure::new(
             "--jobs: a volume keeps what a container writes, and those beside it find it",
         )
         .help("write `:O` (podman) or `:ro` behind the volume"));
     }
-    match shared(&plan.recipe.options) {
+    match shared(&options.arguments) {
         None => Ok(()),
         Some(option) => Err(Failure::new(format_args!(
             "--jobs: containers with {option} would take each other's address or ports"

@@ -3,20 +3,22 @@
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use caps::CapSet;
 use check::words;
 use fit::container::{Containers, flags};
-use fit::zero::{Asked, Change, Event, Held, Tried, Zero, ZeroRun, search};
-use fit::{Answer, Proof};
+use fit::zero::{Asked, Change, Event, Held, Today, Tried, Zero, ZeroRun, search, sysctls};
+use fit::{Answer, Outcome, Proof};
 use jobs::export::zero_patch;
 use jobs::fit_container::Plan;
 use jobs::fitted::Made;
+use record::observation::Recording;
 use record::zero::{LOW_PORTS, PING};
 
-use super::{Args, container, rigour};
-use crate::failure::Failure;
+use super::{Args, rigour};
+use crate::failure::{FOUND, Failure};
 use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW};
 
 /// Where the help has them.
@@ -55,12 +57,16 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// Whether it does without, as far as that was asked.
-    pub(super) fn is_well(&self) -> bool {
+    /// The exit status, where the list that was found would give `code`.
+    pub(super) fn code(&self, code: ExitCode, answer: &Answer) -> ExitCode {
         match self {
-            Self::NotTried | Self::AtZero => true,
-            Self::Stopped => false,
-            Self::Tried(zero, _) => zero.is_clear(),
+            Self::NotTried | Self::AtZero => code,
+            // No list helps it: that it works without one is the whole answer.
+            Self::Tried(zero, _) if zero.is_clear() && answer.proof == Proof::NeverPasses => {
+                ExitCode::SUCCESS
+            }
+            Self::Tried(zero, _) if zero.is_clear() => code,
+            Self::Tried(..) | Self::Stopped => ExitCode::from(FOUND),
         }
     }
 
@@ -71,6 +77,29 @@ impl Way {
             Self::NotTried | Self::AtZero | Self::Stopped => None,
         }
     }
+}
+
+/// Says which sysctl helps a user that is not root, whom no list does, and for which capabilities; `tries` is
+/// whether it is tried.
+pub(super) fn tell_instead(refused: &Recording, plan: &Plan, tries: bool, ui: &Ui) -> CapSet {
+    let mut helped = CapSet::EMPTY;
+    for (change, removes, why) in sysctls(refused, &plan.ground) {
+        ui.warning(&format!(
+            "it was refused {removes} ({why}), which no `add` gives to a user that is not root"
+        ));
+        // kubernetes `pkg/kubelet/sysctl/safe_sysctls.go`.
+        let safe = match &change {
+            Change::Sysctl { name, .. } if name == PING => "1.18",
+            _ => "1.22",
+        };
+        let more = if tries { "" } else { "; --try-zero tries it" };
+        ui.note(&format!(
+            "{change} of the pod does instead, alone{more} (safe since Kubernetes {safe}; containerd \
+             2.0 and Docker 20.10 set it by themselves)"
+        ));
+        helped = helped | removes;
+    }
+    helped
 }
 
 /// Tries it, once there is a list that is shown.
@@ -84,25 +113,34 @@ pub(super) fn run(
     if !args.zero.try_zero {
         return Ok(Way::NotTried);
     }
-    let (true, Some(first)) =
-        (matches!(answer.proof, Proof::Proven | Proof::Explained), made.first)
-    else {
+    let today = match answer.proof {
+        Proof::Proven | Proof::Explained => Some(Today::Needs(answer.set)),
+        Proof::NeverPasses if !plan.root => Some(Today::Fails),
+        _ => None,
+    };
+    let (Some(today), Some(first)) = (today, made.first) else {
         ui.note("the way to zero is not tried: it begins with a list that is shown");
         return Ok(Way::NotTried);
     };
-    if answer.set.is_empty() {
+    if today == Today::Needs(CapSet::EMPTY) {
         return Ok(Way::AtZero);
     }
     let mut ground = plan.ground.clone();
-    let today = plan.recipe.today().map_err(Failure::new)?;
-    ground.folder = today.folder;
+    let container = plan.recipe.today().map_err(Failure::new)?;
+    ground.folder = container.folder;
     // The image's own beside those of the manifest.
     let pair = |line: &String| line.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned()));
-    ground.words.env = today.environment.iter().filter_map(pair).collect();
-    let without = answer.required.iter().find_map(|one| answer.failure_without(one));
+    ground.words.env = container.environment.iter().filter_map(pair).collect();
+    let without = match today {
+        Today::Needs(_) => answer.required.iter().find_map(|one| answer.failure_without(one)),
+        Today::Fails => answer.trials.iter().find_map(|trial| match &trial.outcome {
+            Outcome::Failed(said) => Some(said.as_str()),
+            Outcome::Passed => None,
+        }),
+    };
     let asked = Asked {
         first: &first.recording,
-        set: answer.set,
+        today,
         start: made.start,
         without: without.map(str::to_owned),
         ground,
@@ -120,7 +158,9 @@ pub(super) fn run(
         ControlFlow::Continue(())
     });
     progress.clear();
-    let Some(mut zero) = found.map_err(container::cannot_run)? else { return Ok(Way::Stopped) };
+    let Some(mut zero) = found.map_err(super::container::cannot_run)? else {
+        return Ok(Way::Stopped);
+    };
     zero.recorded = made.recorded;
     Ok(Way::Tried(Box::new(zero), begun.elapsed()))
 }
@@ -324,6 +364,7 @@ fn in_short(changes: &[Change], set: CapSet) -> String {
             Change::Sysctl { name, .. } if name == PING => parts.push("ping".to_owned()),
             Change::Sysctl { name, .. } => parts.push(name.clone()),
             Change::Port { to, .. } => parts.push(format!("port {to}")),
+            Change::FsGroup { group } => parts.push(format!("fsGroup {group}")),
             Change::EmptyDir { .. } => folders += 1,
         }
     }

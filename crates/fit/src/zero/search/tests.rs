@@ -74,7 +74,7 @@ fn way_until(
     let mut program = Program { rule, stop_after };
     let asked = Asked {
         first,
-        set: set(needs),
+        today: if needs.is_empty() { Today::Fails } else { Today::Needs(set(needs)) },
         start: CapSet::all_known(),
         without: Some("as it is".to_owned()),
         ground: Ground { own_network: true, ..Ground::default() },
@@ -156,6 +156,32 @@ fn the_only_change_is_not_left_out_by_a_run() {
     let zero = way(rule, &first, &[Capability::NET_RAW], Rigour::Explained).unwrap();
     assert_eq!(zero.holding().collect::<Vec<_>>(), [&ping]);
     assert_eq!((zero.runs.len(), zero.changes[0].said.as_deref()), (1, Some("as it is")));
+}
+
+/// A user that is not root, who binds a low port and writes somewhere.
+#[test]
+fn what_no_list_helps_a_sysctl_alone_does() {
+    let refused = || {
+        let seen = saw(Capability::NET_BIND_SERVICE, at("0.0.0.0:80"));
+        recording(vec![Observation { granted: false, result: Some(-13), ..seen }])
+    };
+    let rule: Rule = |changes, set| {
+        let seen = saw(Capability::NET_BIND_SERVICE, at("0.0.0.0:80"));
+        let seen = recording(vec![Observation { granted: false, result: Some(-13), ..seen }]);
+        assert!(set.is_empty());
+        (!changes.contains(&port())).then_some(("bind: Permission denied", seen))
+    };
+    let zero = way(rule, &refused(), &[], Rigour::Proven).unwrap();
+    assert!(zero.is_clear() && zero.remains.is_empty(), "{zero:?}");
+    let [tried] = &zero.changes[..] else { panic!("{zero:?}") };
+    assert_eq!((&tried.change, tried.result), (&port(), Held::Holds));
+    assert_eq!(tried.removes, Capability::NET_BIND_SERVICE.into());
+    // Without it it was seen to fail; with it, once more.
+    assert_eq!((zero.runs.len(), tried.said.as_deref()), (2, Some("as it is")));
+    // What else it fails for is told, and nothing is claimed.
+    let rule: Rule = |_, _| Some(("no", recording(Vec::new())));
+    let zero = way(rule, &refused(), &[], Rigour::Proven).unwrap();
+    assert!(!zero.reached && zero.holding().next().is_none(), "{zero:?}");
 }
 
 /// Needs to change its user whoever it is.

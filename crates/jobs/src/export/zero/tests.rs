@@ -82,6 +82,17 @@ fn a_patch_is_read_as_what_it_is_to_change() {
 }
 
 #[test]
+fn a_volume_claim_gets_its_group_and_no_volume() {
+    let changes = vec![tried(Change::FsGroup { group: 33 }, Held::Holds)];
+    let text = zero_patch(&place(POD, 0), &zero(changes, CapSet::EMPTY), &[]).unwrap();
+    let patch = read(&text);
+    assert_eq!(patch.errors().count(), 0, "{text}");
+    let pod = &patch.workloads[0].pod;
+    assert_eq!(pod.fs_group.map(|group| group.value), Some(33), "{text}");
+    assert!(pod.volumes.is_empty() && pod.containers[0].mounts.is_empty(), "{text}");
+}
+
+#[test]
 fn what_remains_stays_in_the_list() {
     let changes = vec![tried(port(), Held::Holds)];
     let left = CapSet::of(&[Capability::SETGID, Capability::SETUID]);
