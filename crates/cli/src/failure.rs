@@ -91,3 +91,22 @@ impl From<io::Error> for Failure {
         Self::new(format_args!("cannot write the output: {error}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_says_what_to_do() {
+        for (path, way) in [
+            ("/no/such/folder/x.yaml", "is its folder there?"),
+            ("/proc/x.yaml", "name "),
+            ("/dev/null", "name a file"),
+        ] {
+            let failure = Failure::from(manifest::write_whole(Path::new(path), "x").unwrap_err());
+            assert!(failure.help.as_ref().is_some_and(|help| help.contains(way)), "{failure:?}");
+        }
+    }
+}

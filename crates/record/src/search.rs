@@ -95,6 +95,9 @@ impl Search {
             Found::Explained => {
                 "passes with exactly the needed; each run without one fails, as its trace says"
             }
+            Found::InPart if self.minimum.is_empty() => {
+                "passes with none; whether what is undecided is needed is open"
+            }
             Found::InPart => {
                 "passes with exactly the needed; without any of them fails, twice in a row; whether it \
                  does without the others is decided for some of them only"

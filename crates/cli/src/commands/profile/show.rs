@@ -65,9 +65,10 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
 /// One profile.
 fn write(out: &mut impl Write, profile: &Profile, all: bool) -> io::Result<()> {
     let lists = &profile.spec.capabilities;
-    writeln!(out, "{BOLD}{}{BOLD:#}{}", profile.metadata.name, subject(&profile.spec.target))?;
-    writeln!(out, "  needed    {GREEN}{}{GREEN:#}", lists.needed)?;
-    writeln!(out, "  doubtful  {YELLOW}{}{YELLOW:#}", lists.doubtful)?;
+    let (name, about) = (&profile.metadata.name, subject(&profile.spec.target));
+    writeln!(out, "{}", wrapped(&format!("{BOLD}{name}{BOLD:#}{about}"), 2))?;
+    line(out, "needed", &format!("{GREEN}{}{GREEN:#}", lists.needed))?;
+    line(out, "doubtful", &format!("{YELLOW}{}{YELLOW:#}", lists.doubtful))?;
     known(out, profile)?;
     for zero in &profile.status.zero {
         to_zero(out, zero)?;
@@ -82,9 +83,9 @@ fn write(out: &mut impl Write, profile: &Profile, all: bool) -> io::Result<()> {
         }
         let shown = if all { uses.len() } else { USES };
         for seen in uses.iter().take(shown) {
-            writeln!(out, "  {}", seen.line())?;
+            writeln!(out, "{}", wrapped(&format!("  {}", seen.line()), 4))?;
             if all || seen.verdict == Verdict::Doubtful {
-                writeln!(out, "    {DIM}{}{DIM:#}", seen.why)?;
+                writeln!(out, "{}", wrapped(&format!("    {DIM}{}{DIM:#}", seen.why), 4))?;
             }
         }
         if uses.len() > shown {
@@ -104,9 +105,10 @@ fn write(out: &mut impl Write, profile: &Profile, all: bool) -> io::Result<()> {
             writeln!(out, "  to do without:")?;
         }
         for remedy in remedies {
-            writeln!(out, "    {}: {}", place(remedy.place), remedy.how)?;
+            let how = format!("    {}: {}", place(remedy.place), remedy.how);
+            writeln!(out, "{}", wrapped(&how, 6))?;
             if all {
-                writeln!(out, "      {DIM}{}{DIM:#}", remedy.why)?;
+                writeln!(out, "{}", wrapped(&format!("      {DIM}{}{DIM:#}", remedy.why), 6))?;
             }
         }
     }
