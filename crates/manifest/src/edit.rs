@@ -17,6 +17,7 @@ mod list;
 mod lookup;
 mod oci;
 mod patch;
+mod plain;
 mod plan;
 mod references;
 mod refusal;
@@ -34,6 +35,7 @@ use crate::workload::{Container, Span, Workload};
 
 use goal::Goal;
 
+pub(crate) use plain::is_plain;
 pub use refusal::{Refusal, Refused, SharedWith, Sharing};
 
 /// A container of a manifest, by its place in [`Manifest::workloads`] and [`Pod::containers`].

@@ -10,7 +10,8 @@ use crate::problem::ProblemKind;
 use crate::scalar::{self, Value};
 use crate::workload::Span;
 
-pub(crate) use build::{build, each_document};
+use build::DOCUMENT_WEIGHT;
+pub(crate) use build::{MAX_VALUES, build, each_document};
 
 /// Index of a node in its [`Tree`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +35,10 @@ pub(crate) struct TreeDocument {
     pub(crate) root: Result<Option<NodeId>, Fault>,
     /// Keys that stand twice in one mapping; at most [`build::MAX_DUPLICATES`].
     pub(crate) duplicates: Vec<Duplicate>,
+    /// Whether it has aliases.
+    pub(crate) has_aliases: bool,
+    /// What it counts towards [`MAX_VALUES`].
+    pub(crate) values: u64,
 }
 
 /// Why a document has no tree.
@@ -130,6 +135,11 @@ impl<'t> Tree<'t> {
     pub(crate) fn mark(&self, id: NodeId) -> Option<Mark> {
         let found = self.marks.binary_search_by_key(&id.0, |(node, _)| node.0).ok()?;
         Some(self.marks[found].1)
+    }
+
+    /// Whether so many more values would be read.
+    pub(crate) fn has_room_for(&self, more: usize) -> bool {
+        self.nodes.len() + DOCUMENT_WEIGHT * self.documents.len() + more < MAX_VALUES
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node<'t> {

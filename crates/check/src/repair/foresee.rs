@@ -3,17 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use caps::Capability;
-use manifest::{
-    CapList, Capabilities, ContainerId, Edit, Format, Manifest, SetLists, Spanned, Workload,
-};
+use manifest::{CapList, Capabilities, ContainerId, Edit, Manifest, SetLists, Spanned};
 use runtime::Request;
 
-use super::{Applied, Consent, MAX_ROUNDS, Phase, Round, requests};
+use super::round::{MAX_ROUNDS, Phase, Round, requests};
+use super::work::Work;
+use super::{Applied, Consent};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
-use crate::rule::Rule;
 
 /// What all edits of a manifest come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,32 +27,31 @@ pub struct Foreseen {
     /// Containers that the text does not allow to be edited as they should; [`Checker::announce`] looks
     /// for them.
     pub refused: usize,
-    edits: Vec<(Phase, Edit)>,
+    /// All that in terms of the text.
+    pub(super) edits: Vec<Edit>,
 }
 
 impl Foreseen {
-    /// Nothing is done.
-    pub(crate) fn nothing(checked: &Checked) -> Self {
-        let after = checked.containers.iter().map(|container| container.held).collect();
-        Self { after, ..Self::default() }
+    /// Everything, in the order in which it is made.
+    pub(super) fn applied(self) -> Vec<Applied> {
+        let Self { by_profile, safe, not_safe, .. } = self;
+        [by_profile, safe, not_safe].into_iter().flatten().collect()
     }
 
-    /// What is to be done in the text with this consent.
-    pub(super) fn edits(&self, consent: Consent) -> impl Iterator<Item = &Edit> {
-        let covered =
-            move |phase: &Phase| phase.consent == Consent::Safe || consent == phase.consent;
-        self.edits.iter().filter(move |(phase, _)| covered(phase)).map(|(_, edit)| edit)
-    }
-
-    /// Without the edits that are not about this capability.
-    pub(crate) fn only_about(&mut self, capability: Capability) {
-        for edits in [&mut self.by_profile, &mut self.safe, &mut self.not_safe] {
-            edits.retain(|edit| edit.capabilities.contains(capability));
+    /// With more of it, of those containers that are wanted.
+    pub(super) fn extend(&mut self, more: Self, is_wanted: impl Fn(ContainerId) -> bool) {
+        for (edits, more) in [
+            (&mut self.by_profile, more.by_profile),
+            (&mut self.safe, more.safe),
+            (&mut self.not_safe, more.not_safe),
+        ] {
+            edits.extend(more.into_iter().filter(|edit| is_wanted(edit.container)));
         }
+        self.edits.extend(more.edits.into_iter().filter(|edit| is_wanted(edit.container)));
     }
 
     /// The edits of a phase.
-    fn of(&mut self, phase: Phase) -> &mut Vec<Applied> {
+    pub(super) fn of(&mut self, phase: Phase) -> &mut Vec<Applied> {
         match (phase.by_profile, phase.consent) {
             (true, _) => &mut self.by_profile,
             (false, Consent::Safe) => &mut self.safe,
@@ -67,11 +64,11 @@ impl Checker {
     /// What all edits come to, unsafe ones too. `checked` is what this checker found in `manifest`.
     #[must_use]
     pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Foreseen {
-        self.foresee_but(manifest, checked, &|_| {})
+        self.foresee_but(manifest, checked, Consent::Unsafe, &|_| {})
     }
 
-    /// What `fix` comes to in this text: as [`Checker::foresee_but`]; tried, where several containers may
-    /// be written in one place, or words are written as they hardly ever are.
+    /// What `fix` comes to in this text: as [`Checker::foresee`], but without touching what `answer` sets
+    /// aside, of which `checked` has no more; tried, where the text may not allow it.
     #[must_use]
     pub fn announce(
         &self,
@@ -79,32 +76,25 @@ impl Checker {
         checked: &Checked,
         answer: &dyn Fn(&mut Checked),
     ) -> Foreseen {
-        let foreseen = self.foresee_but(manifest, checked, answer);
-        if foreseen.edits.is_empty() || !(may_share(manifest) || has_blocks(manifest)) {
+        let consent = Consent::Unsafe;
+        let foreseen = self.foresee_but(manifest, checked, consent, answer);
+        if manifest.is_plain || foreseen.edits.is_empty() {
             return foreseen;
         }
-        let safe = self.repair_but(manifest, Consent::Safe, answer);
-        let all = self.repair_but(manifest, Consent::Unsafe, answer);
-        let is_profile = |one: &Applied| Rule::find(one.rule).is_some_and(Rule::writes_profile);
-        let (by_profile, others): (Vec<_>, Vec<_>) = all.applied.into_iter().partition(is_profile);
-        let safe: Vec<_> = safe.applied.into_iter().filter(|one| !is_profile(one)).collect();
+        let done = Work { checker: self, consent, answer }.done(manifest, checked.clone());
         Foreseen {
-            after: all.checked.containers.iter().map(|container| container.held).collect(),
-            by_profile,
-            not_safe: others.into_iter().skip(safe.len()).collect(),
-            safe,
-            refused: all.refused.len(),
-            edits: Vec::new(),
+            after: done.checked.containers.iter().map(|container| container.held).collect(),
+            refused: done.refused.len(),
+            ..done.made
         }
     }
 
-    /// As [`Checker::foresee`], but without touching what `answer` sets aside; `checked` was answered
-    /// already.
-    #[must_use]
-    pub fn foresee_but(
+    /// What all edits with this consent come to, but for what `answer` sets aside.
+    pub(super) fn foresee_but(
         &self,
         manifest: &Manifest,
         checked: &Checked,
+        consent: Consent,
         answer: &dyn Fn(&mut Checked),
     ) -> Foreseen {
         let mut foreseen = Foreseen::default();
@@ -133,8 +123,9 @@ impl Checker {
                 documents: Vec::new(),
                 workloads: vec![workload.clone()],
                 problems: Vec::new(),
+                is_plain: true,
             };
-            self.foresee_one(manifest, alone, answer, (place, &mut foreseen));
+            self.foresee_one(manifest, alone, (consent, answer), (place, &mut foreseen));
         }
         foreseen
     }
@@ -144,7 +135,7 @@ impl Checker {
         &self,
         mut model: Manifest,
         mut checked: Checked,
-        answer: &dyn Fn(&mut Checked),
+        (consent, answer): (Consent, &dyn Fn(&mut Checked)),
         (place, foreseen): (usize, &mut Foreseen),
     ) {
         let original = requests(&model, &self.options);
@@ -156,7 +147,7 @@ impl Checker {
             .filter(|finding| !finding.standing.is_open())
             .cloned()
             .collect();
-        for phase in Consent::Unsafe.phases() {
+        for phase in consent.phases() {
             for _ in 0..MAX_ROUNDS {
                 let round = Round::of(&model, &checked, &original, self, phase);
                 if round.edits.is_empty() {
@@ -169,7 +160,7 @@ impl Checker {
                     .extend(applied.map(|one| Applied { container: there(one.container), ..one }));
                 let edits = round.edits.into_iter();
                 let edits = edits.map(|edit| Edit { container: there(edit.container), ..edit });
-                foreseen.edits.extend(edits.map(|edit| (phase, edit)));
+                foreseen.edits.extend(edits);
                 write_all(&mut model, round.requests);
                 checked = self.check_beside(&model, &[]);
                 for finding in &mut checked.findings {
@@ -186,30 +177,6 @@ impl Checker {
         }
         foreseen.after.extend(checked.containers.iter().map(|container| container.held));
     }
-}
-
-/// Whether containers may read the same place of the text: by aliases, or by Compose's `extends`.
-fn may_share(manifest: &Manifest) -> bool {
-    let text = manifest.source.text();
-    let extends = || {
-        let is_compose = |workload: &Workload| workload.pod.format == Format::Compose;
-        text.contains("extends") && manifest.workloads.iter().any(is_compose)
-    };
-    (text.contains('&') && text.contains('*')) || extends()
-}
-
-/// Whether a word begins a line of its own, as that of a block scalar does: those are not edited.
-fn has_blocks(manifest: &Manifest) -> bool {
-    let text = manifest.source.text();
-    manifest.containers().any(|(_, container)| {
-        let mut words = container.security.add().chain(container.security.drop());
-        words.any(|word| {
-            let before = text.get(..word.span.start).unwrap_or_default();
-            let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
-            let quoted = text[before.len()..].starts_with(['"', '\'']);
-            line.trim().is_empty() && !quoted
-        })
-    })
 }
 
 /// Puts the lists of all requests into their containers in memory; where they would be written nobody

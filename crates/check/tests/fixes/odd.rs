@@ -370,6 +370,14 @@ impl Odd<'_> {
         }
         self.line(indent, &format!("{key}:"));
         for word in words {
+            if self.rarely(20) {
+                self.line(indent + self.dash, "- |-");
+                let bare = word.replace("!!str ", "").replace(['\'', '"'], "");
+                let indent = " ".repeat(indent + self.dash + self.step);
+                self.out.push_str(&format!("{indent}{}\n", bare.trim()));
+                self.after_block = true;
+                continue;
+            }
             let gap = if self.rarely(9) { "   " } else { " " };
             self.line(indent + self.dash, &format!("-{gap}{word}"));
         }
@@ -399,7 +407,12 @@ impl Odd<'_> {
 
     fn comment(&mut self) -> String {
         self.number += 1;
-        format!("# kept {}", self.number)
+        let kept = format!("# kept {}", self.number);
+        if self.rarely(8) {
+            let rule = self.one(&["drop-all-missing", "capability-spelling", "redundant-add"]);
+            return format!("# dropcap: ignore[{rule}] {kept}");
+        }
+        kept
     }
 
     /// One line, with what may stand before and behind it.

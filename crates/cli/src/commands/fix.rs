@@ -1,6 +1,5 @@
 //! `dropcap fix`: writes the edits that `check` proposes, and what profiles say.
 
-mod parallel;
 mod profile;
 
 use std::io::Write as _;
@@ -11,7 +10,7 @@ use check::fix::Class;
 use check::learnt::Accepted;
 use check::render::text;
 use check::{
-    Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, words,
+    Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, parallel, words,
 };
 use jobs::by_profile;
 use manifest::{Format, Loaded, Manifest};
