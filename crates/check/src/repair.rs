@@ -1,10 +1,11 @@
 //! The edits of a whole manifest: round after round, until nothing more is to be done.
 //!
 //! First what was learnt is written, then the safe edits are made, then the unsafe ones: so that a
-//! container of which an unsafe edit cannot be written has its safe ones all the same. Each edit is
-//! tried in memory, on the request, against the container as it was in the beginning; only then is the
-//! text touched. What the text comes to is read again. One round of that is in `round`, what all of them
-//! come to without touching the text in `foresee`, the text's edits in `work`.
+//! container of which an unsafe edit cannot be written has its safe ones all the same. That starts again
+//! until nothing changes (`work`). Each edit is tried in memory, on the request, against the container as
+//! the safe edits, or the unsafe ones, found it (`round`); only then is the text touched. What the text
+//! comes to is read again. What all of it comes to without touching the text is in `foresee`: a plain text
+//! gets that at once.
 
 mod foresee;
 mod round;
@@ -21,6 +22,9 @@ use crate::options::Options;
 use work::Work;
 
 pub use foresee::Foreseen;
+
+/// More rounds than any manifest takes: every edit makes a list smaller or its spelling better.
+const MAX_ROUNDS: usize = 16;
 
 /// Up to which class edits are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +43,25 @@ impl Consent {
             Verdict::Unsafe => self == Consent::Unsafe,
             Verdict::Widens | Verdict::Breaks => false,
         }
+    }
+}
+
+/// A part of the work: its edits are all made before those of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Phase {
+    /// Whether what was learnt is written, or all else.
+    by_profile: bool,
+    /// Which edits of it.
+    consent: Consent,
+}
+
+impl Consent {
+    /// What is done with this consent, one after the other; of what was learnt, with that of its own.
+    fn phases(self, by_profile: Consent) -> impl Iterator<Item = Phase> {
+        let others = |consent| Phase { by_profile: false, consent };
+        let learnt = Phase { by_profile: true, consent: by_profile };
+        let all = [learnt, others(Consent::Safe), others(Consent::Unsafe)];
+        all.into_iter().take(if self == Consent::Unsafe { 3 } else { 2 })
     }
 }
 
@@ -97,11 +120,27 @@ impl Checker {
         consent: Consent,
         answer: &dyn Fn(&mut Checked),
     ) -> Repaired {
-        let work = Work { checker: self, consent, answer };
-        let done = work.done(manifest, work.check(manifest));
-        let refused = if done.refused.is_empty() { Vec::new() } else { work.wanted(&done) };
-        let (source, applied) = (done.manifest.source.clone(), done.made.applied());
-        Repaired { source, applied, manifest: done.manifest, checked: done.checked, refused }
+        let mut checked = self.check(manifest);
+        answer(&mut checked);
+        let foreseen =
+            manifest.is_plain.then(|| self.foresee_but(manifest, &checked, consent, answer));
+        let mut work = Work::of(self, answer, manifest, checked);
+        if let Some(foreseen) = foreseen {
+            if foreseen.edits.is_empty() {
+                return work.done();
+            }
+            work.make(foreseen);
+        }
+        work.settle(consent, Consent::Safe);
+        if consent == Consent::Unsafe {
+            // As it comes to be when somebody consents later.
+            work.settle(consent, Consent::Unsafe);
+        }
+        let mut repaired = work.done();
+        if !repaired.refused.is_empty() {
+            repaired.refused = wanted(&repaired, self, consent, answer);
+        }
+        repaired
     }
 }
 
@@ -109,6 +148,25 @@ impl Checker {
 #[must_use]
 pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repaired {
     Checker::new(options.clone()).repair(manifest, consent)
+}
+
+/// The same refusals with all that is left to be done: one round's edits make others possible, which
+/// it does not know.
+fn wanted(
+    repaired: &Repaired,
+    checker: &Checker,
+    consent: Consent,
+    answer: &dyn Fn(&mut Checked),
+) -> Vec<Refused> {
+    let Repaired { manifest, checked, refused, .. } = repaired;
+    let mut edits = checker.foresee_but(manifest, checked, consent, answer).edits;
+    edits.retain(|edit| refused.iter().any(|one| one.container == edit.container));
+    let mut whole = manifest::apply(manifest, &edits).refused;
+    let same = |one: &Refused| {
+        let at = whole.iter().position(|other| other.container == one.container);
+        at.map_or_else(|| one.clone(), |at| whole.swap_remove(at))
+    };
+    refused.iter().map(same).collect()
 }
 
 #[cfg(test)]
@@ -172,6 +230,28 @@ items:
             refused.snippet,
             "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [ALL]\n"
         );
+    }
+
+    /// Beside ALL under both, another spelling under `cap_drop` is not safe; it is when ALL has gone from
+    /// `cap_add`. By then `one` is refused what is unsafe, and the spelling with it unless that is tried alone.
+    #[test]
+    fn what_an_unsafe_edit_makes_possible_is_done_in_the_same_run() {
+        let text = "services:\n  base:\n    image: i\n    cap_add: [ALL, SETUID, net_raw]\n  one:\n    \
+                    image: i\n    extends: base\n    cap_add: [all]\n    cap_drop: [ALL, all]\n";
+        let run = |text: &str| {
+            let manifest = manifest::parse("compose.yaml", text);
+            repair(&manifest, &Options::default(), Consent::Unsafe)
+        };
+        let first = run(text);
+        let fixed = text
+            .replace("[ALL, SETUID, net_raw]", "[NET_RAW]\n    cap_drop: [ALL]")
+            .replace("cap_add: [all]", "cap_add: []")
+            .replace("[ALL, all]", "[ALL]");
+        assert_eq!(first.source.text(), fixed);
+        let second = run(&fixed);
+        assert_eq!((second.applied.len(), second.source.text()), (0, fixed.as_str()));
+        let refused = |run: &Repaired| run.refused.iter().map(|r| r.container).collect::<Vec<_>>();
+        assert_eq!((refused(&first).len(), refused(&first)), (2, refused(&second)));
     }
 
     /// Whether it can be written is known before: what cannot be is not announced.

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use manifest::{CapList, Capabilities, ContainerId, Edit, Manifest, SetLists, Spanned};
 use runtime::Request;
 
-use super::round::{MAX_ROUNDS, Phase, Round, requests};
+use super::round::{Round, requests};
 use super::work::Work;
-use super::{Applied, Consent};
+use super::{Applied, Consent, MAX_ROUNDS, Phase};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
+use crate::rule::Rule;
 
 /// What all edits of a manifest come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,22 +33,10 @@ pub struct Foreseen {
 }
 
 impl Foreseen {
-    /// Everything, in the order in which it is made.
-    pub(super) fn applied(self) -> Vec<Applied> {
-        let Self { by_profile, safe, not_safe, .. } = self;
-        [by_profile, safe, not_safe].into_iter().flatten().collect()
-    }
-
-    /// With more of it, of those containers that are wanted.
-    pub(super) fn extend(&mut self, more: Self, is_wanted: impl Fn(ContainerId) -> bool) {
-        for (edits, more) in [
-            (&mut self.by_profile, more.by_profile),
-            (&mut self.safe, more.safe),
-            (&mut self.not_safe, more.not_safe),
-        ] {
-            edits.extend(more.into_iter().filter(|edit| is_wanted(edit.container)));
-        }
-        self.edits.extend(more.edits.into_iter().filter(|edit| is_wanted(edit.container)));
+    /// All edits of the text, and what they are, in the order in which they are made.
+    pub(super) fn all(self) -> (Vec<Edit>, Vec<Applied>) {
+        let Self { by_profile, safe, not_safe, edits, .. } = self;
+        (edits, [by_profile, safe, not_safe].into_iter().flatten().collect())
     }
 
     /// The edits of a phase.
@@ -81,12 +70,22 @@ impl Checker {
         if manifest.is_plain || foreseen.edits.is_empty() {
             return foreseen;
         }
-        let done = Work { checker: self, consent, answer }.done(manifest, checked.clone());
-        Foreseen {
-            after: done.checked.containers.iter().map(|container| container.held).collect(),
-            refused: done.refused.len(),
-            ..done.made
+        let mut work = Work::of(self, answer, manifest, checked.clone());
+        work.settle(Consent::Unsafe, Consent::Safe);
+        let safe = work.count();
+        work.settle(Consent::Unsafe, Consent::Unsafe);
+        let all = work.done();
+        let mut foreseen = Foreseen {
+            after: all.checked.containers.iter().map(|container| container.held).collect(),
+            refused: all.refused.len(),
+            ..Foreseen::default()
+        };
+        for (index, one) in all.applied.into_iter().enumerate() {
+            let by_profile = Rule::find(one.rule).is_some_and(Rule::writes_profile);
+            let consent = if index < safe { Consent::Safe } else { Consent::Unsafe };
+            foreseen.of(Phase { by_profile, consent }).push(one);
         }
+        foreseen
     }
 
     /// What all edits with this consent come to, but for what `answer` sets aside.
@@ -108,7 +107,9 @@ impl Checker {
             let end = findings.partition_point(|finding| finding.container < Some(first + count));
             let (found, behind) = findings.split_at(end);
             findings = behind;
-            if found.iter().all(|finding| finding.remedy.fix().is_none()) {
+            let is_open =
+                |finding: &Finding| finding.standing.is_open() && finding.remedy.fix().is_some();
+            if !found.iter().any(is_open) {
                 foreseen.after.extend(containers.iter().map(|container| container.held));
                 continue;
             }
@@ -138,7 +139,6 @@ impl Checker {
         (consent, answer): (Consent, &dyn Fn(&mut Checked)),
         (place, foreseen): (usize, &mut Foreseen),
     ) {
-        let original = requests(&model, &self.options);
         // Where comments would stand beside what is not written yet nobody knows: what is set aside now
         // stays so.
         let set_aside: Vec<Finding> = checked
@@ -147,12 +147,23 @@ impl Checker {
             .filter(|finding| !finding.standing.is_open())
             .cloned()
             .collect();
-        for phase in consent.phases() {
-            for _ in 0..MAX_ROUNDS {
+        let learnt = !self.options.learnt.is_empty();
+        let phases = consent.phases(consent).filter(|phase| learnt || !phase.by_profile);
+        let phases: Vec<Phase> = phases.collect();
+        let (mut at, mut rounds, mut consented) = (0, 0, Consent::Safe);
+        while let Some(phase) = phases.get(at).copied().filter(|_| rounds < MAX_ROUNDS) {
+            let (original, before) = (requests(&model, &self.options), rounds);
+            loop {
                 let round = Round::of(&model, &checked, &original, self, phase);
-                if round.edits.is_empty() {
+                if round.edits.is_empty() || rounds == MAX_ROUNDS {
                     break;
                 }
+                rounds += 1;
+                if !phase.by_profile && phase.consent == Consent::Unsafe {
+                    consented = Consent::Unsafe;
+                }
+                // What an unsafe edit makes possible comes with it, be it safe.
+                let phase = Phase { consent: consented, ..phase };
                 let there = |id| ContainerId { workload: place, ..id };
                 let applied = round.applied.into_iter();
                 foreseen
@@ -174,6 +185,8 @@ impl Checker {
                 }
                 answer(&mut checked);
             }
+            // Those before it may have something to do again: until nothing changes, as `work` does it.
+            at = if rounds > before && at > 0 { 0 } else { at + 1 };
         }
         foreseen.after.extend(checked.containers.iter().map(|container| container.held));
     }

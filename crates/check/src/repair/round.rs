@@ -1,11 +1,11 @@
-//! One round of edits: what is to be done now, container by container, each edit tried in memory.
+//! What is to be done at once: of each finding that is open its edit, if that may be made.
 
 use std::collections::BTreeMap;
 
 use manifest::{ContainerId, Edit, Manifest};
 use runtime::Request;
 
-use super::{Applied, Consent};
+use super::{Applied, Phase};
 use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
@@ -13,27 +13,6 @@ use crate::fix::Class;
 use crate::holding::Entrypoint;
 use crate::options::Options;
 use crate::rules::RULES;
-
-/// More rounds than any manifest takes: every edit makes a list smaller or its spelling better.
-pub(super) const MAX_ROUNDS: usize = 16;
-
-/// A part of the work: its edits are all made before those of the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Phase {
-    /// Whether what was learnt is written, or all else.
-    pub(super) by_profile: bool,
-    /// Which edits of it.
-    pub(super) consent: Consent,
-}
-
-impl Consent {
-    /// What is done with this consent, one after the other.
-    pub(super) fn phases(self) -> impl Iterator<Item = Phase> {
-        let phase = |by_profile, consent| Phase { by_profile, consent };
-        let all = [phase(true, self), phase(false, Consent::Safe), phase(false, Consent::Unsafe)];
-        all.into_iter().take(if self == Consent::Unsafe { 3 } else { 2 })
-    }
-}
 
 /// One round: for each container all edits that go together.
 pub(super) struct Round {
@@ -115,6 +94,7 @@ fn in_order(findings: &[Finding]) -> Vec<&Finding> {
     ordered
 }
 
+/// What each container asks for.
 pub(super) fn requests(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Request> {
     let workloads = manifest.workloads.iter().enumerate();
     let containers = workloads.flat_map(|(workload, object)| {

@@ -1,123 +1,156 @@
-//! Edits made in the text: all at once where that is plain, else round after round.
+//! Round after round, until a text is reached of which nothing is left to be done.
 
-use manifest::{Edit, Edited, Manifest, Refused};
+use manifest::{ContainerId, Edit, Edited, Manifest, Refused};
 
-use super::round::{MAX_ROUNDS, Round, requests};
-use super::{Consent, Foreseen};
+use super::round::{Round, requests};
+use super::{Applied, Consent, Foreseen, MAX_ROUNDS, Phase, Repaired};
 use crate::checked::{Checked, Checker};
 
-/// What is to be done, and who says so.
+/// A manifest while it is edited.
 pub(super) struct Work<'a> {
-    pub(super) checker: &'a Checker,
-    pub(super) consent: Consent,
-    /// Sets aside what somebody answers for.
-    pub(super) answer: &'a dyn Fn(&mut Checked),
-}
-
-/// A manifest after that.
-pub(super) struct Done {
-    pub(super) manifest: Manifest,
-    pub(super) checked: Checked,
-    /// What was done, with its edits.
-    pub(super) made: Foreseen,
-    /// What the last try of the text did not allow.
-    pub(super) refused: Vec<Refused>,
+    checker: &'a Checker,
+    answer: &'a dyn Fn(&mut Checked),
+    /// The manifest as it was.
+    first: &'a Manifest,
+    manifest: Manifest,
+    checked: Checked,
+    applied: Vec<Applied>,
+    /// All edits that were made, in order.
+    edits: Vec<Edit>,
     rounds: usize,
+    /// What the text does not allow: of the ordinary edits, and of those by profile.
+    refused: [Vec<Refused>; 2],
 }
 
-impl Work<'_> {
-    /// Does it; `checked` is what was found in `manifest`, answered already.
-    pub(super) fn done(&self, manifest: &Manifest, checked: Checked) -> Done {
-        let mut done = Done {
+impl<'a> Work<'a> {
+    /// Nothing is done yet; `checked` is what is found in the manifest, answered already.
+    pub(super) fn of(
+        checker: &'a Checker,
+        answer: &'a dyn Fn(&mut Checked),
+        manifest: &'a Manifest,
+        checked: Checked,
+    ) -> Self {
+        Self {
+            checker,
+            answer,
+            first: manifest,
             manifest: manifest.clone(),
             checked,
-            made: Foreseen::default(),
-            refused: Vec::new(),
+            applied: Vec::new(),
+            edits: Vec::new(),
             rounds: 0,
-        };
-        if manifest.is_plain {
-            let Self { checker, consent, answer } = *self;
-            let foreseen = checker.foresee_but(manifest, &done.checked, consent, answer);
-            if foreseen.edits.is_empty() {
-                return done;
-            }
-            let edited = manifest::apply(manifest, &foreseen.edits);
-            if edited.refused.is_empty() && !edited.changed.is_empty() {
-                self.take(&mut done, edited, foreseen);
-            }
-        }
-        self.all_rounds(manifest, &mut done);
-        if done.rounds > 1 {
-            self.at_once(manifest, &mut done);
-        }
-        done
-    }
-
-    fn all_rounds(&self, first: &Manifest, done: &mut Done) {
-        let Self { checker, consent, .. } = *self;
-        let original = requests(first, &checker.options);
-        for phase in consent.phases() {
-            for _ in 0..MAX_ROUNDS {
-                let Done { manifest, checked, .. } = &*done;
-                let round = Round::of(manifest, checked, &original, checker, phase);
-                if round.edits.is_empty() {
-                    break;
-                }
-                let mut edited = manifest::apply(manifest, &round.edits);
-                // What is refused beside what others are to have may be possible when they have it.
-                done.refused = std::mem::take(&mut edited.refused);
-                if edited.changed.is_empty() {
-                    break;
-                }
-                let mut made = Foreseen { edits: round.edits, ..Foreseen::default() };
-                *made.of(phase) = round.applied;
-                self.take(done, edited, made);
-            }
+            refused: [Vec::new(), Vec::new()],
         }
     }
 
-    /// Goes on with what was edited, of all that was to be made.
-    fn take(&self, done: &mut Done, edited: Edited, made: Foreseen) {
+    /// So many edits were made.
+    pub(super) fn count(&self) -> usize {
+        self.applied.len()
+    }
+
+    /// Makes all edits that these consents cover; afterwards each phase has been tried on the text as
+    /// it is now and had nothing to do. That is what a second run does, so that it changes nothing.
+    ///
+    /// One time through the phases is not enough. Containers that read one place of the text are edited
+    /// together or not at all, and all edits of one go together: where an unsafe one cannot be written, a
+    /// safe one beside it is not, either, though what others got meanwhile has made it possible.
+    pub(super) fn settle(&mut self, by_profile: Consent, others: Consent) {
+        self.all_phases(by_profile, others);
+        if self.at_once() {
+            // Lists may stand in other places there, where others read them or do not.
+            self.all_phases(by_profile, others);
+        }
+    }
+
+    /// Makes all that is foreseen at once, if the text allows all of it.
+    pub(super) fn make(&mut self, foreseen: Foreseen) {
+        let edited = manifest::apply(&self.manifest, &foreseen.edits);
+        if edited.refused.is_empty() {
+            let (edits, applied) = foreseen.all();
+            self.changed(edited, edits, applied);
+        }
+    }
+
+    fn all_phases(&mut self, by_profile: Consent, others: Consent) {
+        for _ in 0..MAX_ROUNDS {
+            let before = self.rounds;
+            others.phases(by_profile).for_each(|phase| self.phase(phase));
+            if self.rounds == before {
+                break;
+            }
+        }
+    }
+
+    /// All rounds of one phase. What is safe is so beside what the phase began with: what somebody
+    /// consented to before it counts no more, as it does not in another run.
+    fn phase(&mut self, phase: Phase) {
+        let original = requests(&self.manifest, &self.checker.options);
+        for _ in 0..MAX_ROUNDS {
+            let Self { manifest, checked, checker, .. } = &*self;
+            let round = Round::of(manifest, checked, &original, checker, phase);
+            if round.edits.is_empty() {
+                self.refused[usize::from(phase.by_profile)].clear();
+                break;
+            }
+            let mut edited = manifest::apply(manifest, &round.edits);
+            // What is refused beside what others are to have may be possible when they have it.
+            self.refused[usize::from(phase.by_profile)] = std::mem::take(&mut edited.refused);
+            if edited.changed.is_empty() {
+                break;
+            }
+            self.changed(edited, round.edits, round.applied);
+        }
+    }
+
+    /// Goes on with what was edited, of what was tried.
+    fn changed(&mut self, edited: Edited, edits: Vec<Edit>, applied: Vec<Applied>) {
         let Edited { manifest, changed, .. } = edited;
-        done.made.extend(made, |id| changed.contains(&id));
-        done.checked = self.check(&manifest);
-        done.manifest = manifest;
-        done.rounds += 1;
+        // They are in order.
+        let is_changed = |id: ContainerId| changed.binary_search(&id).is_ok();
+        self.applied.extend(applied.into_iter().filter(|one| is_changed(one.container)));
+        self.edits.extend(edits.into_iter().filter(|edit| is_changed(edit.container)));
+        self.take(manifest);
+        self.rounds += 1;
     }
 
-    /// Round after round leaves traces: a comment in a list that shrinks stands behind it before all of it
-    /// goes. All edits at once are what a person would write.
-    fn at_once(&self, first: &Manifest, done: &mut Done) {
-        let options = &self.checker.options;
-        let edited = manifest::apply(first, &done.made.edits);
-        let once = edited.manifest;
-        if edited.refused.is_empty()
-            && requests(&once, options) == requests(&done.manifest, options)
-        {
-            done.checked = self.check(&once);
-            done.manifest = once;
+    fn take(&mut self, manifest: Manifest) {
+        self.checked = self.checker.check(&manifest);
+        (self.answer)(&mut self.checked);
+        self.manifest = manifest;
+    }
+
+    /// Round after round leaves traces: a comment in a list that shrinks stands behind it before all of
+    /// it goes. All edits at once are what a person would write. Says whether the text is another one.
+    fn at_once(&mut self) -> bool {
+        if self.rounds < 2 {
+            return false;
         }
+        let edited = manifest::apply(self.first, &self.edits);
+        let asked = |manifest: &Manifest| requests(manifest, &self.checker.options);
+        let other = edited.refused.is_empty()
+            && edited.source.text() != self.manifest.source.text()
+            && asked(&edited.manifest) == asked(&self.manifest);
+        if other {
+            self.take(edited.manifest);
+        }
+        other
     }
 
-    pub(super) fn check(&self, manifest: &Manifest) -> Checked {
-        let mut checked = self.checker.check(manifest);
-        (self.answer)(&mut checked);
-        checked
-    }
-
-    /// The same refusals with all that is left to be done: one round's edits make others possible, which
-    /// it does not know.
-    pub(super) fn wanted(&self, done: &Done) -> Vec<Refused> {
-        let Done { manifest, checked, refused, .. } = done;
-        let Self { checker, consent, answer } = *self;
-        let foreseen = checker.foresee_but(manifest, checked, consent, answer);
-        let is_refused = |edit: &&Edit| refused.iter().any(|one| one.container == edit.container);
-        let edits: Vec<Edit> = foreseen.edits.iter().filter(is_refused).cloned().collect();
-        let mut whole = manifest::apply(manifest, &edits).refused;
-        let same = |one: &Refused| {
-            let at = whole.iter().position(|other| other.container == one.container);
-            at.map_or_else(|| one.clone(), |at| whole.swap_remove(at))
+    /// What it came to.
+    pub(super) fn done(self) -> Repaired {
+        let [others, mut refused] = self.refused;
+        let known = |one: &Refused, all: &[Refused]| {
+            all.iter().any(|other| other.container == one.container)
         };
-        refused.iter().map(same).collect()
+        let more: Vec<_> = others.into_iter().filter(|one| !known(one, &refused)).collect();
+        refused.extend(more);
+        refused.sort_by_key(|refused| refused.container);
+        Repaired {
+            source: self.manifest.source.clone(),
+            applied: self.applied,
+            manifest: self.manifest,
+            checked: self.checked,
+            refused,
+        }
     }
 }

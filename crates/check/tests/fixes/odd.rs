@@ -50,6 +50,16 @@ const LOOKALIKES: [&str; 5] = [
     "\"- NET_RAW # not a comment\"",
 ];
 
+/// Rules that a comment answers for.
+const ANSWERED: [&str; 6] = [
+    "drop-all-missing",
+    "capability-spelling",
+    "unknown-capability",
+    "ineffective-add",
+    "added-and-dropped",
+    "dangerous-capability",
+];
+
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -407,12 +417,12 @@ impl Odd<'_> {
 
     fn comment(&mut self) -> String {
         self.number += 1;
-        let kept = format!("# kept {}", self.number);
-        if self.rarely(8) {
-            let rule = self.one(&["drop-all-missing", "capability-spelling", "redundant-add"]);
-            return format!("# dropcap: ignore[{rule}] {kept}");
+        let number = self.number;
+        if self.rarely(10) {
+            let rule = self.one(&ANSWERED);
+            return format!("# dropcap: ignore[{rule}] it is # kept {number}");
         }
-        kept
+        format!("# kept {number}")
     }
 
     /// One line, with what may stand before and behind it.
