@@ -12,7 +12,7 @@ mod round;
 mod work;
 
 use caps::CapSet;
-use manifest::{ContainerId, Manifest, Refused, Source, Span};
+use manifest::{ContainerId, Ease, Manifest, Refused, Source, Span};
 
 use crate::assess::Verdict;
 use crate::checked::{Checked, Checker};
@@ -88,7 +88,7 @@ pub struct Applied {
     pub container: ContainerId,
     /// The name of the rule that asked for it.
     pub rule: &'static str,
-    /// Where it was asked for, in the text as it was then.
+    /// Where it was asked for; of what other edits made possible, where the container is named.
     pub span: Span,
     /// The capabilities that the finding is about.
     pub capabilities: CapSet,
@@ -122,8 +122,8 @@ impl Checker {
     ) -> Repaired {
         let mut checked = self.check(manifest);
         answer(&mut checked);
-        let foreseen =
-            manifest.is_plain.then(|| self.foresee_but(manifest, &checked, consent, answer));
+        let foreseen = (manifest.ease == Ease::Plain)
+            .then(|| self.foresee_but(manifest, &checked, consent, answer));
         let mut work = Work::of(self, answer, manifest, checked);
         if let Some(foreseen) = foreseen {
             if foreseen.edits.is_empty() {

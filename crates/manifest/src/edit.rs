@@ -29,7 +29,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::Manifest;
+use crate::manifest::{Ease, Manifest};
 use crate::source::Source;
 use crate::workload::{Container, Span, Workload};
 
@@ -167,6 +167,16 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     }
     goals.retain(|_, goal| goal.changes_something());
     if goals.is_empty() {
+        return edited;
+    }
+
+    if manifest.ease == Ease::TooLarge {
+        edited.refused.extend(goals.into_keys().map(|container| Refused {
+            container,
+            reason: Refusal::TooLarge,
+            snippet: String::new(),
+        }));
+        edited.refused.sort_by_key(|refused| refused.container);
         return edited;
     }
 

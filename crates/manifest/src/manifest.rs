@@ -23,6 +23,9 @@ struct Limits {
     containers: usize,
 }
 
+/// An edit adds fewer values to one container: keys, mappings, two lists, each capability.
+const MOST_NEW: u64 = 50;
+
 /// A file of [`crate::MAX_BYTES`] that is full of real objects stays below.
 const LIMITS: Limits = Limits { documents: 1_000_000, containers: 500_000 };
 
@@ -37,9 +40,20 @@ pub struct Manifest {
     pub workloads: Vec<Workload>,
     /// Everything that could not be read as Kubernetes reads it, in order.
     pub problems: Vec<Problem>,
-    /// Whether it is written so plainly that any edit of its containers can be made: nothing is shared, and
-    /// what decides about the lists stands in lines of its own. Of what is not, some can be edited, too.
-    pub is_plain: bool,
+    /// Whether edits of its containers can be made.
+    pub ease: Ease,
+}
+
+/// Whether edits of a text's containers can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ease {
+    /// Any: nothing is shared, and what decides about the lists stands in lines of its own.
+    Plain,
+    /// Perhaps: whoever tries it knows.
+    #[default]
+    Unknown,
+    /// None: an edit has the whole text in memory, which is read document by document else.
+    TooLarge,
 }
 
 /// One YAML document.
@@ -110,14 +124,14 @@ pub(crate) struct Read {
     pub(crate) documents: Vec<Document>,
     pub(crate) workloads: Vec<Workload>,
     pub(crate) problems: Vec<Problem>,
-    is_plain: bool,
+    ease: Ease,
 }
 
 impl Read {
     /// As what this text says.
     pub(crate) fn of(self, source: Source) -> Manifest {
-        let Self { documents, workloads, problems, is_plain } = self;
-        Manifest { source, documents, workloads, problems, is_plain }
+        let Self { documents, workloads, problems, ease } = self;
+        Manifest { source, documents, workloads, problems, ease }
     }
 }
 
@@ -138,8 +152,10 @@ fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {
     if line_break::find(text, 0).is_none() {
         return read;
     }
-    // A line is not the same to everybody.
-    read.is_plain = false;
+    if read.ease == Ease::Plain {
+        // A line is not the same to everybody.
+        read.ease = Ease::Unknown;
+    }
     let Read { documents, workloads, problems, .. } = &mut read;
     let other = read_documents(source, &line_break::as_line_feeds(text), &LIMITS);
     let mut broken = BTreeMap::new();
@@ -194,16 +210,19 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(source: &'a Source, limits: &'a Limits) -> Self {
-        let read = Read { is_plain: true, ..Read::default() };
+        let read = Read { ease: Ease::Plain, ..Read::default() };
         Self { source, limits, containers: 0, values: 0, read }
     }
 
     /// All that was read of this text.
     fn all(self, text: &str) -> Read {
         let mut read = self.read;
-        // Behind a last line that is not ended nothing can be put without a change of that; and an edit
-        // has the whole file in memory, with what it adds.
-        read.is_plain &= text.ends_with('\n') && self.values < tree::MAX_VALUES as u64 / 2;
+        if self.values + MOST_NEW * self.containers as u64 >= tree::MAX_VALUES as u64 {
+            read.ease = Ease::TooLarge;
+        } else if !text.ends_with('\n') {
+            // Behind a last line that is not ended nothing can be put without a change of that.
+            read.ease = Ease::Unknown;
+        }
         read
     }
 
@@ -213,7 +232,9 @@ impl<'a> Reading<'a> {
         let index = read.documents.len();
         *values += document.values;
         let (as_read, found, wrong) = read_document(source, tree, index, document);
-        read.is_plain &= edit::is_plain(tree, document, &found);
+        if !edit::is_plain(tree, document, &found) {
+            read.ease = Ease::Unknown;
+        }
         *containers += found.iter().map(|workload| workload.pod.containers.len()).sum::<usize>();
         let span = as_read.span;
         read.documents.push(as_read);

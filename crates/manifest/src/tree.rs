@@ -10,7 +10,6 @@ use crate::problem::ProblemKind;
 use crate::scalar::{self, Value};
 use crate::workload::Span;
 
-use build::DOCUMENT_WEIGHT;
 pub(crate) use build::{MAX_VALUES, build, each_document};
 
 /// Index of a node in its [`Tree`].
@@ -135,11 +134,6 @@ impl<'t> Tree<'t> {
     pub(crate) fn mark(&self, id: NodeId) -> Option<Mark> {
         let found = self.marks.binary_search_by_key(&id.0, |(node, _)| node.0).ok()?;
         Some(self.marks[found].1)
-    }
-
-    /// Whether so many more values would be read.
-    pub(crate) fn has_room_for(&self, more: usize) -> bool {
-        self.nodes.len() + DOCUMENT_WEIGHT * self.documents.len() + more < MAX_VALUES
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node<'t> {

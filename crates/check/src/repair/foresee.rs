@@ -1,9 +1,9 @@
 //! What all edits come to, in memory: the text is not touched, and an edit that it would not allow counts
 //! as made. What `check` announces is this, and so is what `fix` holds back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use manifest::{CapList, Capabilities, ContainerId, Edit, Manifest, SetLists, Spanned};
+use manifest::{CapList, Capabilities, ContainerId, Ease, Edit, Manifest, SetLists, Spanned};
 use runtime::Request;
 
 use super::round::{Round, requests};
@@ -67,8 +67,13 @@ impl Checker {
     ) -> Foreseen {
         let consent = Consent::Unsafe;
         let foreseen = self.foresee_but(manifest, checked, consent, answer);
-        if manifest.is_plain || foreseen.edits.is_empty() {
+        if manifest.ease == Ease::Plain || foreseen.edits.is_empty() {
             return foreseen;
+        }
+        if manifest.ease == Ease::TooLarge {
+            let containers: BTreeSet<_> = foreseen.edits.iter().map(|one| one.container).collect();
+            let after = checked.containers.iter().map(|container| container.held).collect();
+            return Foreseen { after, refused: containers.len(), ..Foreseen::default() };
         }
         let mut work = Work::of(self, answer, manifest, checked.clone());
         work.settle(Consent::Unsafe, Consent::Safe);
@@ -124,7 +129,7 @@ impl Checker {
                 documents: Vec::new(),
                 workloads: vec![workload.clone()],
                 problems: Vec::new(),
-                is_plain: true,
+                ease: Ease::default(),
             };
             self.foresee_one(manifest, alone, (consent, answer), (place, &mut foreseen));
         }

@@ -107,7 +107,16 @@ impl<'a> Work<'a> {
         let Edited { manifest, changed, .. } = edited;
         // They are in order.
         let is_changed = |id: ContainerId| changed.binary_search(&id).is_ok();
-        self.applied.extend(applied.into_iter().filter(|one| is_changed(one.container)));
+        let mut applied: Vec<_> =
+            applied.into_iter().filter(|one| is_changed(one.container)).collect();
+        if self.rounds > 0 {
+            // Its place is one of a text that nobody sees.
+            for Applied { span, container: id, .. } in &mut applied {
+                let pod = &self.first.workloads[id.workload].pod;
+                *span = pod.containers[id.container].name_span;
+            }
+        }
+        self.applied.extend(applied);
         self.edits.extend(edits.into_iter().filter(|edit| is_changed(edit.container)));
         self.take(manifest);
         self.rounds += 1;

@@ -213,7 +213,11 @@ impl Odd<'_> {
                 }
                 self.after_block = true;
             }
-            _ => self.out.push_str("# nothing here\n"),
+            _ => {
+                let nothing = "# nothing here\n";
+                let text = self.one(&[nothing, nothing, "{{ if .x }}\nkind: Pod\n"]);
+                self.out.push_str(text);
+            }
         }
     }
 

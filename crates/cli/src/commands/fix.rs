@@ -1,5 +1,6 @@
 //! `dropcap fix`: writes the edits that `check` proposes, and what profiles say.
 
+mod held_back;
 mod profile;
 
 use std::io::Write as _;
@@ -13,13 +14,15 @@ use check::{
     Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, parallel, words,
 };
 use jobs::by_profile;
-use manifest::{Format, Loaded, Manifest};
+use manifest::{Loaded, Manifest};
 
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
-use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW, next_step, wrapped, wrapped_behind};
+use crate::ui::{BOLD, DIM, GREEN, RED, Ui, wrapped, wrapped_behind};
 use crate::waivers::{self, Waivers};
+
+use held_back::HeldBack;
 
 /// So many manifests are worked out together before the first of them is written; what they come to is
 /// in memory until then.
@@ -268,19 +271,6 @@ struct Done {
     held_back: Vec<HeldBack>,
 }
 
-/// An edit that waits for consent.
-#[derive(Debug)]
-struct HeldBack {
-    at: String,
-    /// As a command takes it.
-    file: String,
-    container: String,
-    /// Its place among the containers of its list.
-    index: usize,
-    format: Format,
-    edit: Applied,
-}
-
 impl Done {
     /// All edits, those by profile among them.
     fn edits(&self) -> usize {
@@ -305,28 +295,7 @@ impl Done {
         if ui.quiet() {
             return Ok(());
         }
-        let mut err = ui.err();
-        let mut said: Vec<(&str, &str)> = Vec::new();
-        for held in &self.held_back {
-            let costs = match held.edit.costs.as_slice() {
-                [] => "what is left when the others are made".to_owned(),
-                costs => costs.join("; "),
-            };
-            let line = format!(
-                "{YELLOW}held back{YELLOW:#} {}: {}: {}: {costs}",
-                held.at,
-                called(&held.container, held.index),
-                text::clean(&held.edit.title)
-            );
-            writeln!(err, "{}", wrapped(&line, 4))?;
-            // One next step for a container, not one for each edit.
-            if !said.contains(&(&held.file, &held.container)) {
-                said.push((&held.file, &held.container));
-                let (what, command) = held.next(options);
-                let step = next_step(&format!("  {BOLD}next:{BOLD:#}"), &what, &command);
-                writeln!(err, "{step}")?;
-            }
-        }
+        held_back::report(&self.held_back, options, ui)?;
         let verb = if args.diff || args.check { "to make" } else { "made" };
         let edits = words::count(self.edits(), "edit");
         let files = words::count(self.files, "file");
@@ -346,64 +315,7 @@ impl Done {
             let templates = words::count(templates, "template");
             line.push_str(&format!("; {templates} not rendered, left out"));
         }
-        writeln!(err, "{BOLD}{}{BOLD:#}", wrapped(&line, 2))?;
+        writeln!(ui.err(), "{BOLD}{}{BOLD:#}", wrapped(&line, 2))?;
         Ok(())
-    }
-}
-
-impl HeldBack {
-    fn new(repaired: &Repaired, edit: Applied) -> Self {
-        let workload = &repaired.manifest.workloads[edit.container.workload];
-        let container = &workload.pod.containers[edit.container.container];
-        let path = repaired.source.path();
-        Self {
-            at: repaired.source.locate(edit.span),
-            file: path.map_or("-".to_owned(), |path| path.display().to_string()),
-            container: container.name.clone(),
-            index: container.index,
-            format: workload.pod.format,
-            edit,
-        }
-    }
-
-    /// What tells whether the edit may be made: what for, and the command.
-    fn next(&self, options: &Options) -> (String, String) {
-        let Self { file, container, edit, .. } = self;
-        let (file, container) = (text::clean(file), text::clean(container));
-        if edit.safe_if_plain && options.entrypoint == check::Entrypoint::Unknown {
-            return (
-                "`getcap` of the image's entrypoint; if it prints nothing,".to_owned(),
-                format!("dropcap fix --no-file-caps {file}"),
-            );
-        }
-        if edit.lost.is_empty() {
-            return (
-                "look at the change:".to_owned(),
-                format!("dropcap fix --diff --unsafe-fixes {file}"),
-            );
-        }
-        let see = "see what it needs:".to_owned();
-        let target = match self.format {
-            Format::Kubernetes => format!("ctr/{container}"),
-            // The engine calls it PROJECT-SERVICE-1, or as `container_name` says.
-            Format::Compose if file == "-" => format!("ctr/$(docker compose ps -q {container})"),
-            Format::Compose => format!("ctr/$(docker compose -f {file} ps -q {container})"),
-            // Nothing is put into its lists, so that there is nothing to patch.
-            Format::Oci => {
-                return (
-                    see,
-                    "dropcap trace ctr/ID --for 60s (`dropcap ps` has the ID)".to_owned(),
-                );
-            }
-        };
-        let trace =
-            |file: &str| format!("dropcap trace {target} --for 60s --patch {file} -c {container}");
-        if file == "-" {
-            return (
-                "see what it needs; save what came in as FILE, then:".to_owned(),
-                trace("FILE"),
-            );
-        }
-        (see, trace(&file))
     }
 }

@@ -140,7 +140,7 @@ mod tests {
         let text = format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n{container}");
         let manifest = crate::parse("pod.yaml", text);
         assert_eq!((manifest.problems.as_slice(), manifest.workloads.len()), (&[][..], 1));
-        manifest.is_plain
+        manifest.ease == crate::Ease::Plain
     }
 
     #[test]
@@ -178,10 +178,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_is_refused_at_once() {
+        let text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: c\n";
+        let mut manifest = crate::parse("pod.yaml", text);
+        let container = crate::ContainerId { workload: 0, container: 0 };
+        let change = crate::Change::Include(crate::List::Drop, crate::Item::new("ALL"));
+        let edits = [crate::Edit { container, change }];
+        assert_eq!(crate::apply(&manifest, &edits).changed, [container]);
+        manifest.ease = crate::Ease::TooLarge;
+        let edited = crate::apply(&manifest, &edits);
+        assert_eq!((edited.changed.as_slice(), edited.source.text()), (&[][..], text));
+        let [refused] = edited.refused.as_slice() else { panic!("{:?}", edited.refused) };
+        assert_eq!(refused.reason.to_string(), "the file is too large to be edited; split it");
+    }
+
+    #[test]
     fn a_service_that_takes_from_another_is_not_plain() {
         let services = |more: &str| {
             let text = format!("services:\n  a:\n    image: i\n  b:\n    image: i\n{more}");
-            crate::parse("compose.yaml", text).is_plain
+            crate::parse("compose.yaml", text).ease == crate::Ease::Plain
         };
         assert!(services("    cap_drop:\n      - ALL\n"));
         assert!(!services("    extends: a\n"));

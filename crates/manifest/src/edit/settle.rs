@@ -18,9 +18,6 @@ use crate::workload::Format;
 
 type Goals = BTreeMap<ContainerId, Goal>;
 
-/// An edit of one container adds fewer values than these, each capability one.
-const MOST_NEW: usize = 100;
-
 /// Containers that are edited together or not at all, with what is to be done for them.
 struct Cluster {
     members: Vec<ContainerId>,
@@ -35,9 +32,6 @@ pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edit
     let text = source.text();
     let tree = tree::build(text);
     let mut settling = Settling::new(&tree, manifest);
-    if !tree.has_room_for(MOST_NEW * goals.len()) {
-        return goals.keys().for_each(|id| settling.refuse(edited, *id, Refusal::TooLarge, &goals));
-    }
     let (clusters, mut patches) = settling.agree(&goals, edited);
     patch::sort(&mut patches);
     let written = patch::apply(text, &patches).and_then(|text| {

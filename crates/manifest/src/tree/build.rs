@@ -12,7 +12,7 @@ use crate::workload::Span;
 /// file for an edit.
 pub(crate) const MAX_VALUES: usize = 2_000_000;
 /// A document counts as so many values, for it takes room even with nothing in it.
-pub(super) const DOCUMENT_WEIGHT: usize = 16;
+const DOCUMENT_WEIGHT: usize = 16;
 /// The most values the aliases of one document may stand for; go-yaml's own bound begins at
 /// 400,000 (`goyaml.v2/decode.go`, `alias_ratio_range_low`).
 pub(crate) const MAX_EXPANSION: u64 = 400_000;
@@ -200,7 +200,7 @@ impl<'t> Builder<'t> {
     }
 
     fn check_room(&self, at: Span) -> Result<(), Fault> {
-        if self.tree.has_room_for(0) {
+        if self.tree.nodes.len() + DOCUMENT_WEIGHT * self.tree.documents.len() < MAX_VALUES {
             return Ok(());
         }
         Err(Fault { at, kind: ProblemKind::TooManyValues { limit: MAX_VALUES } })
