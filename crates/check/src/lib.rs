@@ -5,6 +5,7 @@
 //! rule, one file, in `rules/`.
 
 pub mod alone;
+mod announced;
 pub mod assess;
 pub mod baseline;
 mod checked;
@@ -18,6 +19,7 @@ mod inline;
 pub mod learnt;
 mod options;
 mod panel;
+pub mod parallel;
 mod patch;
 mod reading;
 pub mod render;
@@ -31,6 +33,7 @@ mod subject;
 pub mod waiver;
 pub mod words;
 
+pub use announced::Announced;
 pub use checked::{Checked, CheckedContainer, Checker, check};
 pub use danger::{Danger, demands_waiver, is_big_four};
 pub use exposure::Exposure;

@@ -3,15 +3,16 @@
 //! First what was learnt is written, then the safe edits are made, then the unsafe ones: so that a
 //! container of which an unsafe edit cannot be written has its safe ones all the same. That starts again
 //! until nothing changes (`work`). Each edit is tried in memory, on the request, against the container as
-//! the safe edits, or the unsafe ones, found it (`round`); only then is the text touched. What the text comes to is read
-//! again. What all of it comes to without touching the text is in `foresee`.
+//! the safe edits, or the unsafe ones, found it (`round`); only then is the text touched. What the text
+//! comes to is read again. What all of it comes to without touching the text is in `foresee`: a plain text
+//! gets that at once.
 
 mod foresee;
 mod round;
 mod work;
 
 use caps::CapSet;
-use manifest::{ContainerId, Edit, Manifest, Refused, Source, Span};
+use manifest::{ContainerId, Ease, Manifest, Refused, Source, Span};
 
 use crate::assess::Verdict;
 use crate::checked::{Checked, Checker};
@@ -87,7 +88,7 @@ pub struct Applied {
     pub container: ContainerId,
     /// The name of the rule that asked for it.
     pub rule: &'static str,
-    /// Where it was asked for, in the text as it was then.
+    /// Where it was asked for; of what other edits made possible, where the container is named.
     pub span: Span,
     /// The capabilities that the finding is about.
     pub capabilities: CapSet,
@@ -121,7 +122,15 @@ impl Checker {
     ) -> Repaired {
         let mut checked = self.check(manifest);
         answer(&mut checked);
+        let foreseen = (manifest.ease == Ease::Plain)
+            .then(|| self.foresee_but(manifest, &checked, consent, answer));
         let mut work = Work::of(self, answer, manifest, checked);
+        if let Some(foreseen) = foreseen {
+            if foreseen.edits.is_empty() {
+                return work.done();
+            }
+            work.make(foreseen);
+        }
         work.settle(consent, Consent::Safe);
         if consent == Consent::Unsafe {
             // As it comes to be when somebody consents later.
@@ -150,9 +159,8 @@ fn wanted(
     answer: &dyn Fn(&mut Checked),
 ) -> Vec<Refused> {
     let Repaired { manifest, checked, refused, .. } = repaired;
-    let foreseen = checker.foresee_but(manifest, checked, answer);
-    let is_refused = |edit: &&Edit| refused.iter().any(|one| one.container == edit.container);
-    let edits: Vec<Edit> = foreseen.edits(consent).filter(is_refused).cloned().collect();
+    let mut edits = checker.foresee_but(manifest, checked, consent, answer).edits;
+    edits.retain(|edit| refused.iter().any(|one| one.container == edit.container));
     let mut whole = manifest::apply(manifest, &edits).refused;
     let same = |one: &Refused| {
         let at = whole.iter().position(|other| other.container == one.container);

@@ -3,11 +3,12 @@
 use caps::{CapSet, Reach, knowledge};
 use manifest::{Format, Loaded, Manifest, Source};
 
+use crate::announced::Announced;
 use crate::checked::{Checked, CheckedContainer, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
 use crate::options::Options;
-use crate::repair::Foreseen;
+use crate::parallel;
 use crate::severity::Severity;
 use crate::standing::Standing;
 
@@ -57,7 +58,7 @@ pub struct CheckedFile<'a> {
     /// What was found.
     pub checked: Checked,
     /// What all edits come to, unsafe ones too.
-    pub foreseen: Foreseen,
+    pub announced: Announced,
 }
 
 /// A run in numbers.
@@ -126,8 +127,8 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn new(loaded: &'a Loaded, options: &'a Options, assumed: bool) -> Self {
         let checker = Checker::new(options.clone());
-        let files = loaded.manifests.iter().map(|manifest| CheckedFile::new(manifest, &checker));
-        let files = files.collect();
+        let each = |manifest: &&'a Manifest| CheckedFile::new(manifest, &checker);
+        let files = parallel::each(&loaded.manifests.iter().collect::<Vec<_>>(), each);
         Self { loaded, options, assumed, files, about: Vec::new(), checker }
     }
 
@@ -164,11 +165,11 @@ impl<'a> Report<'a> {
             for container in &file.checked.containers {
                 container.held.iter().for_each(|held| totals.before.add(held));
             }
-            totals.by_profile += file.foreseen.by_profile.len();
-            totals.refused += file.foreseen.refused;
-            totals.safe += file.foreseen.safe.len();
-            totals.not_safe += file.foreseen.not_safe.len();
-            file.foreseen.after.iter().flatten().for_each(|held| totals.after.add(held));
+            totals.by_profile += file.announced.by_profile.len();
+            totals.refused += file.announced.refused;
+            totals.safe += file.announced.safe.len();
+            totals.not_safe += file.announced.not_safe.len();
+            file.announced.after.iter().flatten().for_each(|held| totals.after.add(held));
         }
         totals
     }
@@ -177,7 +178,7 @@ impl<'a> Report<'a> {
     pub fn only_about(&mut self, capability: caps::Capability) {
         for file in &mut self.files {
             file.checked.findings.retain(|found| found.capabilities.contains(capability));
-            file.foreseen.only_about(capability);
+            file.announced.only_about(capability);
         }
         self.about.iter_mut().for_each(|about| about.findings.clear());
     }
@@ -223,18 +224,18 @@ impl<'a> CheckedFile<'a> {
 
     fn new(manifest: &'a Manifest, checker: &Checker) -> Self {
         let checked = checker.check(manifest);
-        let mut file = Self { manifest, checked, foreseen: Foreseen::default() };
-        file.foresee(checker, &|_| {});
+        let mut file = Self { manifest, checked, announced: Announced::default() };
+        file.announce(checker, &|_| {});
         file
     }
 
     /// Works out what all edits come to but of what `answer` sets aside. What a baseline has is to be
     /// mended all the same.
-    pub(crate) fn foresee(&mut self, checker: &Checker, answer: &dyn Fn(&mut Checked)) {
-        self.foreseen = match self.manifest.errors().next() {
-            None => checker.announce(self.manifest, &self.checked, answer),
+    pub(crate) fn announce(&mut self, checker: &Checker, answer: &dyn Fn(&mut Checked)) {
+        self.announced = match self.manifest.errors().next() {
+            None => checker.announce(self.manifest, &self.checked, answer).into(),
             // Nothing of a manifest with an error is touched.
-            Some(_) => Foreseen::nothing(&self.checked),
+            Some(_) => Announced::nothing(&self.checked),
         };
     }
 }

@@ -17,6 +17,7 @@ mod list;
 mod lookup;
 mod oci;
 mod patch;
+mod plain;
 mod plan;
 mod references;
 mod refusal;
@@ -28,12 +29,13 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::Manifest;
+use crate::manifest::{Ease, Manifest};
 use crate::source::Source;
 use crate::workload::{Container, Span, Workload};
 
 use goal::Goal;
 
+pub(crate) use plain::is_plain;
 pub use refusal::{Refusal, Refused, SharedWith, Sharing};
 
 /// A container of a manifest, by its place in [`Manifest::workloads`] and [`Pod::containers`].
@@ -165,6 +167,16 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     }
     goals.retain(|_, goal| goal.changes_something());
     if goals.is_empty() {
+        return edited;
+    }
+
+    if manifest.ease == Ease::TooLarge {
+        edited.refused.extend(goals.into_keys().map(|container| Refused {
+            container,
+            reason: Refusal::TooLarge,
+            snippet: String::new(),
+        }));
+        edited.refused.sort_by_key(|refused| refused.container);
         return edited;
     }
 

@@ -29,7 +29,7 @@ pub use edit::{
     Sharing, apply,
 };
 pub use kinds::{ContainerPlace, Kind, Kinds, KindsError, PodPlace, Step, Way, WayError};
-pub use manifest::{Content, Document, Manifest, parse, parse_source, read};
+pub use manifest::{Content, Document, Ease, Manifest, parse, parse_source, read};
 pub use probe::{Probe, ProbeAction, ProbeKind, health_command};
 pub use problem::{MisplacedKey, Problem, ProblemKind};
 pub use source::{LineIndex, MAX_BYTES, Position, ReadError, Source};

@@ -6,13 +6,23 @@
 /// one as well: editors differ.
 pub(crate) fn find(text: &str, from: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
-    let rest = text.get(from..)?;
-    let found = rest.char_indices().find(|&(at, c)| match c {
-        '\u{85}' | '\u{2028}' | '\u{2029}' => true,
-        '\r' => bytes.get(from + at + 1) != Some(&b'\n'),
-        _ => false,
-    });
-    found.map(|(at, c)| (from + at, c.len_utf8()))
+    // Hardly any text has one of the bytes that they begin with.
+    let begins =
+        |(at, byte): (usize, &u8)| matches!(byte, b'\r' | 0xc2 | 0xe2).then_some(from + at);
+    let mut places = bytes.get(from..)?.iter().enumerate().filter_map(begins);
+    places.find_map(|at| Some((at, length(&bytes[at..])?)))
+}
+
+/// How long the character is that these bytes begin with, if it is one of them.
+fn length(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b'\r', b'\n', ..] => None,
+        [b'\r', ..] => Some(1),
+        // U+0085, and U+2028 or U+2029.
+        [0xc2, 0x85, ..] => Some(2),
+        [0xe2, 0x80, 0xa8 | 0xa9, ..] => Some(3),
+        _ => None,
+    }
 }
 
 /// The text with line feeds in their place, each character as long as before: white space, then a

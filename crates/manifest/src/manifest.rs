@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::compose;
+use crate::edit;
 use crate::indentation;
 use crate::line_break;
 use crate::object;
@@ -22,6 +23,9 @@ struct Limits {
     containers: usize,
 }
 
+/// An edit adds fewer values to one container: keys, mappings, two lists, each capability.
+const MOST_NEW: u64 = 50;
+
 /// A file of [`crate::MAX_BYTES`] that is full of real objects stays below.
 const LIMITS: Limits = Limits { documents: 1_000_000, containers: 500_000 };
 
@@ -36,6 +40,20 @@ pub struct Manifest {
     pub workloads: Vec<Workload>,
     /// Everything that could not be read as Kubernetes reads it, in order.
     pub problems: Vec<Problem>,
+    /// Whether edits of its containers can be made.
+    pub ease: Ease,
+}
+
+/// Whether edits of a text's containers can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ease {
+    /// Any: nothing is shared, and what decides about the lists stands in lines of its own.
+    Plain,
+    /// Perhaps: whoever tries it knows.
+    #[default]
+    Unknown,
+    /// None: an edit has the whole text in memory, which is read document by document else.
+    TooLarge,
 }
 
 /// One YAML document.
@@ -97,8 +115,7 @@ pub fn parse(name: &str, text: impl Into<String>) -> Manifest {
 /// Reads a manifest from a source.
 #[must_use]
 pub fn parse_source(source: Source) -> Manifest {
-    let Read { documents, workloads, problems } = read_text(&source, source.text());
-    Manifest { documents, workloads, problems, source }
+    read_text(&source, source.text()).of(source)
 }
 
 /// All that is read from a text.
@@ -107,6 +124,15 @@ pub(crate) struct Read {
     pub(crate) documents: Vec<Document>,
     pub(crate) workloads: Vec<Workload>,
     pub(crate) problems: Vec<Problem>,
+    ease: Ease,
+}
+
+impl Read {
+    /// As what this text says.
+    pub(crate) fn of(self, source: Source) -> Manifest {
+        let Self { documents, workloads, problems, ease } = self;
+        Manifest { source, documents, workloads, problems, ease }
+    }
 }
 
 /// Reads a text as that of `source`; a document that says something else where other line breaks
@@ -119,14 +145,18 @@ pub(crate) fn read_text(source: &Source, text: &str) -> Read {
 pub(crate) fn read_tree(source: &Source, tree: &Tree<'_>) -> Read {
     let mut reading = Reading::new(source, &LIMITS);
     let _ = tree.documents.iter().all(|document| reading.document(tree, document));
-    with_line_breaks(source, tree.text, reading.read)
+    with_line_breaks(source, tree.text, reading.all(tree.text))
 }
 
 fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {
     if line_break::find(text, 0).is_none() {
         return read;
     }
-    let Read { documents, workloads, problems } = &mut read;
+    if read.ease == Ease::Plain {
+        // A line is not the same to everybody.
+        read.ease = Ease::Unknown;
+    }
+    let Read { documents, workloads, problems, .. } = &mut read;
     let other = read_documents(source, &line_break::as_line_feeds(text), &LIMITS);
     let mut broken = BTreeMap::new();
     for (index, document) in documents.iter_mut().enumerate() {
@@ -165,7 +195,7 @@ fn of<T>(all: &[T], index: usize, document: fn(&T) -> usize) -> &[T] {
 fn read_documents(source: &Source, text: &str, limits: &Limits) -> Read {
     let mut reading = Reading::new(source, limits);
     tree::each_document(text, |tree, document| reading.document(tree, document));
-    reading.read
+    reading.all(text)
 }
 
 /// What was read of the documents so far.
@@ -173,22 +203,41 @@ struct Reading<'a> {
     source: &'a Source,
     limits: &'a Limits,
     containers: usize,
+    /// What all documents count towards the most that an edit can have in memory.
+    values: u64,
     read: Read,
 }
 
 impl<'a> Reading<'a> {
     fn new(source: &'a Source, limits: &'a Limits) -> Self {
-        Self { source, limits, containers: 0, read: Read::default() }
+        let read = Read { ease: Ease::Plain, ..Read::default() };
+        Self { source, limits, containers: 0, values: 0, read }
+    }
+
+    /// All that was read of this text.
+    fn all(self, text: &str) -> Read {
+        let mut read = self.read;
+        if self.values + MOST_NEW * self.containers as u64 >= tree::MAX_VALUES as u64 {
+            read.ease = Ease::TooLarge;
+        } else if !text.ends_with('\n') {
+            // Behind a last line that is not ended nothing can be put without a change of that.
+            read.ease = Ease::Unknown;
+        }
+        read
     }
 
     /// Reads the next document; says whether one more may be read.
     fn document(&mut self, tree: &Tree<'_>, document: &TreeDocument) -> bool {
-        let Self { source, limits, containers, read } = self;
+        let Self { source, limits, containers, values, read } = self;
         let index = read.documents.len();
-        let (document, found, wrong) = read_document(source, tree, index, document);
+        *values += document.values;
+        let (as_read, found, wrong) = read_document(source, tree, index, document);
+        if !edit::is_plain(tree, document, &found) {
+            read.ease = Ease::Unknown;
+        }
         *containers += found.iter().map(|workload| workload.pod.containers.len()).sum::<usize>();
-        let span = document.span;
-        read.documents.push(document);
+        let span = as_read.span;
+        read.documents.push(as_read);
         read.workloads.extend(found);
         read.problems.extend(wrong);
         if *containers <= limits.containers && read.documents.len() <= limits.documents {

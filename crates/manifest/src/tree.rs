@@ -10,7 +10,7 @@ use crate::problem::ProblemKind;
 use crate::scalar::{self, Value};
 use crate::workload::Span;
 
-pub(crate) use build::{build, each_document};
+pub(crate) use build::{MAX_VALUES, build, each_document};
 
 /// Index of a node in its [`Tree`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,10 @@ pub(crate) struct TreeDocument {
     pub(crate) root: Result<Option<NodeId>, Fault>,
     /// Keys that stand twice in one mapping; at most [`build::MAX_DUPLICATES`].
     pub(crate) duplicates: Vec<Duplicate>,
+    /// Whether it has aliases.
+    pub(crate) has_aliases: bool,
+    /// What it counts towards [`MAX_VALUES`].
+    pub(crate) values: u64,
 }
 
 /// Why a document has no tree.

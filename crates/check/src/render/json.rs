@@ -403,7 +403,7 @@ fn problems(report: &Report<'_>) -> Vec<Problem> {
 
 fn all_containers(file: &CheckedFile<'_>) -> Vec<Container> {
     let source = &file.manifest.source;
-    let each = file.checked.containers.iter().zip(&file.foreseen.after);
+    let each = file.checked.containers.iter().zip(&file.announced.after);
     let container = each.map(|(container, after)| Container {
         file: source.name().to_owned(),
         position: source.position(container.span.start).into(),

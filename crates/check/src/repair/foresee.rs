@@ -1,12 +1,9 @@
 //! What all edits come to, in memory: the text is not touched, and an edit that it would not allow counts
 //! as made. What `check` announces is this, and so is what `fix` holds back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use caps::Capability;
-use manifest::{
-    CapList, Capabilities, ContainerId, Edit, Format, Manifest, SetLists, Spanned, Workload,
-};
+use manifest::{CapList, Capabilities, ContainerId, Ease, Edit, Manifest, SetLists, Spanned};
 use runtime::Request;
 
 use super::round::{Round, requests};
@@ -31,32 +28,19 @@ pub struct Foreseen {
     /// Containers that the text does not allow to be edited as they should; [`Checker::announce`] looks
     /// for them.
     pub refused: usize,
-    edits: Vec<(Phase, Edit)>,
+    /// All that in terms of the text.
+    pub(super) edits: Vec<Edit>,
 }
 
 impl Foreseen {
-    /// Nothing is done.
-    pub(crate) fn nothing(checked: &Checked) -> Self {
-        let after = checked.containers.iter().map(|container| container.held).collect();
-        Self { after, ..Self::default() }
-    }
-
-    /// What is to be done in the text with this consent.
-    pub(super) fn edits(&self, consent: Consent) -> impl Iterator<Item = &Edit> {
-        let covered =
-            move |phase: &Phase| phase.consent == Consent::Safe || consent == phase.consent;
-        self.edits.iter().filter(move |(phase, _)| covered(phase)).map(|(_, edit)| edit)
-    }
-
-    /// Without the edits that are not about this capability.
-    pub(crate) fn only_about(&mut self, capability: Capability) {
-        for edits in [&mut self.by_profile, &mut self.safe, &mut self.not_safe] {
-            edits.retain(|edit| edit.capabilities.contains(capability));
-        }
+    /// All edits of the text, and what they are, in the order in which they are made.
+    pub(super) fn all(self) -> (Vec<Edit>, Vec<Applied>) {
+        let Self { by_profile, safe, not_safe, edits, .. } = self;
+        (edits, [by_profile, safe, not_safe].into_iter().flatten().collect())
     }
 
     /// The edits of a phase.
-    fn of(&mut self, phase: Phase) -> &mut Vec<Applied> {
+    pub(super) fn of(&mut self, phase: Phase) -> &mut Vec<Applied> {
         match (phase.by_profile, phase.consent) {
             (true, _) => &mut self.by_profile,
             (false, Consent::Safe) => &mut self.safe,
@@ -69,11 +53,11 @@ impl Checker {
     /// What all edits come to, unsafe ones too. `checked` is what this checker found in `manifest`.
     #[must_use]
     pub fn foresee(&self, manifest: &Manifest, checked: &Checked) -> Foreseen {
-        self.foresee_but(manifest, checked, &|_| {})
+        self.foresee_but(manifest, checked, Consent::Unsafe, &|_| {})
     }
 
-    /// What `fix` comes to in this text: as [`Checker::foresee_but`]; tried, where several containers may
-    /// be written in one place, or words are written as they hardly ever are.
+    /// What `fix` comes to in this text: as [`Checker::foresee`], but without touching what `answer` sets
+    /// aside, of which `checked` has no more; tried, where the text may not allow it.
     #[must_use]
     pub fn announce(
         &self,
@@ -81,9 +65,15 @@ impl Checker {
         checked: &Checked,
         answer: &dyn Fn(&mut Checked),
     ) -> Foreseen {
-        let foreseen = self.foresee_but(manifest, checked, answer);
-        if foreseen.edits.is_empty() || !(may_share(manifest) || has_blocks(manifest)) {
+        let consent = Consent::Unsafe;
+        let foreseen = self.foresee_but(manifest, checked, consent, answer);
+        if manifest.ease == Ease::Plain || foreseen.edits.is_empty() {
             return foreseen;
+        }
+        if manifest.ease == Ease::TooLarge {
+            let containers: BTreeSet<_> = foreseen.edits.iter().map(|one| one.container).collect();
+            let after = checked.containers.iter().map(|container| container.held).collect();
+            return Foreseen { after, refused: containers.len(), ..Foreseen::default() };
         }
         let mut work = Work::of(self, answer, manifest, checked.clone());
         work.settle(Consent::Unsafe, Consent::Safe);
@@ -103,13 +93,12 @@ impl Checker {
         foreseen
     }
 
-    /// As [`Checker::foresee`], but without touching what `answer` sets aside; `checked` was answered
-    /// already.
-    #[must_use]
-    pub fn foresee_but(
+    /// What all edits with this consent come to, but for what `answer` sets aside.
+    pub(super) fn foresee_but(
         &self,
         manifest: &Manifest,
         checked: &Checked,
+        consent: Consent,
         answer: &dyn Fn(&mut Checked),
     ) -> Foreseen {
         let mut foreseen = Foreseen::default();
@@ -123,7 +112,9 @@ impl Checker {
             let end = findings.partition_point(|finding| finding.container < Some(first + count));
             let (found, behind) = findings.split_at(end);
             findings = behind;
-            if found.iter().all(|finding| finding.remedy.fix().is_none()) {
+            let is_open =
+                |finding: &Finding| finding.standing.is_open() && finding.remedy.fix().is_some();
+            if !found.iter().any(is_open) {
                 foreseen.after.extend(containers.iter().map(|container| container.held));
                 continue;
             }
@@ -138,8 +129,9 @@ impl Checker {
                 documents: Vec::new(),
                 workloads: vec![workload.clone()],
                 problems: Vec::new(),
+                ease: Ease::default(),
             };
-            self.foresee_one(manifest, alone, answer, (place, &mut foreseen));
+            self.foresee_one(manifest, alone, (consent, answer), (place, &mut foreseen));
         }
         foreseen
     }
@@ -149,7 +141,7 @@ impl Checker {
         &self,
         mut model: Manifest,
         mut checked: Checked,
-        answer: &dyn Fn(&mut Checked),
+        (consent, answer): (Consent, &dyn Fn(&mut Checked)),
         (place, foreseen): (usize, &mut Foreseen),
     ) {
         // Where comments would stand beside what is not written yet nobody knows: what is set aside now
@@ -160,13 +152,23 @@ impl Checker {
             .filter(|finding| !finding.standing.is_open())
             .cloned()
             .collect();
-        for phase in Consent::Unsafe.phases(Consent::Unsafe) {
-            let original = requests(&model, &self.options);
-            for _ in 0..MAX_ROUNDS {
+        let learnt = !self.options.learnt.is_empty();
+        let phases = consent.phases(consent).filter(|phase| learnt || !phase.by_profile);
+        let phases: Vec<Phase> = phases.collect();
+        let (mut at, mut rounds, mut consented) = (0, 0, Consent::Safe);
+        while let Some(phase) = phases.get(at).copied().filter(|_| rounds < MAX_ROUNDS) {
+            let (original, before) = (requests(&model, &self.options), rounds);
+            loop {
                 let round = Round::of(&model, &checked, &original, self, phase);
-                if round.edits.is_empty() {
+                if round.edits.is_empty() || rounds == MAX_ROUNDS {
                     break;
                 }
+                rounds += 1;
+                if !phase.by_profile && phase.consent == Consent::Unsafe {
+                    consented = Consent::Unsafe;
+                }
+                // What an unsafe edit makes possible comes with it, be it safe.
+                let phase = Phase { consent: consented, ..phase };
                 let there = |id| ContainerId { workload: place, ..id };
                 let applied = round.applied.into_iter();
                 foreseen
@@ -174,7 +176,7 @@ impl Checker {
                     .extend(applied.map(|one| Applied { container: there(one.container), ..one }));
                 let edits = round.edits.into_iter();
                 let edits = edits.map(|edit| Edit { container: there(edit.container), ..edit });
-                foreseen.edits.extend(edits.map(|edit| (phase, edit)));
+                foreseen.edits.extend(edits);
                 write_all(&mut model, round.requests);
                 checked = self.check_beside(&model, &[]);
                 for finding in &mut checked.findings {
@@ -188,33 +190,11 @@ impl Checker {
                 }
                 answer(&mut checked);
             }
+            // Those before it may have something to do again: until nothing changes, as `work` does it.
+            at = if rounds > before && at > 0 { 0 } else { at + 1 };
         }
         foreseen.after.extend(checked.containers.iter().map(|container| container.held));
     }
-}
-
-/// Whether containers may read the same place of the text: by aliases, or by Compose's `extends`.
-fn may_share(manifest: &Manifest) -> bool {
-    let text = manifest.source.text();
-    let extends = || {
-        let is_compose = |workload: &Workload| workload.pod.format == Format::Compose;
-        text.contains("extends") && manifest.workloads.iter().any(is_compose)
-    };
-    (text.contains('&') && text.contains('*')) || extends()
-}
-
-/// Whether a word begins a line of its own, as that of a block scalar does: those are not edited.
-fn has_blocks(manifest: &Manifest) -> bool {
-    let text = manifest.source.text();
-    manifest.containers().any(|(_, container)| {
-        let mut words = container.security.add().chain(container.security.drop());
-        words.any(|word| {
-            let before = text.get(..word.span.start).unwrap_or_default();
-            let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
-            let quoted = text[before.len()..].starts_with(['"', '\'']);
-            line.trim().is_empty() && !quoted
-        })
-    })
 }
 
 /// Puts the lists of all requests into their containers in memory; where they would be written nobody

@@ -1,9 +1,9 @@
 //! Round after round, until a text is reached of which nothing is left to be done.
 
-use manifest::{ContainerId, Edit, Manifest, Refused};
+use manifest::{ContainerId, Edit, Edited, Manifest, Refused};
 
 use super::round::{Round, requests};
-use super::{Applied, Consent, MAX_ROUNDS, Phase, Repaired};
+use super::{Applied, Consent, Foreseen, MAX_ROUNDS, Phase, Repaired};
 use crate::checked::{Checked, Checker};
 
 /// A manifest while it is edited.
@@ -62,6 +62,15 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Makes all that is foreseen at once, if the text allows all of it.
+    pub(super) fn make(&mut self, foreseen: Foreseen) {
+        let edited = manifest::apply(&self.manifest, &foreseen.edits);
+        if edited.refused.is_empty() {
+            let (edits, applied) = foreseen.all();
+            self.changed(edited, edits, applied);
+        }
+    }
+
     fn all_phases(&mut self, by_profile: Consent, others: Consent) {
         for _ in 0..MAX_ROUNDS {
             let before = self.rounds;
@@ -83,18 +92,34 @@ impl<'a> Work<'a> {
                 self.refused[usize::from(phase.by_profile)].clear();
                 break;
             }
-            let edited = manifest::apply(manifest, &round.edits);
+            let mut edited = manifest::apply(manifest, &round.edits);
             // What is refused beside what others are to have may be possible when they have it.
-            self.refused[usize::from(phase.by_profile)] = edited.refused;
+            self.refused[usize::from(phase.by_profile)] = std::mem::take(&mut edited.refused);
             if edited.changed.is_empty() {
                 break;
             }
-            let changed = |container: ContainerId| edited.changed.contains(&container);
-            self.applied.extend(round.applied.into_iter().filter(|a| changed(a.container)));
-            self.edits.extend(round.edits.into_iter().filter(|edit| changed(edit.container)));
-            self.take(edited.manifest);
-            self.rounds += 1;
+            self.changed(edited, round.edits, round.applied);
         }
+    }
+
+    /// Goes on with what was edited, of what was tried.
+    fn changed(&mut self, edited: Edited, edits: Vec<Edit>, applied: Vec<Applied>) {
+        let Edited { manifest, changed, .. } = edited;
+        // They are in order.
+        let is_changed = |id: ContainerId| changed.binary_search(&id).is_ok();
+        let mut applied: Vec<_> =
+            applied.into_iter().filter(|one| is_changed(one.container)).collect();
+        if self.rounds > 0 {
+            // Its place is one of a text that nobody sees.
+            for Applied { span, container: id, .. } in &mut applied {
+                let pod = &self.first.workloads[id.workload].pod;
+                *span = pod.containers[id.container].name_span;
+            }
+        }
+        self.applied.extend(applied);
+        self.edits.extend(edits.into_iter().filter(|edit| is_changed(edit.container)));
+        self.take(manifest);
+        self.rounds += 1;
     }
 
     fn take(&mut self, manifest: Manifest) {

@@ -139,7 +139,7 @@ impl Report<'_> {
             // What is waived stays: it is counted among what will be held, too.
             let waived = |finding: &Finding| matches!(finding.standing, Standing::Waived { .. });
             if file.checked.findings.iter().any(waived) {
-                file.foresee(&self.checker, &|checked| judged.clone().answer(checked));
+                file.announce(&self.checker, &|checked| judged.clone().answer(checked));
             }
         }
         for judged in judged {

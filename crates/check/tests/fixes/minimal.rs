@@ -248,13 +248,14 @@ impl Count<'_, '_> {
         costs.min().map(Cost::inserted)
     }
 
-    /// An entry as it is; `None` for a list that is broken over lines in another way than one word each.
+    /// An entry as it is; `None` for a list that is broken over lines in another way than one word each,
+    /// or has a word in a block.
     fn written(&self, name: &str, key: usize, value: usize, flow: bool) -> Option<Entry> {
         let reading = self.reading;
         let node = reading.node(value);
         let items = reading.items(value);
-        let words = items.iter().map(|item| reading.word(*item).unwrap_or_default().to_owned());
-        let words: Vec<String> = words.collect();
+        let words = items.iter().map(|item| reading.word(*item).map(str::to_owned));
+        let words: Vec<String> = words.collect::<Option<_>>()?;
         let line = |item: &usize| reading.line(reading.node(*item).start);
         let (first, last) = (reading.line(node.start), reading.line(node.end.max(1) - 1));
         let shape = if items.is_empty() {

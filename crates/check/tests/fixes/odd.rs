@@ -213,7 +213,11 @@ impl Odd<'_> {
                 }
                 self.after_block = true;
             }
-            _ => self.out.push_str("# nothing here\n"),
+            _ => {
+                let nothing = "# nothing here\n";
+                let text = self.one(&[nothing, nothing, "{{ if .x }}\nkind: Pod\n"]);
+                self.out.push_str(text);
+            }
         }
     }
 
@@ -380,6 +384,14 @@ impl Odd<'_> {
         }
         self.line(indent, &format!("{key}:"));
         for word in words {
+            if self.rarely(20) {
+                self.line(indent + self.dash, "- |-");
+                let bare = word.replace("!!str ", "").replace(['\'', '"'], "");
+                let indent = " ".repeat(indent + self.dash + self.step);
+                self.out.push_str(&format!("{indent}{}\n", bare.trim()));
+                self.after_block = true;
+                continue;
+            }
             let gap = if self.rarely(9) { "   " } else { " " };
             self.line(indent + self.dash, &format!("-{gap}{word}"));
         }

@@ -86,7 +86,7 @@ impl Odd<'_> {
             match self.pick(6) {
                 0 => {}
                 1 => {
-                    let null = self.one(&["", " []", " ~", " null"]);
+                    let null = self.one(&["", " []", " ~", " null", " !!null", " &nothing"]);
                     self.line(inner, &format!("{list}:{null}"));
                 }
                 _ => {

@@ -1,6 +1,7 @@
 //! `dropcap fix`: writes the edits that `check` proposes, and what profiles say.
 
-mod parallel;
+mod diff;
+mod held_back;
 mod profile;
 
 use std::io::Write as _;
@@ -11,16 +12,19 @@ use check::fix::Class;
 use check::learnt::Accepted;
 use check::render::text;
 use check::{
-    Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, words,
+    Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, parallel, words,
 };
-use jobs::{by_profile, shell};
-use manifest::{Format, Loaded, Manifest, WriteError};
+use jobs::by_profile;
+use manifest::{Loaded, Manifest, WriteError};
 
+use self::held_back::HeldBack;
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
-use crate::ui::{BOLD, DIM, GREEN, RED, Ui, YELLOW, next_step, wrapped, wrapped_behind};
+use crate::ui::{BOLD, DIM, GREEN, Ui, wrapped, wrapped_behind};
 use crate::waivers::{self, Waivers};
+
+pub(super) use self::diff::diff;
 
 /// So many manifests are worked out together before the first of them is written; what they come to is
 /// in memory until then.
@@ -240,44 +244,6 @@ fn indented(snippet: &str) -> String {
     snippet.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>()
 }
 
-/// A unified diff of a manifest and what it would become, as `git apply` takes it.
-pub(super) fn diff(manifest: &Manifest, after: &str, ui: &Ui) -> Result<(), Failure> {
-    let name = manifest.source.name();
-    let [from, to] = ["a", "b"].map(|side| quoted(&format!("{side}/{name}")));
-    let lines = similar::TextDiff::from_lines(manifest.source.text(), after);
-    let mut unified = lines.unified_diff();
-    unified.context_radius(3).header(&from, &to);
-    let mut out = ui.out();
-    for line in unified.to_string().split_inclusive('\n') {
-        let style = match line.as_bytes() {
-            [b'+', b'+', ..] | [b'-', b'-', ..] => BOLD,
-            [b'+', ..] => GREEN,
-            [b'-', ..] => RED,
-            [b'@', ..] => DIM,
-            _ => anstyle::Style::new(),
-        };
-        write!(out, "{style}{line}{style:#}")?;
-    }
-    Ok(())
-}
-
-/// A file's name as git has it in a diff: one with a line break or a quote in it stands in quotes (git
-/// `quote.c` `quote_c_style`).
-fn quoted(name: &str) -> String {
-    let is_odd = |c: char| c.is_control() || c == '"' || c == '\\';
-    if !name.contains(is_odd) {
-        return name.to_owned();
-    }
-    let each = name.bytes().map(|byte| match byte {
-        b'\n' => "\\n".to_owned(),
-        b'\t' => "\\t".to_owned(),
-        b'"' | b'\\' => format!("\\{}", char::from(byte)),
-        b' '..=b'~' => char::from(byte).to_string(),
-        _ => format!("\\{byte:03o}"),
-    });
-    format!("\"{}\"", each.collect::<String>())
-}
-
 /// One edit that was made, on standard error: standard output may be the manifest.
 fn did(manifest: &Manifest, applied: &Applied, writes: bool, ui: &Ui) -> Result<(), Failure> {
     let id = applied.container;
@@ -310,19 +276,6 @@ struct Done {
     held_back: Vec<HeldBack>,
 }
 
-/// An edit that waits for consent.
-#[derive(Debug)]
-struct HeldBack {
-    at: String,
-    /// As a command takes it.
-    file: String,
-    container: String,
-    /// Its place among the containers of its list.
-    index: usize,
-    format: Format,
-    edit: Applied,
-}
-
 impl Done {
     /// All edits, those by profile among them.
     fn edits(&self) -> usize {
@@ -346,28 +299,7 @@ impl Done {
         if ui.quiet() {
             return Ok(());
         }
-        let mut err = ui.err();
-        let mut said: Vec<(&str, &str)> = Vec::new();
-        for held in &self.held_back {
-            let costs = match held.edit.costs.as_slice() {
-                [] => "what is left when the others are made".to_owned(),
-                costs => costs.join("; "),
-            };
-            let line = format!(
-                "{YELLOW}held back{YELLOW:#} {}: {}: {}: {costs}",
-                held.at,
-                called(&held.container, held.index),
-                text::clean(&held.edit.title)
-            );
-            writeln!(err, "{}", wrapped(&line, 4))?;
-            // One next step for a container, not one for each edit.
-            if !said.contains(&(&held.file, &held.container)) {
-                said.push((&held.file, &held.container));
-                let (what, command) = held.next(options);
-                let step = next_step(&format!("  {BOLD}next:{BOLD:#}"), &what, &command);
-                writeln!(err, "{step}")?;
-            }
-        }
+        held_back::report(&self.held_back, options, ui)?;
         let verb = if args.diff || args.check { "to make" } else { "made" };
         let edits = words::count(self.edits(), "edit");
         let files = words::count(self.files, "file");
@@ -391,87 +323,7 @@ impl Done {
             let templates = words::count(templates, "template");
             line.push_str(&format!("; {templates} not rendered, left out"));
         }
-        writeln!(err, "{BOLD}{}{BOLD:#}", wrapped(&line, 2))?;
+        writeln!(ui.err(), "{BOLD}{}{BOLD:#}", wrapped(&line, 2))?;
         Ok(())
-    }
-}
-
-/// Where a place of the text that would be written is in the one that is there: FILE:LINE:COLUMN, or
-/// FILE:LINE where the line would change.
-fn before(manifest: &Manifest, repaired: &Repaired, offset: usize) -> String {
-    let place = repaired.source.position(offset);
-    let (was, is) = (manifest.source.text(), repaired.source.text());
-    let lines = similar::TextDiff::from_lines(was, is);
-    let at = place.line - 1;
-    let near = lines.ops().iter().find(|op| op.new_range().contains(&at));
-    let name = manifest.source.shown_name();
-    match near {
-        Some(op) if op.tag() == similar::DiffTag::Equal => {
-            let line = op.old_range().start + (at - op.new_range().start) + 1;
-            format!("{name}:{line}:{}", place.column)
-        }
-        Some(op) => format!("{name}:{}", op.old_range().start + 1),
-        None => name.into_owned(),
-    }
-}
-
-impl HeldBack {
-    /// `as_it_is`: the manifest as it stays, if nothing is written.
-    fn new(repaired: &Repaired, edit: Applied, as_it_is: Option<&Manifest>) -> Self {
-        let workload = &repaired.manifest.workloads[edit.container.workload];
-        let container = &workload.pod.containers[edit.container.container];
-        let path = repaired.source.path();
-        Self {
-            at: match as_it_is {
-                None => repaired.source.locate(edit.span),
-                Some(manifest) => before(manifest, repaired, edit.span.start),
-            },
-            file: path.map_or("-".to_owned(), |path| path.display().to_string()),
-            container: container.name.clone(),
-            index: container.index,
-            format: workload.pod.format,
-            edit,
-        }
-    }
-
-    /// What tells whether the edit may be made: what for, and the command.
-    fn next(&self, options: &Options) -> (String, String) {
-        let Self { file, container, edit, .. } = self;
-        let [file, container] = [file, container].map(|word| shell::quoted(&text::clean(word)));
-        if edit.safe_if_plain && options.entrypoint == check::Entrypoint::Unknown {
-            return (
-                "`getcap` of the image's entrypoint; if it prints nothing,".to_owned(),
-                format!("dropcap fix --no-file-caps {file}"),
-            );
-        }
-        if edit.lost.is_empty() {
-            return (
-                "look at the change:".to_owned(),
-                format!("dropcap fix --diff --unsafe-fixes {file}"),
-            );
-        }
-        let see = "see what it needs:".to_owned();
-        let target = match self.format {
-            Format::Kubernetes => format!("ctr/{container}"),
-            // The engine calls it PROJECT-SERVICE-1, or as `container_name` says.
-            Format::Compose if file == "-" => format!("ctr/$(docker compose ps -q {container})"),
-            Format::Compose => format!("ctr/$(docker compose -f {file} ps -q {container})"),
-            // Nothing is put into its lists, so that there is nothing to patch.
-            Format::Oci => {
-                return (
-                    see,
-                    "dropcap trace ctr/ID --for 60s (`dropcap ps` has the ID)".to_owned(),
-                );
-            }
-        };
-        let trace =
-            |file: &str| format!("dropcap trace {target} --for 60s --patch {file} -c {container}");
-        if file == "-" {
-            return (
-                "see what it needs; save what came in as FILE, then:".to_owned(),
-                trace("FILE"),
-            );
-        }
-        (see, trace(&file))
     }
 }

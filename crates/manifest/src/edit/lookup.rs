@@ -99,23 +99,31 @@ pub(super) fn merged_aliases(
 
 /// The way from the document's root to the mapping with this span, as written.
 pub(super) fn way_to_map(tree: &Tree<'_>, document: usize, span: Span) -> Option<Vec<NodeId>> {
-    way(tree, document, span, |node| {
+    way_from(tree, root(tree, document)?, span)
+}
+
+/// The same, from this root.
+pub(super) fn way_from(tree: &Tree<'_>, root: NodeId, span: Span) -> Option<Vec<NodeId>> {
+    way(tree, root, span, |node| {
         tree.span(node) == span && matches!(tree.node(node).kind, NodeKind::Map(_))
     })
 }
 
 /// The way from the document's root to this node, as written.
 pub(super) fn way_to(tree: &Tree<'_>, document: usize, node: NodeId) -> Option<Vec<NodeId>> {
-    way(tree, document, tree.span(node), |there| there == node)
+    way(tree, root(tree, document)?, tree.span(node), |there| there == node)
+}
+
+fn root(tree: &Tree<'_>, document: usize) -> Option<NodeId> {
+    *tree.documents.get(document)?.root.as_ref().ok()?
 }
 
 fn way(
     tree: &Tree<'_>,
-    document: usize,
+    root: NodeId,
     span: Span,
     is_it: impl Fn(NodeId) -> bool,
 ) -> Option<Vec<NodeId>> {
-    let root = (*tree.documents.get(document)?.root.as_ref().ok()?)?;
     let mut way = Vec::new();
     descend(tree, root, span, &is_it, &mut way).then_some(way)
 }

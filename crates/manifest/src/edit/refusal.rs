@@ -48,6 +48,9 @@ pub enum Refusal {
         /// What it is.
         format: Format,
     },
+    /// It has more values than are kept at a time; it was read document by document.
+    #[error("the file is too large to be edited; split it")]
+    TooLarge,
     /// The text is written so that no edit gave what was wanted.
     #[error("it is written in a way that is not edited automatically; nothing was changed")]
     Unsupported,

@@ -12,7 +12,7 @@ use super::refusal::{Refusal, Refused, SharedWith, Sharing};
 use super::share::{Agreement, Conflict, Wish, agree};
 use super::write::Writer;
 use super::{ContainerId, Edited, Replacement, kept, patch, render, verify};
-use crate::manifest::{Manifest, Read};
+use crate::manifest::Manifest;
 use crate::tree::{self, NodeId, Tree};
 use crate::workload::Format;
 
@@ -28,12 +28,13 @@ struct Cluster {
 /// the one that cannot be edited is found without reading the text again for each. `original` is the
 /// text before the first of all.
 pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edited: &mut Edited) {
-    let text = manifest.source.text().to_owned();
-    let tree = tree::build(&text);
+    let source = manifest.source.clone();
+    let text = source.text();
+    let tree = tree::build(text);
     let mut settling = Settling::new(&tree, manifest);
     let (clusters, mut patches) = settling.agree(&goals, edited);
     patch::sort(&mut patches);
-    let written = patch::apply(&text, &patches).and_then(|text| {
+    let written = patch::apply(text, &patches).and_then(|text| {
         let members = clusters.iter().flat_map(|cluster| &cluster.members);
         let wanted = members.filter_map(|id| Some((*id, goals.get(id)?))).collect();
         let steps = clusters.iter().flat_map(|cluster| &cluster.steps);
@@ -55,9 +56,7 @@ pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edit
             // What reads an empty list from elsewhere and is to have none has nothing to do.
             let done = clusters.iter().filter(|cluster| !cluster.steps.is_empty());
             edited.changed.extend(done.flat_map(|cluster| &cluster.members));
-            let Read { documents, workloads, problems } = read;
-            let source = manifest.source.with_text(text);
-            *manifest = Manifest { source, documents, workloads, problems };
+            *manifest = read.of(manifest.source.with_text(text));
         }
         (None, [one]) => {
             for id in &one.members {

@@ -21,7 +21,7 @@ pub(super) fn holds<'a>(
 ) -> Option<Read> {
     let new = tree::build(text);
     let read = read_tree(&manifest.source, &new);
-    let Read { documents, workloads, problems } = &read;
+    let Read { documents, workloads, problems, .. } = &read;
     let same_problems = problems.len() == manifest.problems.len()
         && problems.iter().zip(&manifest.problems).all(|(new, old)| {
             new.document == old.document

@@ -47,6 +47,7 @@ impl<'t> Builder<'t> {
             root: None,
             anchors: HashMap::new(),
             duplicates: Vec::new(),
+            has_aliases: false,
             written: 0,
             fault: None,
         }
@@ -123,6 +124,7 @@ struct Builder<'t> {
     /// Node and weight by the parser's anchor number; the weight is `None` while it is open.
     anchors: HashMap<usize, (NodeId, Option<u64>)>,
     duplicates: Vec<Duplicate>,
+    has_aliases: bool,
     /// Values written in this document.
     written: u64,
     fault: Option<Fault>,
@@ -164,6 +166,7 @@ impl<'t> Builder<'t> {
                     return Err(Fault { at: span, kind: ProblemKind::RecursiveAlias });
                 };
                 self.tree.nodes[target.0 as usize].shared = true;
+                self.has_aliases = true;
                 let node = self.push(NodeKind::Alias(target), span, false, false)?;
                 self.attach(node, weight)?;
             }
@@ -296,10 +299,11 @@ impl<'t> Builder<'t> {
             span: Span { start, end },
             root: fault.map_or(Ok(root.filter(|_| !is_empty)), Err),
             duplicates: std::mem::take(&mut self.duplicates),
+            has_aliases: std::mem::take(&mut self.has_aliases),
+            values: std::mem::take(&mut self.written) + DOCUMENT_WEIGHT as u64,
         });
         self.open.clear();
         self.anchors.clear();
-        self.written = 0;
     }
 }
 

@@ -1,0 +1,50 @@
+//! What a run says of the edits of one manifest, with no more than it says.
+
+use caps::{CapSet, Capability};
+
+use crate::checked::Checked;
+use crate::holding::Held;
+use crate::repair::{Applied, Foreseen};
+
+/// What is said of a manifest's edits: for each the capabilities that it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Announced {
+    /// What each container would hold after all of them, unsafe ones too; `None` on Windows.
+    pub after: Vec<Option<Held>>,
+    /// Those that write what was learnt.
+    pub by_profile: Vec<CapSet>,
+    /// Those that are made without further consent.
+    pub safe: Vec<CapSet>,
+    /// Those that take consent, and what they make possible.
+    pub not_safe: Vec<CapSet>,
+    /// Containers that the text does not allow to be edited as they should.
+    pub refused: usize,
+}
+
+impl Announced {
+    /// Nothing is done.
+    pub(crate) fn nothing(checked: &Checked) -> Self {
+        let after = checked.containers.iter().map(|container| container.held).collect();
+        Self { after, ..Self::default() }
+    }
+
+    /// Without the edits that are not about this capability.
+    pub(crate) fn only_about(&mut self, capability: Capability) {
+        for edits in [&mut self.by_profile, &mut self.safe, &mut self.not_safe] {
+            edits.retain(|about| about.contains(capability));
+        }
+    }
+}
+
+impl From<Foreseen> for Announced {
+    fn from(foreseen: Foreseen) -> Self {
+        let about = |edits: Vec<Applied>| edits.iter().map(|edit| edit.capabilities).collect();
+        Self {
+            after: foreseen.after,
+            by_profile: about(foreseen.by_profile),
+            safe: about(foreseen.safe),
+            not_safe: about(foreseen.not_safe),
+            refused: foreseen.refused,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Edits that wait for consent, and what tells whether they may be made.
+
+use std::io::{self, Write as _};
+
+use check::render::text;
+use check::{Applied, Options, Repaired};
+use jobs::shell;
+use manifest::{Format, Manifest};
+
+use super::called;
+use crate::ui::{BOLD, Ui, YELLOW, next_step, wrapped};
+
+/// An edit that waits for consent.
+#[derive(Debug)]
+pub(super) struct HeldBack {
+    at: String,
+    /// As a command takes it.
+    file: String,
+    container: String,
+    /// Its place among the containers of its list.
+    index: usize,
+    format: Format,
+    edit: Applied,
+}
+
+/// What is held back, each with what to do about it.
+pub(super) fn report(all: &[HeldBack], options: &Options, ui: &Ui) -> io::Result<()> {
+    let mut err = ui.err();
+    let mut said: Vec<(&str, &str)> = Vec::new();
+    for held in all {
+        let costs = match held.edit.costs.as_slice() {
+            [] => "what is left when the others are made".to_owned(),
+            costs => costs.join("; "),
+        };
+        let line = format!(
+            "{YELLOW}held back{YELLOW:#} {}: {}: {}: {costs}",
+            held.at,
+            called(&held.container, held.index),
+            text::clean(&held.edit.title)
+        );
+        writeln!(err, "{}", wrapped(&line, 4))?;
+        // One next step for a container, not one for each edit.
+        if !said.contains(&(&held.file, &held.container)) {
+            said.push((&held.file, &held.container));
+            let (what, command) = held.next(options);
+            let step = next_step(&format!("  {BOLD}next:{BOLD:#}"), &what, &command);
+            writeln!(err, "{step}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a place of the text that would be written is in the one that is there: FILE:LINE:COLUMN, or
+/// FILE:LINE where the line would change.
+fn before(manifest: &Manifest, repaired: &Repaired, offset: usize) -> String {
+    let place = repaired.source.position(offset);
+    let (was, is) = (manifest.source.text(), repaired.source.text());
+    let lines = similar::TextDiff::from_lines(was, is);
+    let at = place.line - 1;
+    let near = lines.ops().iter().find(|op| op.new_range().contains(&at));
+    let name = manifest.source.shown_name();
+    match near {
+        Some(op) if op.tag() == similar::DiffTag::Equal => {
+            let line = op.old_range().start + (at - op.new_range().start) + 1;
+            format!("{name}:{line}:{}", place.column)
+        }
+        Some(op) => format!("{name}:{}", op.old_range().start + 1),
+        None => name.into_owned(),
+    }
+}
+
+impl HeldBack {
+    /// `as_it_is`: the manifest as it stays, if nothing is written.
+    pub(super) fn new(repaired: &Repaired, edit: Applied, as_it_is: Option<&Manifest>) -> Self {
+        let workload = &repaired.manifest.workloads[edit.container.workload];
+        let container = &workload.pod.containers[edit.container.container];
+        let path = repaired.source.path();
+        Self {
+            at: match as_it_is {
+                None => repaired.source.locate(edit.span),
+                Some(manifest) => before(manifest, repaired, edit.span.start),
+            },
+            file: path.map_or("-".to_owned(), |path| path.display().to_string()),
+            container: container.name.clone(),
+            index: container.index,
+            format: workload.pod.format,
+            edit,
+        }
+    }
+
+    /// What tells whether the edit may be made: what for, and the command.
+    fn next(&self, options: &Options) -> (String, String) {
+        let Self { file, container, edit, .. } = self;
+        let [file, container] = [file, container].map(|word| shell::quoted(&text::clean(word)));
+        if edit.safe_if_plain && options.entrypoint == check::Entrypoint::Unknown {
+            return (
+                "`getcap` of the image's entrypoint; if it prints nothing,".to_owned(),
+                format!("dropcap fix --no-file-caps {file}"),
+            );
+        }
+        if edit.lost.is_empty() {
+            return (
+                "look at the change:".to_owned(),
+                format!("dropcap fix --diff --unsafe-fixes {file}"),
+            );
+        }
+        let see = "see what it needs:".to_owned();
+        let target = match self.format {
+            Format::Kubernetes => format!("ctr/{container}"),
+            // The engine calls it PROJECT-SERVICE-1, or as `container_name` says.
+            Format::Compose if file == "-" => format!("ctr/$(docker compose ps -q {container})"),
+            Format::Compose => format!("ctr/$(docker compose -f {file} ps -q {container})"),
+            // Nothing is put into its lists, so that there is nothing to patch.
+            Format::Oci => {
+                return (
+                    see,
+                    "dropcap trace ctr/ID --for 60s (`dropcap ps` has the ID)".to_owned(),
+                );
+            }
+        };
+        let trace =
+            |file: &str| format!("dropcap trace {target} --for 60s --patch {file} -c {container}");
+        if file == "-" {
+            return (
+                "see what it needs; save what came in as FILE, then:".to_owned(),
+                trace("FILE"),
+            );
+        }
+        (see, trace(&file))
+    }
+}
