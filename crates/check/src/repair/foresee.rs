@@ -12,6 +12,7 @@ use super::{Applied, Consent, MAX_ROUNDS, Phase};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
+use crate::inline;
 use crate::rule::Rule;
 
 /// What all edits of a manifest come to.
@@ -57,7 +58,8 @@ impl Checker {
     }
 
     /// What `fix` comes to in this text: as [`Checker::foresee`], but without touching what `answer` sets
-    /// aside, of which `checked` has no more; tried, where the text may not allow it.
+    /// aside, of which `checked` has no more; tried, where the text may not allow it, or where comments answer
+    /// for findings.
     #[must_use]
     pub fn announce(
         &self,
@@ -67,7 +69,8 @@ impl Checker {
     ) -> Foreseen {
         let consent = Consent::Unsafe;
         let foreseen = self.foresee_but(manifest, checked, consent, answer);
-        if manifest.ease == Ease::Plain || foreseen.edits.is_empty() {
+        let tried = manifest.ease != Ease::Plain || has_comments(manifest);
+        if foreseen.edits.is_empty() || !tried {
             return foreseen;
         }
         if manifest.ease == Ease::TooLarge {
@@ -195,6 +198,11 @@ impl Checker {
         }
         foreseen.after.extend(checked.containers.iter().map(|container| container.held));
     }
+}
+
+/// Whether a comment may answer for a finding: where it stands beside what is written anew only that tells.
+fn has_comments(manifest: &Manifest) -> bool {
+    manifest.source.text().contains(inline::HEAD)
 }
 
 /// Puts the lists of all requests into their containers in memory; where they would be written nobody

@@ -41,17 +41,16 @@ status:
 
 /// So many files for each way to fix them; more by hand, with `PROPTEST_CASES`.
 fn files() -> Vec<(String, String)> {
-    let count = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let mut random = odd::Random::new(count.unwrap_or(11));
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let mut random = odd::Random::new(11);
     let file = |number: usize| {
         let kind = odd::Kind::ALL[number % odd::Kind::ALL.len()];
-        let length =
-            usize::from(random.choices(2).iter().fold(0u16, |n, b| n * 3 + u16::from(*b) / 2));
+        let length = random.choices(2).iter().map(|byte| usize::from(*byte)).sum();
         let end = if kind == odd::Kind::Json { "json" } else { "yaml" };
         let name = if kind == odd::Kind::Compose { "compose" } else { "pod" };
         (format!("{name}-{number}.{end}"), odd::text(kind, &random.choices(length)))
     };
-    (0..count.unwrap_or(36) as usize).map(file).collect()
+    (0..cases.unwrap_or(36)).map(file).collect()
 }
 
 fn now(folder: &Folder, files: &[(String, String)]) -> Vec<String> {
@@ -89,7 +88,7 @@ fn a_second_run_changes_nothing_whatever_is_fixed_and_by_what() {
         let first = folder.run(&words);
         let fixed = now(&folder, &files);
         let changed = files.iter().zip(&fixed).filter(|((_, before), after)| before != *after);
-        assert!(changed.count() * 4 > files.len(), "{words:?}: {}", said(&first));
+        assert!(changed.count() * 10 > files.len(), "{words:?}: {}", said(&first));
         let second = folder.run(&words);
         for ((name, before), (after, again)) in
             files.iter().zip(fixed.iter().zip(now(&folder, &files)))

@@ -86,6 +86,8 @@ pub(super) fn agree(
                     let words = list.and_then(|list| list.words()).unwrap_or_default();
                     items.iter().all(|item| words.contains(&item.word.as_str()))
                 }
+                // The list goes whole, and it wants nothing of that list.
+                (Step::Remove, None) if wish.plan.wants_gone(reading.place) => true,
                 // What it would have put itself, it has from there.
                 (_, None) => agreement.served.iter().any(|(served, _)| *served == reader),
             };
@@ -132,6 +134,12 @@ fn own_part(
     };
     let Step::Put(new) = step else {
         let Step::Items(fates, new) = step else { return Part::Whole };
+        // Whoever has the list in its own mapping takes it away.
+        let holder = wish.plan.key_of(place).filter(|key| wish.plan.wants_gone(*key));
+        let removed = holder.and_then(|key| others(&key).find(|(_, step)| **step == Step::Remove));
+        if let Some((by, _)) = removed {
+            return Part::Served(*by);
+        }
         let (left, by) = left_of(wish, place, new, &others);
         return match by {
             Some(by) if left.is_empty() && fates.iter().all(|fate| *fate == Fate::Stays) => {
