@@ -164,10 +164,12 @@ impl<'a> Report<'a> {
             for container in &file.checked.containers {
                 container.held.iter().for_each(|held| totals.before.add(held));
             }
-            totals.by_profile += file.foreseen.by_profile.len();
+            // That a profile is named is no consent to one that saw nothing.
+            let unseen = file.foreseen.by_profile.iter().filter(|edit| edit.unseen).count();
+            totals.by_profile += file.foreseen.by_profile.len() - unseen;
             totals.refused += file.foreseen.refused;
             totals.safe += file.foreseen.safe.len();
-            totals.not_safe += file.foreseen.not_safe.len();
+            totals.not_safe += file.foreseen.not_safe.len() + unseen;
             file.foreseen.after.iter().flatten().for_each(|held| totals.after.add(held));
         }
         totals

@@ -144,7 +144,7 @@ fn missing(subject: &Subject<'_>, learnt: &Learnt, need: &Need) -> Finding {
     for remedy in &need.remedies {
         finding = finding.help(format!("without it: {remedy}"));
     }
-    if subject.request().user == User::NonRoot {
+    if subject.request().user == User::NonRoot && !need.seen_granted {
         for way in instead(subject, capability) {
             finding = finding.help(way);
         }
@@ -200,7 +200,8 @@ fn severity(
         let why = "It has it if a file in its image carries it, which nobody has seen.";
         return (Severity::Warning, Some(why));
     }
-    if subject.request().user == User::NonRoot && !learnt.in_container {
+    let unknown = !learnt.in_container && learnt.about.watched_as().is_none();
+    if subject.request().user == User::NonRoot && unknown {
         let why = "It is not root here; where it was watched, it may have been.";
         return (Severity::Warning, Some(why));
     }
