@@ -148,7 +148,7 @@ impl Assessment {
         {
             return Verdict::Takes;
         }
-        let proven = learnt.filter(|learnt| learnt.proof.is_some());
+        let proven = learnt.filter(|learnt| learnt.is_proven());
         let only_lost = !self.effects.iter().any(|effect| effect.starts);
         match proven {
             Some(learnt) if verdict == Verdict::Unsafe && only_lost => {

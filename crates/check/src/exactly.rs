@@ -97,8 +97,7 @@ pub(crate) fn exactly(
 /// A container, and what would come of sets written into it.
 struct Tried<'a> {
     subject: &'a Subject<'a>,
-    /// As it is, by the user whom what was learnt is of.
-    request: Request,
+    request: &'a Request,
     /// In the bounding set on the runtime of the run.
     now: CapSet,
     /// Of that, what stands under `add` in whatever spelling.
@@ -109,7 +108,7 @@ struct Tried<'a> {
 
 impl<'a> Tried<'a> {
     fn new(subject: &'a Subject<'a>) -> Self {
-        let request = subject.as_learnt();
+        let request = subject.request();
         let now = subject.most().map_or(CapSet::EMPTY, |sets| sets.process.bounding);
         let asked = subject.words(List::Add).filter_map(|(word, _)| Subject::one(&word));
         let asked = asked.collect::<CapSet>() & now;
@@ -141,8 +140,8 @@ impl<'a> Tried<'a> {
     fn assess(&self, add: Vec<Capability>, kept: Vec<String>) -> Assessment {
         let add = add.into_iter().map(|capability| (capability, None)).collect();
         let kept = KeptWords { add: kept, drop: Vec::new() };
-        let after = Change::Exactly { add, kept }.apply(&self.request);
-        Assessment::new(self.subject.own, &self.request, &after, self.subject.entrypoint)
+        let after = Change::Exactly { add, kept }.apply(self.request);
+        Assessment::new(self.subject.own, self.request, &after, self.subject.entrypoint)
     }
 
     /// Whether to add it would give it to the container on any runtime.
@@ -168,7 +167,7 @@ impl<'a> Tried<'a> {
     /// What of these would be effective on the runtime of the run.
     fn effective(&self, picked: &[Capability]) -> CapSet {
         let add = picked.iter().map(|capability| (*capability, None)).collect();
-        let request = Change::Exactly { add, kept: KeptWords::default() }.apply(&self.request);
+        let request = Change::Exactly { add, kept: KeptWords::default() }.apply(self.request);
         runtime::resolve(&self.subject.options.runtime, &request)
             .map_or(CapSet::EMPTY, |resolution| {
                 Held::of(&resolution, request.no_new_privs, Entrypoint::Plain).effective

@@ -294,17 +294,13 @@ impl Remedy {
 /// never taken away.
 #[must_use]
 pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
-    plan_on(subject, subject.panel, subject.request(), change)
+    plan_on(subject, subject.panel, change)
 }
 
-/// As [`plan`], on the runtimes of `panel`, of what `before` asks for.
-pub(crate) fn plan_on(
-    subject: &Subject<'_>,
-    panel: &Panel,
-    before: &Request,
-    change: &Change,
-) -> Remedy {
+/// As [`plan`], on the runtimes of `panel`.
+pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change) -> Remedy {
     let none = |why: String| Remedy::None { why };
+    let before = subject.request();
     let title = change.title(subject.format());
     if before.privileged {
         return none("no edit of the lists has an effect while `privileged` is true".to_owned());

@@ -2,21 +2,25 @@
 //! for, and how well that is known. Whoever writes it down (the profile of `record`) is turned into
 //! this by `jobs`; the rules and the edits look at nothing else.
 
+mod basis;
 mod image_name;
 mod matching;
 mod survey;
 mod user;
+mod way;
 
 use std::fmt;
 
 use caps::{CapSet, Capability};
 use manifest::{Container, Manifest, Workload};
-use runtime::{Request, User};
+use runtime::Runtime;
 
+pub use basis::Basis;
 use image_name::ImageName;
 use matching::Here;
 pub use matching::{About, By, Ran};
 pub use survey::{Survey, Unused};
+pub use way::Way;
 
 /// A capability that a program needs, or may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub struct Need {
     pub port: Option<u16>,
     /// How to do without it, the cheapest way first, an instruction each.
     pub remedies: Vec<String>,
+    /// Whether a run without it passed its test, and was refused what it is for.
+    pub passed_without: bool,
     /// Whether a process of this container was seen to have it, or trials as a user that is not root
     /// passed with it and failed without: then, though the container may not run as root, something in
     /// its image carries it, and the bounding set must have it.
@@ -54,6 +60,7 @@ impl Need {
             alternatives: Vec::new(),
             port: None,
             remedies: Vec::new(),
+            passed_without: false,
             seen_granted: false,
         }
     }
@@ -78,9 +85,12 @@ pub struct Learnt {
     pub needs: Vec<Need>,
     /// Why it does not say everything; empty if it does.
     pub incomplete: Vec<String>,
-    /// The test that passed with exactly what of this is not doubtful, and failed with any of that left
-    /// out, if there was one.
-    pub proof: Option<String>,
+    /// What it rests on.
+    pub basis: Basis,
+    /// Changes of how it is started with which trials have shown that it needs less.
+    pub ways: Vec<Way>,
+    /// Whether it is about containers that are started with such changes ([`Way::with`]).
+    pub changed: bool,
     /// Days since it was last watched; `None` where nobody wrote that down.
     pub age: Option<i64>,
     /// Whether it was watched in a container, and not as a command on some machine, where the user
@@ -95,48 +105,10 @@ impl Learnt {
         self.needs.iter().map(|need| need.capability).collect()
     }
 
-    /// Whether it was watched only, and nothing was seen: that is not nothing needed.
+    /// Whether nobody tried it, and nothing was seen: that is not nothing needed.
     #[must_use]
     pub fn saw_nothing(&self) -> bool {
-        self.needs.is_empty() && self.proof.is_none()
-    }
-
-    /// How well it is known: `proven by "curl -fs localhost"`, `traced, unproven`.
-    #[must_use]
-    pub fn state(&self) -> String {
-        match &self.proof {
-            Some(test) => format!("proven by {test:?}"),
-            None => "traced, unproven".to_owned(),
-        }
-    }
-
-    /// Name and file: `profile web (web.profile.yaml)`.
-    #[must_use]
-    pub fn title(&self) -> String {
-        format!("profile {} ({})", self.name, self.file)
-    }
-
-    /// How well it is known, and since when: `traced 3 days ago, unproven`.
-    #[must_use]
-    pub fn state_and_age(&self) -> String {
-        let age = match self.age {
-            None => String::new(),
-            Some(0) => " today".to_owned(),
-            Some(days) => {
-                let days = usize::try_from(days).unwrap_or_default();
-                format!(" {} ago", crate::words::count(days, "day"))
-            }
-        };
-        match &self.proof {
-            Some(test) => format!("proven by {test:?}{}", age.replacen(' ', ", ", 1)),
-            None => format!("traced{age}, unproven"),
-        }
-    }
-
-    /// Name, file, how well it is known, and since when.
-    #[must_use]
-    pub fn described(&self) -> String {
-        format!("{}: {}", self.title(), self.state_and_age())
+        self.needs.is_empty() && matches!(self.basis, Basis::Traced | Basis::Written)
     }
 }
 
@@ -262,21 +234,10 @@ pub struct Known<'a> {
     pub objections: Vec<Objection>,
     /// Why it may not hold, and a person takes it all the same.
     pub accepted: Vec<Objection>,
-}
-
-impl Known<'_> {
-    /// What a container asks for, as the user whom this was learnt of, where nobody else says as which:
-    /// the image's own.
-    #[must_use]
-    pub fn request(&self, request: &Request) -> Request {
-        let own = self.learnt.about.own_user(self.by).filter(|_| self.objections.is_empty());
-        match own {
-            Some(user) if request.user == User::Unknown => {
-                Request { user: User::from(user), ..request.clone() }
-            }
-            _ => request.clone(),
-        }
-    }
+    /// With which changes it would need less, and which of them are missing here, in a sentence; `None`
+    /// if none were tried, or the container is started with all of them: then [`Known::learnt`] is what
+    /// is needed with them.
+    pub way: Option<String>,
 }
 
 impl<'a> Match<'a> {
@@ -353,11 +314,28 @@ impl Library {
         self.all.iter().map(|entry| &entry.learnt)
     }
 
-    /// What was learnt of this container: what fits best.
+    /// What was learnt of this container, as `runtime` starts it: what fits best. Where it is started
+    /// with all changes of a way that trials have shown, what is needed with those.
     #[must_use]
-    pub fn of(&self, workload: &Workload, container: &Container) -> Match<'_> {
+    pub fn of(&self, workload: &Workload, container: &Container, runtime: &Runtime) -> Match<'_> {
+        let best = self.best(workload, container);
+        match best.as_slice() {
+            [] => Match::None,
+            [(entry, by)] => {
+                let (learnt, way) = way::of(&entry.learnt, workload, container, runtime);
+                let all = self.objections(entry, learnt, workload, container);
+                let (accepted, objections) =
+                    all.into_iter().partition(|objection| self.accepted.covers(objection));
+                Match::One(Known { learnt, by: *by, objections, accepted, way })
+            }
+            several => Match::Several(several.iter().map(|(entry, _)| &entry.learnt).collect()),
+        }
+    }
+
+    /// All that fits equally well, and better than the rest.
+    fn best(&self, workload: &Workload, container: &Container) -> Vec<(&Entry, By)> {
         if self.all.is_empty() {
-            return Match::None;
+            return Vec::new();
         }
         let here = Here::new(workload, container);
         let mut best: Vec<(&Entry, By)> = Vec::new();
@@ -371,25 +349,17 @@ impl Library {
             }
             best.push((entry, by));
         }
-        match best.as_slice() {
-            [] => Match::None,
-            [(entry, by)] => {
-                let all = self.objections(entry, workload, container);
-                let (accepted, objections) =
-                    all.into_iter().partition(|objection| self.accepted.covers(objection));
-                Match::One(Known { learnt: &entry.learnt, by: *by, objections, accepted })
-            }
-            several => Match::Several(several.iter().map(|(entry, _)| &entry.learnt).collect()),
-        }
+        best
     }
 
     fn objections(
         &self,
         entry: &Entry,
+        learnt: &Learnt,
         workload: &Workload,
         container: &Container,
     ) -> Vec<Objection> {
-        let Entry { learnt, image, namespaces } = entry;
+        let Entry { image, namespaces, .. } = entry;
         let mut objections = Vec::new();
         if namespaces.len() > 1 {
             objections.push(Objection::Namespaces(namespaces.clone()));
@@ -432,7 +402,13 @@ mod tests {
         let library = Library::new(vec![Learnt { about, ..Learnt::default() }], MAX_AGE_DAYS);
         let library = library.among([&manifest]);
         let known = manifest.containers().filter_map(|(workload, container)| {
-            Some(library.of(workload, container).known()?.objections.len())
+            Some(
+                library
+                    .of(workload, container, &Runtime::assumed_for_kubernetes())
+                    .known()?
+                    .objections
+                    .len(),
+            )
         });
         known.collect()
     }

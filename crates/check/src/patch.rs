@@ -2,7 +2,7 @@
 
 use caps::{CapSet, Capability};
 use manifest::{ContainerId, Edit, Format, Manifest, Source};
-use runtime::{List, Refusal};
+use runtime::{List, Refusal, Request, User};
 
 use crate::assess::Assessment;
 use crate::checked::Checker;
@@ -97,12 +97,14 @@ pub enum PatchError {
     #[error("it is privileged, so that no runtime reads its lists; take `privileged` out first")]
     Privileged,
     /// More than it has.
-    #[error("it would be given {gained}, which it does not have now on {on}")]
+    #[error("it would be given {gained}, which it does not have now on {on}{}", unless(*.unless_root))]
     Widens {
         /// What it would gain.
         gained: CapSet,
         /// The runtimes on which it would.
         on: String,
+        /// Whether it would not if the image's user were known to be root.
+        unless_root: bool,
     },
     /// Less than it needs and has.
     #[error("it would lose {taken} on {on}: that is needed")]
@@ -123,6 +125,11 @@ pub enum PatchError {
         /// What to put there by hand; empty where that cannot be said in a few lines.
         snippet: String,
     },
+}
+
+/// For whom not, where nobody knows the user.
+const fn unless(root: bool) -> &'static str {
+    if root { ", unless its image's user is root" } else { "" }
 }
 
 /// Writes `needs` into a container: `drop: [ALL]` and `add` of exactly what takes effect.
@@ -159,6 +166,11 @@ pub fn set_all(
     let mut edits = Vec::new();
     for (Wanted { id, .. }, planned) in wanted.iter().zip(&planned) {
         let changes = planned.iter().flat_map(|planned| planned.change.edits());
+        // `add: []` says already that nothing is added.
+        let empty = adds_nothing(manifest, *id);
+        let changes = changes.filter(|change| {
+            !(empty && *change == manifest::Change::RemoveList(manifest::List::Add))
+        });
         edits.extend(changes.map(|change| Edit { container: *id, change }));
     }
     let edited = manifest::apply(manifest, &edits);
@@ -190,6 +202,14 @@ pub fn set_all(
     (edited.manifest, each)
 }
 
+/// Whether the container has a list of what is added, and nothing in it.
+fn adds_nothing(manifest: &Manifest, id: ContainerId) -> bool {
+    let container =
+        manifest.workloads.get(id.workload).and_then(|w| w.pod.containers.get(id.container));
+    let lists = container.and_then(|container| container.security.capabilities.as_ref());
+    lists.and_then(|lists| lists.add.as_ref()).is_some_and(|add| add.items.is_empty())
+}
+
 /// What would be written into one container.
 struct Planned {
     change: Change,
@@ -218,13 +238,17 @@ impl Planned {
         }
         let Exactly { change, left_out, withheld, kept, .. } =
             exactly(&subject, needs, answered, widen);
-        let before = subject.as_learnt();
-        let after = change.apply(&before);
-        let assessment = Assessment::new(subject.own, &before, &after, subject.entrypoint);
+        let assess = |before: &Request| {
+            Assessment::new(subject.own, before, &change.apply(before), subject.entrypoint)
+        };
+        let before = subject.request();
+        let assessment = assess(before);
         let gained = assessment.gained();
         if !gained.is_empty() && widen != Widen::Allow {
             let on = engines(&assessment, |effect| !effect.gained.is_empty());
-            return Err(PatchError::Widens { gained, on });
+            let root = Request { user: User::Root, ..before.clone() };
+            let unless_root = before.user == User::Unknown && assess(&root).gained().is_empty();
+            return Err(PatchError::Widens { gained, on, unless_root });
         }
         if let Some(refusal) = assessment.effects.iter().find_map(|effect| effect.stops.clone()) {
             return Err(PatchError::Breaks(refusal));
@@ -370,6 +394,10 @@ spec:
         let other = text.replace("\"0\"", "\"33\"");
         let refused = patch_text(&other, &needs[1..], Widen::LeaveOut).unwrap_err().to_string();
         assert_eq!(refused, "it would be given CHOWN, which it does not have now on Podman");
+        // Nobody knows the image's.
+        let unknown = text.replace("    user: \"0\"\n", "");
+        let refused = patch_text(&unknown, &needs[1..], Widen::LeaveOut).unwrap_err().to_string();
+        assert!(refused.ends_with("now on Podman, unless its image's user is root"), "{refused}");
         let written = patch_text(text, &needs[1..], Widen::LeaveOut).unwrap();
         assert_eq!(written.add, CapSet::from(Capability::CHOWN));
     }

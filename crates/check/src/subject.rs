@@ -98,7 +98,7 @@ impl<'a> Subject<'a> {
             request,
             held,
             exposure,
-            learnt: options.learnt.of(workload, container),
+            learnt: options.learnt.of(workload, container, &options.runtime),
             answer,
         }
     }
@@ -137,13 +137,6 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
-    }
-
-    /// The same, as the user whom what was learnt of it is of, where the manifest says none.
-    #[must_use]
-    pub fn as_learnt(&self) -> Request {
-        let known = self.learnt.known();
-        known.map_or_else(|| self.request.clone(), |known| known.request(&self.request))
     }
 
     /// Whether a list is written in brackets, where no comment stands behind a word.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use dropcap_check::fix::{Class, Remedy};
-use dropcap_check::learnt::{About, Learnt, Library, MAX_AGE_DAYS};
+use dropcap_check::learnt::{About, Basis, Learnt, Library, MAX_AGE_DAYS};
 use dropcap_check::render::text::held;
 use dropcap_check::waiver::Policy;
 use dropcap_check::waiver::approval::{Commit, History};
@@ -117,7 +117,7 @@ fn library(which: &str) -> Library {
     match which {
         "none" => return Library::default(),
         "traced" => {}
-        "proven" => web.proof = Some("curl -fs localhost".to_owned()),
+        "proven" => web.basis = Basis::Proven { test: "curl -fs localhost".to_owned() },
         "incomplete" => web.incomplete = vec!["start not seen".to_owned()],
         "old" => web.age = Some(400),
         "workload" => web.about.workload = Some("Deployment/web".to_owned()),

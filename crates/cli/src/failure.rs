@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
+use manifest::WriteError;
+
 use crate::ui::Ui;
 
 /// Exit code of `check` and `fix --check` when something was found.
@@ -50,6 +52,35 @@ impl Failure {
     }
 }
 
+/// A file that could not be written: where the message does not say what to do, that.
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        let help = match &error {
+            WriteError::Io { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound => {
+                    "is its folder there? Make that first, or name another file"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "name a file in a folder that you may write to, or let who owns that one do it"
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    "nothing can be written there: name another file"
+                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "make room there, or name a file elsewhere"
+                }
+                _ => "name another file, or see what is in the way there",
+            },
+            WriteError::NotRegular { .. } => "name a file",
+            WriteError::NotSynced { .. }
+            | WriteError::ReadOnly { .. }
+            | WriteError::HardLinked { .. }
+            | WriteError::Changed { .. } => return Self::new(error),
+        };
+        Self::new(&error).help(help)
+    }
+}
+
 /// A reader that went away (`dropcap … | head`) is not an error: leave quietly, with the status a
 /// shell gives a program that SIGPIPE ended.
 impl From<io::Error> for Failure {
@@ -58,5 +89,24 @@ impl From<io::Error> for Failure {
             return Self { message: String::new(), help: None, code: 128 + 13 };
         }
         Self::new(format_args!("cannot write the output: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_says_what_to_do() {
+        for (path, way) in [
+            ("/no/such/folder/x.yaml", "is its folder there?"),
+            ("/proc/x.yaml", "name "),
+            ("/dev/null", "name a file"),
+        ] {
+            let failure = Failure::from(manifest::write_whole(Path::new(path), "x").unwrap_err());
+            assert!(failure.help.as_ref().is_some_and(|help| help.contains(way)), "{failure:?}");
+        }
     }
 }

@@ -80,6 +80,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Before anything else: a `fit` that is stopped says so, whenever that is.
+    #[cfg(target_os = "linux")]
+    let _held = commands::fit::held();
     let line = kubectl::command_line(Cli::command());
     let cli = line.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match cli {

@@ -1,6 +1,6 @@
 //! Where commands print: colour only on a terminal (`NO_COLOR` respected), quiet and verbose.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -35,6 +35,22 @@ pub fn wrapped(text: &str, indent: usize) -> String {
 pub fn wrapped_behind(label: &str, text: &str, indent: usize) -> String {
     let whole = wrapped(&format!("{label} {text}"), indent);
     whole.get(label.len()..).unwrap_or_default().trim_start().to_owned()
+}
+
+/// A remark for a terminal: what is too wide is wrapped behind `label`, which is printed in front of it.
+/// Elsewhere a line stays whole, for whoever searches a log.
+fn remark(label: &str, text: &str, on_terminal: bool) -> String {
+    let mut lines = Vec::new();
+    for (index, line) in text.split('\n').enumerate() {
+        let label = if index == 0 { label } else { "" };
+        let columns = textwrap::core::display_width(&format!("{label} {line}"));
+        match on_terminal && columns > WIDTH {
+            true if index == 0 => lines.push(wrapped_behind(label, line, 2)),
+            true => lines.push(wrapped(line, 4)),
+            false => lines.push(line.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A next step: `label`, what it is for, and a command. Where that does not fit into a line, the
@@ -94,6 +110,11 @@ impl Ui {
         AutoStream::auto(io::stderr().lock())
     }
 
+    /// Whether a person reads standard error as it is written.
+    fn talks(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// Whether standard output takes colour.
     pub fn colour(&self) -> bool {
         AutoStream::choice(&io::stdout()) != ColorChoice::Never
@@ -102,20 +123,24 @@ impl Ui {
     /// A remark on standard error, unless quiet.
     pub fn note(&self, message: &str) {
         if !self.quiet {
+            let message = remark("note:", message, self.talks());
             let _ = writeln!(self.err(), "{DIM}note:{DIM:#} {message}");
         }
     }
 
     /// A warning on standard error.
     pub fn warning(&self, message: &str) {
+        let message = remark("warning:", message, self.talks());
         let _ = writeln!(self.err(), "{YELLOW}warning:{YELLOW:#} {message}");
     }
 
     /// An error on standard error. If standard error is gone too, there is nobody left to tell.
     pub fn error(&self, message: &str, help: Option<&str>) {
         let mut err = self.err();
+        let message = remark("error:", message, self.talks());
         let _ = writeln!(err, "{RED}error:{RED:#} {message}");
         if let Some(help) = help {
+            let help = remark("  help:", help, self.talks());
             let _ = writeln!(err, "  {BOLD}help:{BOLD:#} {help}");
         }
     }
@@ -135,6 +160,20 @@ mod tests {
             format!("fixed\n    {path}:1:1:\n    container `web`: drop `ALL` --unsafe-fixes")
         );
         assert_eq!(wrapped("short", 4), "short");
+    }
+
+    #[test]
+    fn a_remark_is_wrapped_on_a_terminal_and_whole_in_a_log() {
+        let text = "given what containerd@2.0 gives, but for low ports and ping, which stay closed\nit is short";
+        assert_eq!(remark("note:", text, false), text);
+        assert_eq!(
+            remark("note:", text, true),
+            "given what containerd@2.0 gives, but for low ports and ping, which stay\n  closed\nit is short"
+        );
+        assert_eq!(remark("warning:", "short", true), "short");
+        // What was wrapped before stays as it is.
+        let twice = remark("error:", &remark("error:", &"word ".repeat(40), true), true);
+        assert_eq!(twice, remark("error:", &"word ".repeat(40), true));
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn a_search_that_was_stopped_goes_on_where_it_was() {
     let more = ["--json", "--jobs", "2", "--report", report.to_str().unwrap()];
     let output = fit(&kept, &more, SCRIPT).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    assert!(said(&output).contains(&format!("goes on after {made} runs")), "{}", said(&output));
+    assert!(said(&output).contains(&format!("goes on after {made} run")), "{}", said(&output));
     let profile: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(profile["spec"]["capabilities"]["add"], serde_json::json!(["CHOWN"]));
     assert_eq!(profile["status"]["proof"], "proven");

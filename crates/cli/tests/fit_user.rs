@@ -429,3 +429,18 @@ fn nothing_is_left_however_it_ends() {
         until("no process of it is left", || machine.counted() == before);
     }
 }
+
+/// What root cannot find either, and what an ordinary user is told that takes root.
+#[test]
+fn what_being_root_does_not_mend_is_not_sent_to_root() {
+    let machine = Machine::new(true);
+    let output = machine.fit(&["--until-exit"], "cat /tmp/of-mine/page");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("/tmp, which is") && !said.contains("sudo dropcap fit"), "{said}");
+    let image = ["fit", "--image", "busybox", "--until-exit", "--", "true"];
+    let output = machine.command(&[], &image).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("takes root") && !said.contains("pull"), "{said}");
+}

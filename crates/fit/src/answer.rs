@@ -20,8 +20,10 @@ pub enum Proof {
     /// The same set passed and failed, or a set failed that holds one that passed. The answer is the
     /// smallest set that passed; that each of its members is needed is not proven.
     Flaky {
-        /// The set that gave two answers.
+        /// The set that failed.
         set: CapSet,
+        /// What passed all the same: that set, or less.
+        passed: CapSet,
     },
     /// It was stopped. The answer is the smallest set that had passed by then; the start set if none
     /// had.

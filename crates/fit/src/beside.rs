@@ -39,6 +39,11 @@ pub trait Crew {
     fn patience(&self) -> Option<Duration> {
         None
     }
+
+    /// [`Runner::overhead`].
+    fn overhead(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A run that is over.
@@ -318,6 +323,10 @@ impl<C: Crew> Runner for SideBySide<C> {
 
     fn patience(&self) -> Option<Duration> {
         self.crew.patience()
+    }
+
+    fn overhead(&self) -> Duration {
+        self.crew.overhead()
     }
 
     fn jobs(&self) -> usize {

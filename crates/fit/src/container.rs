@@ -26,6 +26,7 @@ use sys::signal::{Blocked, STOP};
 use trace::{TraceError, Tracer};
 
 use crate::hands::Hand;
+use crate::overhead::Overhead;
 use crate::run::Stopped;
 use crate::trial::{Outcome, Ran, Runner};
 use probe::{Attempts, Seen};
@@ -109,6 +110,7 @@ pub struct Containers {
     enough: Arc<AtomicBool>,
     /// Whether the time of the last run was up.
     late: bool,
+    overhead: Overhead,
     settle: Duration,
     retries: u32,
     /// Whether a container has been started: its program is there.
@@ -142,6 +144,7 @@ impl Containers {
             stop: Arc::default(),
             enough: Arc::default(),
             late: false,
+            overhead: Overhead::default(),
             settle: Duration::ZERO,
             retries: 0,
             started: false,
@@ -162,6 +165,7 @@ impl Containers {
             stop: Arc::clone(&self.stop),
             enough: Arc::default(),
             late: false,
+            overhead: self.overhead,
             settle: self.settle,
             retries: self.retries,
             started: self.started,
@@ -343,10 +347,8 @@ impl Containers {
     }
 }
 
-impl Runner for Containers {
-    type Error = ContainerError;
-
-    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
+impl Containers {
+    fn make(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
         for _ in 0..self.retries {
             let ran = self.once(set, traced)?;
             if ran.outcome.passed() || self.is_over() {
@@ -354,6 +356,20 @@ impl Runner for Containers {
             }
         }
         self.once(set, traced)
+    }
+}
+
+impl Runner for Containers {
+    type Error = ContainerError;
+
+    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, ContainerError> {
+        let begun = Instant::now();
+        let ran = self.make(set, traced);
+        self.overhead.count(begun, ran)
+    }
+
+    fn overhead(&self) -> Duration {
+        self.overhead.of_one()
     }
 
     fn patience(&self) -> Option<Duration> {

@@ -70,7 +70,7 @@ impl Foreseen {
 
     /// How long that takes, by what the trials took. The first ones that fail tell little of the others:
     /// counted with them are one that ends at once, one that takes as long as those that pass, and one that
-    /// waits as long as it may.
+    /// waits as long as it may. What is done around each is counted with it.
     pub(crate) fn time<R: Runner>(&self, trials: &[Trial], runner: &R) -> Option<Duration> {
         let took = |trial: &Trial| Duration::from_millis(trial.took_ms);
         let of = |passed: bool| {
@@ -81,8 +81,10 @@ impl Foreseen {
         let waits = runner.patience().unwrap_or(passes);
         let fails = mean(of(false).chain([Duration::ZERO, passes, waits]))?;
         let known = |set: CapSet| trials.iter().rev().find(|trial| trial.set == set).map(took);
+        let overhead = runner.overhead();
         let each = self.expected.iter().map(|expected| {
-            known(expected.next.set).unwrap_or(if expected.passes { passes } else { fails })
+            let own = known(expected.next.set);
+            own.unwrap_or(if expected.passes { passes } else { fails }) + overhead
         });
         let jobs = u32::try_from(runner.jobs()).unwrap_or(u32::MAX).max(1);
         let longest = each.clone().max().unwrap_or_default();

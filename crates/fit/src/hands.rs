@@ -22,14 +22,17 @@ pub trait Hand: Runner {
     fn was_late(&self) -> bool;
 }
 
+/// [`Runner::patience`] and [`Runner::overhead`].
+type Pace = (Option<Duration>, Duration);
+
 type Said<E> = Result<Result<Done, E>, Box<dyn Any + Send>>;
 
 /// Threads, a hand in each. They end once this is dropped, and what they run with them.
 #[derive(Debug)]
 pub struct Hands<E> {
     each: Vec<Thread>,
-    over: Receiver<(usize, Said<E>, Option<Duration>)>,
-    patience: Option<Duration>,
+    over: Receiver<(usize, Said<E>, Pace)>,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -58,7 +61,8 @@ impl<E: Send> Hands<E> {
                         let late = !ran.outcome.passed() && hand.was_late();
                         Ok(Done { ran, late })
                     }));
-                    if say.send((index, said, hand.patience())).is_err() {
+                    let pace = (hand.patience(), hand.overhead());
+                    if say.send((index, said, pace)).is_err() {
                         return;
                     }
                 }
@@ -66,7 +70,7 @@ impl<E: Send> Hands<E> {
             Thread { orders, enough, number: None }
         };
         let each = hands.into_iter().enumerate().map(start).collect();
-        Self { each, over, patience: None }
+        Self { each, over, pace: Pace::default() }
     }
 }
 
@@ -94,11 +98,11 @@ impl<E> Crew for Hands<E> {
 
     fn wait(&mut self) -> (u64, Result<Done, E>) {
         loop {
-            let Ok((index, said, patience)) = self.over.recv() else {
+            let Ok((index, said, (patience, overhead))) = self.over.recv() else {
                 // They end when this is dropped, not before.
                 unreachable!("all threads have ended");
             };
-            self.patience = patience.or(self.patience);
+            self.pace = (patience.or(self.pace.0), overhead);
             let result = said.unwrap_or_else(|panic| resume_unwind(panic));
             if let Some(number) = self.each[index].number.take() {
                 return (number, result);
@@ -107,7 +111,11 @@ impl<E> Crew for Hands<E> {
     }
 
     fn patience(&self) -> Option<Duration> {
-        self.patience
+        self.pace.0
+    }
+
+    fn overhead(&self) -> Duration {
+        self.pace.1
     }
 }
 

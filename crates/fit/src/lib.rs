@@ -26,6 +26,7 @@ mod foresight;
 pub mod hands;
 mod made;
 mod output;
+mod overhead;
 mod place;
 mod program;
 pub mod proof;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use caps::CapSet;
 use observe::Observed;
@@ -20,6 +20,7 @@ use trace::{Options, Scope, TraceError, Tracer};
 use crate::attempt::{Around, Attempt, Orders, RunError, Said};
 use crate::hands::Hand;
 use crate::output::Output;
+use crate::overhead::Overhead;
 use crate::place::Place;
 use crate::program::Program;
 use crate::test::{Asking, Tests};
@@ -75,6 +76,7 @@ pub struct Runs {
     jobs: u32,
     /// Whether the time of the last run was up.
     late: bool,
+    overhead: Overhead,
     shared: Arc<Shared>,
 }
 
@@ -127,6 +129,7 @@ impl Runs {
             enough: Arc::default(),
             jobs: 1,
             late: false,
+            overhead: Overhead::default(),
             shared: Arc::default(),
         })
     }
@@ -146,6 +149,7 @@ impl Runs {
             enough: Arc::default(),
             jobs: jobs.into(),
             late: false,
+            overhead: self.overhead,
             shared: Arc::clone(&self.shared),
         };
         (0..jobs).map(hand).collect()
@@ -328,10 +332,8 @@ impl Runs {
     }
 }
 
-impl Runner for Runs {
-    type Error = RunError;
-
-    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, RunError> {
+impl Runs {
+    fn make(&mut self, set: CapSet, traced: bool) -> Result<Ran, RunError> {
         let mut tracer = match self.tracer.take() {
             None if traced && self.traces => Some(Tracer::load(options())?),
             tracer => tracer,
@@ -368,6 +370,20 @@ impl Runner for Runs {
             Observed::of(Recording { still_running: 0, ..recording })
         });
         Ok(Ran { outcome, observed, took: attempt.took })
+    }
+}
+
+impl Runner for Runs {
+    type Error = RunError;
+
+    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, RunError> {
+        let begun = Instant::now();
+        let ran = self.make(set, traced);
+        self.overhead.count(begun, ran)
+    }
+
+    fn overhead(&self) -> Duration {
+        self.overhead.of_one()
     }
 
     /// What is to end by itself fails by that, if nothing else is seen; what serves is waited for.

@@ -23,6 +23,7 @@ impl<S: Source> Search<S> {
     /// Adds what was refused until a run shows that nothing is.
     pub(crate) fn without_new_denials(&mut self) -> Result<CapSet, Halt<S::Error>> {
         let mut set = self.set;
+        let mut passed = set;
         for _ in 0..STEPS {
             set = widen(&self.session.trials, self.set, set, self.plan.start);
             if sight(&self.session.trials, set).is_some() {
@@ -30,9 +31,11 @@ impl<S: Source> Search<S> {
             }
             let index = self.session.once(set, Purpose::NoDenials)?;
             if !self.session.trials[index].outcome.passed() && !self.session.again(index)? {
-                // More than what passed, and it fails: `crate::flaky` tells.
-                break;
+                // More than what passed, and it fails: `crate::flaky` tells. Nobody is told to grant what
+                // is known to fail.
+                return Ok(passed);
             }
+            passed = set;
             if sight(&self.session.trials, set).is_none() {
                 // It could not be traced this time.
                 break;

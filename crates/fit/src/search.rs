@@ -308,7 +308,7 @@ impl<R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Search<Made<'_, R, W>> {
         let is_seen = trials.iter().any(|trial| trial.outcome.passed() && trial.set == self.set);
         let proof = match flaky::contradiction(trials) {
             _ if !any_passed && !stopped => Proof::NeverPasses,
-            Some(set) => Proof::Flaky { set },
+            Some((set, passed)) => Proof::Flaky { set, passed },
             None if stopped => Proof::Stopped,
             None => match evidence {
                 _ if self.plan.rigour == Rigour::Passed || !is_seen => Proof::Passed,

@@ -73,6 +73,11 @@ pub trait Runner {
         None
     }
 
+    /// What a run takes beside [`Ran::took`], by those made so far.
+    fn overhead(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// How many runs are made side by side, at most.
     fn jobs(&self) -> usize {
         1

@@ -52,6 +52,8 @@ pub enum Outcome<'l> {
         by: By,
         /// What speaks against it, and was taken all the same.
         accepted: Vec<Objection>,
+        /// With which changes of how it is started it would need less: [`Known::way`].
+        way: Option<String>,
         /// What was written.
         patched: Box<Patched>,
     },
@@ -154,7 +156,8 @@ pub fn write<'l>(
     for (workload, object) in manifest.workloads.iter().enumerate() {
         for (container, found) in object.pod.containers.iter().enumerate() {
             let id = ContainerId { workload, container };
-            let known = match library.of(object, found) {
+            let runtime = checker.options.runtime_for(object.pod.format);
+            let known = match library.of(object, found, runtime) {
                 Match::None => continue,
                 Match::Several(all) => {
                     treated.push(Treated { id, outcome: Outcome::Ambiguous(all) });
@@ -182,7 +185,7 @@ pub fn write<'l>(
     let widen = if options.allow_widen { Widen::Allow } else { Widen::LeaveOut };
     wanted.retain(|one| {
         // Nothing seen is not nothing needed.
-        let consented = match one.needs.is_empty() {
+        let consented = match one.known.learnt.saw_nothing() {
             true => options.unseen,
             false => !options.safe_only,
         };
@@ -195,9 +198,11 @@ pub fn write<'l>(
     let all: Vec<Wanted<'_>> = wanted.iter().map(Asked::as_wanted).collect();
     let (written, each) = set_all(checker, manifest, &all, widen);
     for (Asked { id, known, .. }, result) in wanted.into_iter().zip(each) {
-        let Known { learnt, by, accepted, .. } = known;
+        let Known { learnt, by, accepted, way, .. } = known;
         let outcome = match result {
-            Ok(patched) => Outcome::Written { learnt, by, accepted, patched: Box::new(patched) },
+            Ok(patched) => {
+                Outcome::Written { learnt, by, accepted, way, patched: Box::new(patched) }
+            }
             Err(error) => Outcome::Refused { learnt, error },
         };
         treated.push(Treated { id, outcome });
@@ -227,7 +232,7 @@ fn lost_unproven(
     asked: &Asked<'_>,
     widen: Widen,
 ) -> Option<CapSet> {
-    if asked.known.learnt.proof.is_some() {
+    if asked.known.learnt.is_proven() {
         return None;
     }
     let (_, alone) = set_all(checker, manifest, &[asked.as_wanted()], widen);

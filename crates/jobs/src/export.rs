@@ -15,7 +15,8 @@ mod vap;
 mod zero;
 
 use caps::{CapSet, Capability};
-use record::profile::{Profile, ProofState};
+use record::basis::Basis;
+use record::profile::Profile;
 use record::requirement::for_reading;
 
 pub use k8s::Place;
@@ -209,15 +210,28 @@ pub fn export(form: Form, profiles: &[Profile], options: &Options) -> Result<Exp
         [one] => Ok(one),
         several => Err(Error::Several { form, count: several.len() }),
     };
-    match form {
-        Form::K8s => k8s::export(one()?, &options.place),
-        Form::Kustomize => kustomize::export(profiles, &options.place),
-        Form::Compose => compose::export(one()?, options),
-        Form::Docker => Ok(docker::export(one()?, options)),
-        Form::Podman => Ok(podman::export(one()?, options)),
-        Form::Systemd => Ok(systemd::export(one()?, options)),
-        Form::Vap => vap::export(profiles, &options.policy),
-    }
+    let mut exported = match form {
+        Form::K8s => k8s::export(one()?, &options.place)?,
+        Form::Kustomize => kustomize::export(profiles, &options.place)?,
+        Form::Compose => compose::export(one()?, options)?,
+        Form::Docker => docker::export(one()?, options),
+        Form::Podman => podman::export(one()?, options),
+        Form::Systemd => systemd::export(one()?, options),
+        Form::Vap => vap::export(profiles, &options.policy)?,
+    };
+    exported.remarks.extend(profiles.iter().filter_map(less));
+    Ok(exported)
+}
+
+/// With which changes it would need less: the form has its list as it is started now.
+fn less(profile: &Profile) -> Option<Remark> {
+    let way = profile.ways().min_by_key(|way| way.needed.len())?;
+    Some(Remark::Less {
+        name: profile.metadata.name.clone(),
+        needs: way.needed,
+        changes: way.zero.holding().map(ToString::to_string).collect(),
+        alone: !way.zero.doubts.is_empty(),
+    })
 }
 
 /// One capability that goes out.
@@ -244,11 +258,16 @@ impl Item {
 fn items(profile: &Profile) -> Vec<Item> {
     let item = |capability| {
         let uses = for_reading(profile.why(capability).flat_map(|requirement| &requirement.uses));
-        let why = uses.split_first().map(|(first, rest)| {
+        let seen = uses.split_first().map(|(first, rest)| {
             let start = if first.at_start { ", at start" } else { "" };
             let more = if rest.is_empty() { "" } else { &format!(", and {} more", rest.len()) };
             format!("{} by {}{start}{more}", first.what, first.by)
         });
+        let refused = || {
+            let denied = profile.refused_meanwhile(capability)?;
+            Some(format!("{} by {}, refused in a run that passed", denied.what, denied.by))
+        };
+        let why = seen.or_else(refused);
         let doubtful = profile.spec.capabilities.doubtful.contains(capability);
         Item { capability, doubtful, why }
     };
@@ -271,10 +290,11 @@ fn head(profile: &Profile) -> Vec<String> {
             .collect();
     let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
     let status = &profile.status;
-    let known = match status.proof {
-        ProofState::Proven => "Proven by trials.",
-        ProofState::Unproven if status.runs.is_empty() => "Written by hand.",
-        ProofState::Unproven => "Traced, not proven by trials.",
+    let known = match profile.basis() {
+        Basis::Proven(_) => "Proven by trials.".to_owned(),
+        Basis::Tried(search) => format!("Tried: {}.", search.words()),
+        Basis::Traced => "Traced, not proven by trials.".to_owned(),
+        Basis::Written => "Written by hand.".to_owned(),
     };
     let mut lines = vec![format!("dropcap: what {}{about} needs. {known}", profile.metadata.name)];
     if !status.runs.is_empty() {

@@ -1,5 +1,7 @@
 //! What a search has found, as a profile.
 
+use std::time::Duration;
+
 use caps::{CapSet, Capability};
 use fit::{Answer, Denial, Outcome, Proof, Trial};
 use jiff::Timestamp;
@@ -38,6 +40,8 @@ pub struct Made<'a> {
     pub undecided: CapSet,
     /// The first run that was traced, whether or not it passed.
     pub first: Option<&'a Observed>,
+    /// How long it took from the first run to the answer, whatever runs took one by one.
+    pub took: Duration,
     /// When.
     pub recorded: Option<Timestamp>,
 }

@@ -3,26 +3,29 @@
 
 use caps::{CapSet, Capability};
 use check::Need;
-use check::learnt::{About, Learnt, Ran};
+use check::learnt::{About, Basis, Learnt, Ran};
 use jiff::Timestamp;
+use record::basis;
 use record::observation::Target;
-use record::profile::{Profile, ProofState};
+use record::profile::Profile;
 use record::requirement::{Place, Requirement, Use, Verdict};
 use record::search;
+use record::way::Way;
+use record::zero::Change;
 
 /// What `profile`, read from `file`, says, as it looks at this time.
 #[must_use]
 pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
     let target = &profile.spec.target;
     let status = &profile.status;
-    let proofs = || {
-        let proven = status.proof == ProofState::Proven;
-        profile.proofs().filter(move |_| proven)
+    let known = profile.basis();
+    let tried = match known {
+        basis::Basis::Proven(_) => profile.proofs().filter_map(|one| one.recorded).max(),
+        basis::Basis::Tried(search) => search.recorded,
+        basis::Basis::Traced | basis::Basis::Written => None,
     };
-    let watched = status.runs.iter().map(|run| run.recorded);
-    let newest = watched.chain(proofs().map(|proof| proof.recorded)).flatten().max();
-    let age = newest.map(|then| now.duration_since(then).as_hours().max(0) / 24);
-    Learnt {
+    let watched = status.runs.iter().filter_map(|run| run.recorded);
+    let learnt = Learnt {
         name: one_line(&profile.metadata.name),
         file: file.to_owned(),
         about: About {
@@ -33,8 +36,6 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
             namespace: target.namespace.clone(),
             ran: ran(profile),
             user: target.user,
-            started_as: None,
-            of_image: is_searched(profile),
         },
         needs: needs(profile),
         incomplete: match (status.complete, status.incomplete.as_slice()) {
@@ -42,10 +43,67 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
             (false, []) => vec!["no run was watched".to_owned()],
             (false, why) => why.to_vec(),
         },
-        proof: proofs().max_by_key(|proof| proof.recorded).map(|proof| one_line(&proof.test)),
-        age,
+        basis: rests_on(known),
+        ways: Vec::new(),
+        changed: false,
+        age: age(watched.chain(tried).max(), now),
         in_container: in_container(profile),
+    };
+    let ways = profile.ways().map(|way| with_changes(&learnt, way, now)).collect();
+    Learnt { ways, ..learnt }
+}
+
+/// Whole days since then.
+fn age(then: Option<Timestamp>, now: Timestamp) -> Option<i64> {
+    then.map(|then| now.duration_since(then).as_hours().max(0) / 24)
+}
+
+fn rests_on(known: basis::Basis<'_>) -> Basis {
+    match known {
+        basis::Basis::Proven(proof) => Basis::Proven { test: one_line(&proof.test) },
+        basis::Basis::Tried(search) => {
+            Basis::Tried { word: search.words().to_owned(), test: one_line(&search.test) }
+        }
+        basis::Basis::Traced => Basis::Traced,
+        basis::Basis::Written => Basis::Written,
     }
+}
+
+/// What is needed of a container that is started with the changes of a way. Where that does something
+/// otherwise than before, and the test does not notice, it does not say everything.
+fn with_changes(learnt: &Learnt, way: Way<'_>, now: Timestamp) -> check::learnt::Way {
+    let Way { zero, needed, doubtful } = way;
+    let need = |capability: Capability| {
+        let known = learnt.needs.iter().find(|need| need.capability == capability).cloned();
+        let known = known.unwrap_or_else(|| Need::of(capability));
+        Need { doubtful: !needed.contains(capability), ..known }
+    };
+    let mut incomplete = learnt.incomplete.clone();
+    if !zero.doubts.is_empty() {
+        incomplete.push(format!(
+            "its test passes with these changes, and it does otherwise than before: {}",
+            zero.doubts.iter().map(|doubt| plain(doubt)).collect::<Vec<_>>().join("; ")
+        ));
+    }
+    let test = one_line(&zero.test);
+    let user = zero.holding().find_map(|change| match change {
+        Change::User { user, .. } => Some(*user),
+        _ => None,
+    });
+    let with = Learnt {
+        needs: (needed | doubtful).iter().map(need).collect(),
+        incomplete,
+        basis: match zero.is_clear() && needed.is_empty() {
+            // What passes with nothing can leave nothing out.
+            true => Basis::Proven { test },
+            false => Basis::Tried { word: "unproven".to_owned(), test },
+        },
+        changed: true,
+        age: age(zero.recorded, now),
+        about: About { user: user.or(learnt.about.user), ..learnt.about.clone() },
+        ..learnt.clone()
+    };
+    check::learnt::Way { changes: zero.holding().cloned().collect(), with }
 }
 
 /// A search in containers says what these were made to run, unless it is the image's own; of one that was
@@ -75,7 +133,7 @@ fn in_container(profile: &Profile) -> bool {
 pub(crate) fn needs(profile: &Profile) -> Vec<Need> {
     let in_container = in_container(profile);
     // With it a test passed as a user that is not root, and without it failed: a file brings it.
-    let proven_as_other = profile.status.proof == ProofState::Proven
+    let proven_as_other = matches!(profile.basis(), basis::Basis::Proven(_))
         && profile.spec.target.user.is_some_and(|user| user != 0);
     let need = |capability: Capability| {
         let granted = profile
@@ -85,14 +143,20 @@ pub(crate) fn needs(profile: &Profile) -> Vec<Need> {
             .any(|seen| seen.count > seen.refused);
         let uses = || profile.why(capability).flat_map(|requirement| &requirement.uses);
         let mut open = uses().filter(|seen| seen.is_open());
+        let seen = open.next().map(|seen| format!("{} by {}", seen.what, seen.by));
+        let refused = || {
+            let denied = profile.refused_meanwhile(capability)?;
+            Some(format!("{} by {}", denied.what, denied.by))
+        };
         Need {
             capability,
             doubtful: profile.spec.capabilities.doubtful.contains(capability),
             comment: comment(profile, capability),
-            what: open.next().map(|seen| one_line(&format!("{} by {}", seen.what, seen.by))),
+            what: seen.or_else(refused).map(|what| one_line(&what)),
             alternatives: alternatives(profile, capability),
             port: lowest_port(profile, capability),
             remedies: remedies(profile, capability),
+            passed_without: profile.refused_meanwhile(capability).is_some(),
             seen_granted: in_container && granted || proven_as_other,
         }
     };
@@ -143,7 +207,9 @@ fn lowest_port(profile: &Profile, capability: Capability) -> Option<u16> {
 /// What a capability is for, in a few words; that it is doubtful, if it is.
 fn comment(profile: &Profile, capability: Capability) -> Option<String> {
     let mut uses = profile.why(capability).flat_map(|requirement| &requirement.uses);
-    let what = uses.find(|seen| seen.is_open()).map(|seen| one_line(&seen.what));
+    let seen = uses.find(|seen| seen.is_open()).map(|seen| seen.what.as_str());
+    let refused = || profile.refused_meanwhile(capability).map(|denied| denied.what.as_str());
+    let what = seen.or_else(refused).map(one_line);
     let more = uses.filter(|seen| seen.is_open()).count();
     let mut words = what.unwrap_or_default();
     if more > 0 {

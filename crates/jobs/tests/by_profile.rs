@@ -7,7 +7,7 @@ mod everywhere;
 mod made;
 
 use caps::{CapSet, Capability};
-use check::learnt::{Accepted, Library, MAX_AGE_DAYS, Ran};
+use check::learnt::{Accepted, Basis, Library, MAX_AGE_DAYS, Ran};
 use check::{Checked, Checker, Options, PatchError, Selection, panel};
 use dropcap_jobs::by_profile::{self, Outcome, Treated, write};
 use dropcap_jobs::learnt::learnt;
@@ -294,11 +294,12 @@ fn the_newest_of_runs_and_trials_is_the_age() {
     profile.status.proofs.push(proof(CapSet::EMPTY, NOW));
     profile.settle();
     let unproven = learnt("a", &profile, now());
-    assert_eq!((unproven.age, unproven.proof), (Some(12), None), "it is of another set");
+    assert_eq!((unproven.age, unproven.basis), (Some(12), Basis::Traced), "it is of another set");
     profile.status.proofs.push(proof(profile.add(), "2026-05-31T12:00:00Z"));
     profile.settle();
     let proven = learnt("a", &profile, now());
-    assert_eq!((proven.age, proven.proof.as_deref()), (Some(1), Some("it serves")));
+    let by = Basis::Proven { test: "it serves".to_owned() };
+    assert_eq!((proven.age, proven.basis), (Some(1), by));
     profile.status.runs.clear();
     profile.status.proofs.clear();
     assert_eq!(learnt("a", &profile, now()).age, None);

@@ -41,6 +41,79 @@ pub struct Search {
     pub runs: Vec<TrialRun>,
 }
 
+impl Search {
+    /// What it came to, in a word that is the same everywhere (docs/fit.md has the table).
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.found {
+            Found::Proven => "proven",
+            Found::Explained => "explained",
+            Found::InPart => "in part",
+            Found::NeverPasses if !self.undecided.is_empty() => "undecided",
+            Found::Passed | Found::NeverPasses => "unproven",
+            Found::Flaky => "flaky",
+            Found::Stopped => "stopped",
+        }
+    }
+
+    /// The word, and what keeps it from being proven: a failure that was not repeated.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        match self.found {
+            Found::Explained => "explained, not repeated",
+            _ => self.word(),
+        }
+    }
+
+    /// What the last run said that shows that what passed does not do without this: it had all else.
+    #[must_use]
+    pub fn failure_without(&self, capability: Capability) -> Option<&str> {
+        let smaller = self.minimum.without(capability);
+        let shows = |run: &&TrialRun| {
+            !run.passed
+                && !run.capabilities.contains(capability)
+                && smaller.is_subset(run.capabilities)
+        };
+        self.runs
+            .iter()
+            .rev()
+            .find(shows)
+            .filter(|_| self.minimum.contains(capability))?
+            .said
+            .as_deref()
+    }
+
+    /// What that means, behind the word.
+    #[must_use]
+    pub fn meaning(&self) -> &'static str {
+        let open = !self.undecided.is_empty();
+        match self.found {
+            Found::Proven if self.minimum.is_empty() => "passes with none",
+            Found::Proven => {
+                "passes with exactly the needed; without any of them fails, twice in a row"
+            }
+            Found::Explained => {
+                "passes with exactly the needed; each run without one fails, as its trace says"
+            }
+            Found::InPart if self.minimum.is_empty() => {
+                "passes with none; whether what is undecided is needed is open"
+            }
+            Found::InPart => {
+                "passes with exactly the needed; without any of them fails, twice in a row; whether it \
+                 does without the others is decided for some of them only"
+            }
+            Found::Passed => "passes; whether less would do is open",
+            Found::NeverPasses if open => "fails even with everything that a user namespace gives",
+            Found::NeverPasses => "fails even with everything",
+            Found::Flaky => "two runs contradict each other: nothing is proven",
+            Found::Stopped if self.runs.iter().any(|run| run.passed) => {
+                "the smallest set that passed until then"
+            }
+            Found::Stopped => "before any run had passed: there is no answer",
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_empty(set: &CapSet) -> bool {
     set.is_empty()

@@ -21,11 +21,6 @@ pub struct About {
     pub ran: Ran,
     /// As which user it ran, where somebody chose another one than the image's.
     pub user: Option<u32>,
-    /// As which user its first process ran, where every run says so.
-    pub started_as: Option<u32>,
-    /// Whether containers of the image were made for it, as their manifest or nobody else says: where
-    /// `user` is none, that is the image's own.
-    pub of_image: bool,
 }
 
 /// What an image was made to run while it was watched.

@@ -2,8 +2,8 @@
 
 use manifest::{ContainerList, Manifest};
 
+use super::Library;
 use super::matching::{Here, may_be_pod_of, runs};
-use super::{Library, Match};
 
 /// What came of a library in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,10 +40,10 @@ impl Library {
         let workloads = manifests.into_iter().flat_map(|manifest| &manifest.workloads);
         for workload in workloads {
             for container in &workload.pod.containers {
-                match self.of(workload, container) {
-                    Match::None => survey.unknown += 1,
-                    Match::One(_) => survey.known += 1,
-                    Match::Several(_) => survey.ambiguous += 1,
+                match self.best(workload, container).len() {
+                    0 => survey.unknown += 1,
+                    1 => survey.known += 1,
+                    _ => survey.ambiguous += 1,
                 }
                 let here = Here::new(workload, container);
                 for (at, entry) in self.all.iter().enumerate() {

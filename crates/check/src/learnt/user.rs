@@ -2,23 +2,7 @@
 
 use manifest::{Container, Workload};
 
-use super::{About, By, Learnt, Objection};
-
-impl About {
-    /// As which user it was watched, where that is known: the one that somebody chose, or as every run
-    /// shows.
-    #[must_use]
-    pub fn watched_as(&self) -> Option<u32> {
-        self.user.or(self.started_as)
-    }
-
-    /// The image's own user, where runs show it: nobody chose another one for them. Of what was watched
-    /// in a workload that is known only of the same one.
-    pub(super) fn own_user(&self, by: By) -> Option<u32> {
-        let known = self.of_image || matches!(by, By::Workload | By::Pod);
-        self.started_as.filter(|_| known && self.user.is_none())
-    }
-}
+use super::{Learnt, Objection};
 
 /// Why what was learnt as one user may not hold for a container of another one.
 ///
@@ -37,17 +21,17 @@ pub(super) fn other(
         (None, Some(name)) => format!("user {name}"),
         (None, None) => "the image's own user".to_owned(),
     };
-    let watched = match (about.watched_as(), uid) {
+    let watched = match (about.user, uid) {
         (Some(watched), Some(uid)) => {
             (uid != i64::from(watched)).then(|| format!("user {watched}"))
         }
-        // Chosen, and here it is the image's; or a name that only the image knows.
-        (Some(_), None) => about.user.map(|user| format!("user {user}")),
+        // Here it is the image's, or a name that only the image knows.
+        (Some(watched), None) => Some(format!("user {watched}")),
         (None, _) => {
             let is_other =
                 uid.is_some_and(|uid| uid != 0) || name.is_some_and(|name| name != "root");
             let own = "the image's own user, which may be root";
-            (is_other && learnt.proof.is_some()).then(|| own.to_owned())
+            (is_other && learnt.is_proven()).then(|| own.to_owned())
         }
     };
     watched.map(|learnt| Objection::OtherUser { learnt, here })

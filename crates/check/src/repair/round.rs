@@ -53,12 +53,10 @@ impl Round {
             let judging = checker.of(workload.pod.format);
             // As it was planned.
             let panel = if by_profile { &judging.own } else { &judging.panel };
-            let known = options.learnt.of(workload, &workload.pod.containers[id.container]);
-            let user = known.known().filter(|_| by_profile);
-            let of =
-                |request: &Request| user.map_or(request.clone(), |known| known.request(request));
-            let assess = |before| Assessment::new(panel, &of(before), &of(&after), entrypoint);
-            let (step, whole) = (assess(current), assess(first));
+            let container = &workload.pod.containers[id.container];
+            let known = options.learnt.of(workload, container, &judging.options.runtime);
+            let step = Assessment::new(panel, current, &after, entrypoint);
+            let whole = Assessment::new(panel, first, &after, entrypoint);
             let verdict = step.verdict_with(known.usable());
             if !consent.covers(verdict) || !consent.covers(whole.verdict_with(known.usable())) {
                 continue;

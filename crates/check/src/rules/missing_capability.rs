@@ -25,6 +25,9 @@ rule! {
     /// is not root and was watched elsewhere, perhaps as root, or where a file in the image may
     /// carry it; a note for what the profile calls doubtful. A profile that is incomplete or old
     /// counts here, too: what was needed is needed. One of another image or user does not.
+    /// Where trials have shown changes with which less is needed (`fit --try-zero`: a user, sysctls,
+    /// emptyDirs) and the container is started with all of them, that is what it is asked for; where it
+    /// lacks some, these are named.
     /// What the kernel asks for in the initial user namespace (SYS_TIME, SYS_MODULE) no list gives to
     /// a pod with `hostUsers: false`.
     ///
@@ -83,8 +86,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     {
         return;
     }
+    let mut way = known.way.as_ref();
     for need in known.learnt.needs.iter().filter(|need| !is_met(subject, need)) {
-        findings.push(missing(subject, known.learnt, need));
+        let finding = missing(subject, known.learnt, need);
+        // Once for the container.
+        findings.push(match way.take() {
+            Some(way) => finding.note(way),
+            None => finding,
+        });
     }
 }
 
@@ -144,7 +153,9 @@ fn missing(subject: &Subject<'_>, learnt: &Learnt, need: &Need) -> Finding {
     for remedy in &need.remedies {
         finding = finding.help(format!("without it: {remedy}"));
     }
-    if subject.request().user == User::NonRoot && !need.seen_granted {
+    // As the same user it had it: a file of the image carries it.
+    let by_file = need.seen_granted && learnt.about.user.is_some_and(|user| user != 0);
+    if subject.request().user == User::NonRoot && !by_file {
         for way in instead(subject, capability) {
             finding = finding.help(way);
         }
@@ -194,13 +205,17 @@ fn severity(
     need: &Need,
 ) -> (Severity, Option<&'static str>) {
     if need.doubtful {
-        return (Severity::Note, Some("It is doubtful: a trace cannot tell whether it is needed."));
+        let why = match need.passed_without {
+            true => "It is doubtful: a run without it passed its test, and was refused this.",
+            false => "It is doubtful: a trace cannot tell whether it is needed.",
+        };
+        return (Severity::Note, Some(why));
     }
     if subject.held.strongest(serving(subject, need)) > Holding::No {
         let why = "It has it if a file in its image carries it, which nobody has seen.";
         return (Severity::Warning, Some(why));
     }
-    let unknown = !learnt.in_container && learnt.about.watched_as().is_none();
+    let unknown = !learnt.in_container && learnt.about.user.is_none();
     if subject.request().user == User::NonRoot && unknown {
         let why = "It is not root here; where it was watched, it may have been.";
         return (Severity::Warning, Some(why));

@@ -71,6 +71,7 @@ rule! {
 const NAMED: usize = 5;
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(known) = subject.learnt.known() else { return };
     let Some(learnt) = subject.learnt.usable() else { return };
     let Exactly { change, serving, left_out, .. } =
         exactly(subject, &learnt.needs, &[], Widen::LeaveOut);
@@ -104,6 +105,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if extra.len() > NAMED {
         finding = finding.note(format!("Not needed: {}.", subject.by_danger(extra)));
     }
+    if let Some(way) = &known.way {
+        finding = finding.note(way);
+    }
     if subject.is_privileged() {
         findings
             .push(finding.no_fix("no edit of the lists has an effect while `privileged` is true"));
@@ -115,7 +119,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             "{capability} is needed, but an add of it would not take effect here; instead: {ways}"
         ));
     }
-    finding.remedy = plan_on(subject, subject.own, &subject.as_learnt(), &change);
+    finding.remedy = plan_on(subject, subject.own, &change);
     findings.push(finding);
 }
 

@@ -224,7 +224,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     };
     if let Some(path) = &args.sarif {
         let log = pretty(&sarif::document(&report))?;
-        manifest::write_whole(path, &log).map_err(Failure::new)?;
+        manifest::write_whole(path, &log).map_err(Failure::from)?;
     }
     match args.format {
         Format::Json => {
@@ -268,7 +268,7 @@ fn write_baseline(
     ui: &Ui,
 ) -> Result<ExitCode, Failure> {
     let baseline = Baseline::of(report, path);
-    manifest::write_whole(path, &baseline.text()).map_err(Failure::new)?;
+    manifest::write_whole(path, &baseline.text()).map_err(Failure::from)?;
     let findings = check::words::count(baseline.findings.len(), "finding");
     ui.note(&format!("{findings} written to {}", path.display()));
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(ERROR) })

@@ -76,7 +76,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(Failure::new("the running process is not as the set says; please report this"));
     }
     if let Some(file) = &args.keep {
-        manifest::write_whole(file, after.source.text()).map_err(Failure::new)?;
+        manifest::write_whole(file, after.source.text()).map_err(Failure::from)?;
     }
     let escape = |set: CapSet| {
         let members = set
@@ -193,9 +193,9 @@ fn trials(answer: &Answer, undecided: CapSet, ui: &Ui) -> Result<(), Failure> {
         Proof::NeverPasses => {
             Err(Failure::new("the service does not work here even with its whole default set"))
         }
-        Proof::Flaky { set } => {
-            Err(Failure::new(format!("the service gave two answers with {set}: nothing is proven")))
-        }
+        Proof::Flaky { set, passed } => Err(Failure::new(format!(
+            "the service fails with {set} and works with {passed}: nothing is proven"
+        ))),
         Proof::Explained | Proof::Passed | Proof::Stopped => {
             Err(Failure::new("the trials came to no proof; please report this"))
         }

@@ -1,6 +1,7 @@
 //! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
 mod container;
+mod engine_says;
 mod held;
 mod hints;
 mod markdown;
@@ -17,7 +18,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use caps::CapSet;
 use fit::test::{
@@ -38,7 +39,7 @@ use trace::Tracer;
 use super::trace::duration;
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
-use held::Held;
+pub use held::held;
 use progress::Progress;
 use resume::Kept;
 
@@ -218,7 +219,6 @@ fn log(text: &str) -> Result<Log, ParseLogError> {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
-    let _held = Held::new()?;
     if args.container.asked() {
         return container::run(args, ui);
     }
@@ -236,7 +236,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut runs = Runs::new(job, place, tracer)
         .map_err(|error| Failure::new(format!("cannot hold signals back: {error}")))?;
     runs.check_tests().map_err(|error| cannot_run(args, error))?;
+    let begun = Instant::now();
     let mut found = search(args, &mut runs, start, ui)?;
+    let took = begun.elapsed();
     if !args.sandbox {
         let alike = state::Runs { prepared: args.is_prepared(), help: ALIKE };
         state::hold(&mut found.answer, found.needs.as_deref(), alike, ui);
@@ -256,12 +258,13 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         undecided: numbers
             .map_or(CapSet::EMPTY, |numbers| fitted::undecided(&found.answer, start, numbers)),
         first: found.first.as_ref(),
+        took,
         recorded: Some(Timestamp::now()),
     };
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let profile = fitted::profile(&found.answer, &made, wanted);
     tell(args, &found.answer, &made, &profile, ui)?;
-    hints::give(&found.answer, made.place, ui);
+    hints::give(&found.answer, &made, ui);
     conclude(args, &found.answer, &made)
 }
 
@@ -282,7 +285,7 @@ fn tell(
     let written = write(args, profile, ui);
     if let Some(file) = &args.report {
         let text = markdown::report(answer, made, profile);
-        manifest::write_whole(file, &text).map_err(Failure::new)?;
+        manifest::write_whole(file, &text).map_err(Failure::from)?;
         ui.note(&format!("wrote {}", file.display()));
     }
     written?;
@@ -453,7 +456,7 @@ fn tracer(args: &Args, ui: &Ui) -> Option<Tracer> {
 fn write(args: &Args, profile: &Profile, ui: &Ui) -> Result<(), Failure> {
     let Some(file) = &args.output else { return Ok(()) };
     let text = profile.to_yaml().map_err(Failure::new)?;
-    manifest::write_whole(file, &text).map_err(Failure::new)?;
+    manifest::write_whole(file, &text).map_err(Failure::from)?;
     ui.note(&format!("wrote {}", file.display()));
     Ok(())
 }

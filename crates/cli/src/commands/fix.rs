@@ -169,7 +169,7 @@ fn write(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Resu
     }
     match manifest.source.path() {
         Some(path) if writes => {
-            manifest::replace_whole(path, before, after).map_err(Failure::new)?;
+            manifest::replace_whole(path, before, after).map_err(Failure::from)?;
         }
         None if writes => write!(ui.out(), "{after}")?,
         _ => {}

@@ -116,7 +116,7 @@ fn write_all(line: &clap::Command, folder: &Path, ui: &Ui) -> Result<ExitCode, F
     })?;
     for page in &all {
         let file = folder.join(format!("{}.1", page.name));
-        manifest::write_whole(&file, &page.text).map_err(Failure::new)?;
+        manifest::write_whole(&file, &page.text).map_err(Failure::from)?;
     }
     ui.note(&format!("{}: {} pages, dropcap(1) first", folder.display(), all.len()));
     Ok(ExitCode::SUCCESS)

@@ -49,7 +49,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             ProfileOptions { recorded: Some(Timestamp::now()), ..ProfileOptions::default() };
         let profile = to_profile(&observed.recording, &observed.judgement, &options);
         let yaml = profile.to_yaml().map_err(Failure::new)?;
-        manifest::write_whole(file, &yaml).map_err(Failure::new)?;
+        manifest::write_whole(file, &yaml).map_err(Failure::from)?;
         ui.note(&format!("wrote {}", file.display()));
     }
     Ok(ExitCode::SUCCESS)

@@ -242,5 +242,5 @@ fn record(args: &Args, seen: &[Seen]) -> Result<(), Failure> {
             .help("name the container: ctr/NAME"));
     };
     let text = one.recording.to_json().map_err(Failure::new)? + "\n";
-    manifest::write_whole(file, &text).map(drop).map_err(Failure::new)
+    manifest::write_whole(file, &text).map(drop).map_err(Failure::from)
 }

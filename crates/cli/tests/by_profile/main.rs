@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
 
+mod zero;
+
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

@@ -6,10 +6,12 @@ mod liars;
 mod program;
 mod stopped;
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use caps::{CapSet, Capability};
-use dropcap_fit::{Event, Options, Proof, Rigour, fit};
+use dropcap_fit::{Event, Options, Proof, Ran, Rigour, Runner, fit};
 use proptest::prelude::*;
 use record::requirement::Verdict;
 
@@ -71,6 +73,40 @@ fn what_is_left_is_told_before_each_run() {
         let (left, is) = (left.unwrap_or_default(), 7_000 * (12 - *number as u128));
         assert!(left <= is && 2 * left >= is, "{told:?}");
     }
+}
+
+/// Whose runs take so long besides: sandboxes are made, containers removed.
+struct Slow(Program, Duration);
+
+impl Runner for Slow {
+    type Error = Infallible;
+
+    fn run(&mut self, set: CapSet, traced: bool) -> Result<Ran, Infallible> {
+        self.0.run(set, traced)
+    }
+
+    fn overhead(&self) -> Duration {
+        self.1
+    }
+}
+
+#[test]
+fn what_is_done_around_runs_is_in_the_time_that_is_left() {
+    let left = |overhead: Duration| {
+        let mut told = Vec::new();
+        let options = options(Rigour::Proven);
+        let answer = fit(&mut Slow(web(), overhead), CapSet::all_known(), options, |event| {
+            if let Event::Starting { left, .. } = event {
+                told.extend(left);
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(answer.unwrap().trials.len(), 11);
+        told
+    };
+    let (bare, slow) = (left(Duration::ZERO), left(Duration::from_secs(1)));
+    let more: Vec<Duration> = bare.iter().zip(&slow).map(|(bare, slow)| *slow - *bare).collect();
+    assert_eq!(more, (1..=10).rev().map(Duration::from_secs).collect::<Vec<_>>());
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Program {
     pub lies: Option<(usize, usize)>,
     /// The test fails in these runs besides, whatever the program did: the first is 0.
     pub lies_in: BTreeSet<usize>,
+    /// With the first of these it goes on to ask for the second, and does not work without that.
+    pub fails_with: Option<(Capability, Capability)>,
     /// Whether a tracer sees anything.
     pub traceable: bool,
     /// How often it has run.
@@ -47,13 +49,15 @@ impl Program {
             asks: asks.to_vec(),
             lies: None,
             lies_in: BTreeSet::new(),
+            fails_with: None,
             traceable: true,
             runs: 0,
         }
     }
 
     pub fn works(&self, set: CapSet) -> bool {
-        self.works_with.iter().any(|one| one.is_subset(set))
+        let trips = |(one, other)| set.contains(one) && !set.contains(other);
+        self.works_with.iter().any(|one| one.is_subset(set)) && !self.fails_with.is_some_and(trips)
     }
 
     /// Whether the program works with the set and with none of those that lack one of its members.
@@ -75,7 +79,13 @@ impl Program {
 
     fn observed(&self, set: CapSet) -> Observed {
         let mut judgement = judge::judge(&recording());
-        let asked = self.asks.iter().enumerate().map(|(number, ask)| {
+        // What comes after the first of them is asked for only then.
+        let is_asked = |ask: &Ask| {
+            self.fails_with
+                .is_none_or(|(one, other)| !ask.any_of.contains(other) || set.contains(one))
+        };
+        let asks = self.asks.iter().enumerate().filter(|(_, ask)| is_asked(ask));
+        let asked = asks.map(|(number, ask)| {
             let granted = !(ask.any_of & set).is_empty();
             let returned = if ask.fails { "EPERM" } else { "ok" };
             Requirement {

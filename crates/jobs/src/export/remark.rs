@@ -43,6 +43,17 @@ pub enum Remark {
         /// The container.
         container: String,
     },
+    /// Trials have shown changes of how it is started with which it needs less.
+    Less {
+        /// The profile.
+        name: String,
+        /// What is needed with them.
+        needs: CapSet,
+        /// Each in words.
+        changes: Vec<String>,
+        /// Whether its test alone passes so, and it does otherwise than before.
+        alone: bool,
+    },
     /// The policy refuses nothing yet.
     NotEnforced,
     /// The policy refuses what the cluster's own programs need.
@@ -90,6 +101,16 @@ impl fmt::Display for Remark {
                 "kubectl does not merge the lists of {workload}, which is no kind of Kubernetes \
                  itself: this goes into container {container}"
             ),
+            Remark::Less { name, needs, changes, alone } => {
+                let needs = if needs.is_empty() { "none".to_owned() } else { needs.to_string() };
+                let alone = if *alone { " (for its test alone)" } else { "" };
+                let changes = changes.join("; ");
+                write!(
+                    f,
+                    "this is what {name} needs as it is started now; runs have shown that it needs {needs}\
+                     {alone} with these changes: {changes}"
+                )
+            }
             Remark::NotEnforced => {
                 f.write_str("the policy refuses nothing yet, it warns: --action Deny enforces it")
             }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use caps::CapSet;
 use check::{PatchError, PatchOptions, Widen};
@@ -24,7 +24,9 @@ use record::search;
 
 use super::progress::Progress;
 use super::resume::Kept;
-use super::{Args, conclude, hints, rigour, side_by_side, state, tell, tests, write, zero};
+use super::{
+    Args, conclude, engine_says, hints, rigour, side_by_side, state, tell, tests, write, zero,
+};
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
 use crate::ui::{Ui, YELLOW};
@@ -150,11 +152,11 @@ impl ContainerArgs {
         if self.diff {
             let manifest = manifest::read(file).map_err(Failure::new)?;
             let patched = patch::patch(&manifest, name, profile, incomplete, &options)
-                .map_err(|error| cannot_patch(&error))?;
+                .map_err(cannot_patch)?;
             return crate::commands::fix::diff(&manifest, patched.source.text(), ui);
         }
-        let patched = patch::patch_file(file, name, profile, incomplete, &options)
-            .map_err(|error| cannot_patch(&error))?;
+        let patched =
+            patch::patch_file(file, name, profile, incomplete, &options).map_err(cannot_patch)?;
         trace::save::wrote(file, &patched, ui);
         Ok(())
     }
@@ -203,6 +205,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let mut runner = runner.watched_for(by.tests.settle).with_retries(args.retries);
     let stopped = runner.when_stopped();
     runner.load().map_err(cannot_run)?;
+    let begun = Instant::now();
     let (start, ran) = first(&mut runner, &plan, &stopped, ui)?;
     let Some(test) = test else { return unproven(args, &plan, &ran, ui) };
     if ran.outcome.passed() && args.timeout.is_none() {
@@ -236,6 +239,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         jobs => side_by_side::fit(runner.hands(jobs), start, options, watch, ui),
     };
     progress.clear();
+    let took = begun.elapsed();
     let mut answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -258,6 +262,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         start,
         undecided: CapSet::EMPTY,
         first: ran.observed.as_ref(),
+        took,
         recorded: Some(Timestamp::now()),
     };
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
@@ -266,7 +271,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let way = zero::run(args, &plan, (&answer, &made), &mut runner, ui)?;
     profile.status.zero.extend(way.zero().cloned());
     tell(args, &answer, &made, &profile, ui)?;
-    hints::give(&answer, made.place, ui);
+    hints::give(&answer, &made, ui);
     zero::tell(args, &plan, &way, ui)?;
     let code = conclude(args, &answer, &made)?;
     if code == ExitCode::SUCCESS {
@@ -277,10 +282,18 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     Ok(if way.is_well() { code } else { ExitCode::from(FOUND) })
 }
 
-/// Podman as user 0 with less works in a user namespace, where nothing is as it will be.
+/// Podman as another user than root, or as root with less, works in a user namespace, where nothing is as
+/// it will be.
 fn may_run(engine: Engine) -> Result<(), Failure> {
-    if engine == Engine::Docker || sys::credentials::own_user().0 != 0 {
+    if engine == Engine::Docker {
         return Ok(());
+    }
+    if sys::credentials::own_user().0 != 0 {
+        return Err(Failure::new(
+            "fit of containers takes root: podman runs those of another user in a user namespace, where \
+             capabilities decide less, and runs are traced by BPF",
+        )
+        .help("sudo dropcap fit … (root's podman has images of its own: sudo podman images)"));
     }
     let takes = needs::of("fit.container").map_or(CapSet::EMPTY, |mode| mode.takes());
     let own = sys::credentials::own_state().map_or(CapSet::EMPTY, |own| own.effective);
@@ -413,9 +426,13 @@ fn cannot_plan(error: Error) -> Failure {
     }
 }
 
-fn cannot_patch(error: &patch::Error) -> Failure {
-    let failure = Failure::new(error);
-    match error {
+fn cannot_patch(error: patch::Error) -> Failure {
+    let error = match error {
+        patch::Error::Write(error) => return error.into(),
+        error => error,
+    };
+    let failure = Failure::new(&error);
+    match &error {
         patch::Error::Patch { error, .. } if matches!(**error, PatchError::Widens { .. }) => {
             failure.help("if the program is to have that, say so: --allow-widen")
         }
@@ -444,6 +461,10 @@ fn cannot_ask(error: EngineError) -> Failure {
              cannot run `sh -c`"
         }
         EngineError::LetGo { .. } => "see that the engine works, and run it again",
+        EngineError::Said { engine, what, said } => match engine_says::help(*engine, what, said) {
+            Some(help) => help,
+            None => return Failure::new(error),
+        },
         _ => return Failure::new(error),
     };
     Failure::new(&error).help(help)

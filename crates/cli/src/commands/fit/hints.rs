@@ -1,27 +1,37 @@
 //! What a person may not think of when a program never passes.
 
 use fit::{Answer, Outcome, Proof};
+use jobs::fitted::Made;
 use record::search::Place;
 
 use crate::ui::Ui;
 
 /// Says it.
-pub(super) fn give(answer: &Answer, place: Place, ui: &Ui) {
+pub(super) fn give(answer: &Answer, made: &Made<'_>, ui: &Ui) {
     if answer.proof != Proof::NeverPasses {
         return;
     }
-    let mut said = answer.trials.iter().filter_map(|trial| match &trial.outcome {
-        Outcome::Failed(said) => Some(said.as_str()),
-        Outcome::Passed => None,
-    });
-    for hint in said.next_back().map(|said| hints(said, place)).unwrap_or_default() {
+    for hint in last_words(answer).map(|said| hints(said, made.place)).unwrap_or_default() {
         ui.note(hint);
     }
 }
 
+/// What the last run said that failed.
+fn last_words(answer: &Answer) -> Option<&str> {
+    answer.trials.iter().rev().find_map(|trial| match &trial.outcome {
+        Outcome::Failed(said) => Some(said.as_str()),
+        Outcome::Passed => None,
+    })
+}
+
+/// Whether it failed for something in `/tmp`, as far as it says.
+pub(super) fn misses_tmp(answer: &Answer) -> bool {
+    last_words(answer).is_some_and(|said| said.contains("/tmp/"))
+}
+
 /// What is said of a sandbox's `/tmp`.
-pub(super) const EMPTY_TMP: &str = "the sandbox's /tmp is empty at first: have what is looked for there \
-                                    elsewhere, or made by --setup";
+pub(super) const EMPTY_TMP: &str = "the sandbox's /tmp is empty at first, for whoever makes it: have what is \
+                                    looked for there elsewhere, or made by --setup";
 
 fn hints(said: &str, place: Place) -> Vec<&'static str> {
     let mut hints = Vec::new();

@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 
 use caps::{CapSet, Capability, Reach};
 use check::words;
-use fit::{Answer, Outcome, Proof, Trial};
+use fit::{Answer, Outcome, Trial};
 use jobs::fitted::{Made, has_passed};
 use record::profile::Profile;
 use record::requirement::for_reading;
 use record::search::Place;
 use record::zero::{Held, Zero};
 
+use super::report::came_to;
 use crate::commands::trace::report::context;
+use crate::ui::wrapped;
 
 /// So many uses of a capability are told.
 const USES: usize = 3;
@@ -33,17 +35,15 @@ pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> Str
         Place::Container => "each in a new container",
     };
     let runs = words::count(answer.trials.len(), "run");
-    let _ = writeln!(
-        text,
-        "**{}**\\\n{runs}, {place}. Test: {}.\\",
-        proof(answer, made),
-        code(&made.test)
-    );
+    let seconds = made.took.as_secs_f64();
+    paragraph(&mut text, &format!("**{}**\\", proof(answer, profile)));
+    let test = code(&made.test);
+    paragraph(&mut text, &format!("{runs}, {seconds:.1} s, {place}. Test: {test}.\\"));
     if !made.undecided.is_empty() {
-        let _ = writeln!(
-            text,
-            "Undecided, as runs were made in a user namespace: {}.\\",
-            made.undecided
+        let open = made.undecided;
+        paragraph(
+            &mut text,
+            &format!("Undecided, as runs were made in a user namespace: {open}.\\"),
         );
     }
     if has_passed(answer) {
@@ -66,29 +66,12 @@ pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> Str
     text
 }
 
-fn proof(answer: &Answer, made: &Made<'_>) -> &'static str {
-    match answer.proof {
-        Proof::Proven | Proof::Explained if !made.undecided.is_empty() => {
-            "In part: the test passes with exactly the needed, and fails, twice in a row, without any \
-             of them; what is undecided may be needed besides."
-        }
-        Proof::NeverPasses if !made.undecided.is_empty() => {
-            "Undecided: the test fails even with everything that a user namespace gives."
-        }
-        Proof::Proven if answer.set.is_empty() => "Proven: the test passes with none at all.",
-        Proof::Proven => {
-            "Proven: the test passes with exactly the needed, and fails, twice in a row, without any \
-             of them."
-        }
-        Proof::Explained => {
-            "Explained, not proven: the test passes with exactly the needed; it failed once without \
-             each of them, and the trace says why."
-        }
-        Proof::Passed => "Unproven: the test passes; whether less would do is open.",
-        Proof::NeverPasses => "Unproven: the test fails even with everything.",
-        Proof::Flaky { .. } => "Unproven: the test gives two answers.",
-        Proof::Stopped => "Unproven: stopped; this is the smallest set that had passed by then.",
-    }
+/// In the words of the report on a terminal.
+fn proof(answer: &Answer, profile: &Profile) -> String {
+    let (word, meaning) = came_to(answer, profile);
+    let mut letters = word.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    format!("{}{}: {}.", first.unwrap_or_default(), letters.as_str(), escaped(&meaning))
 }
 
 /// Those that reach the host by themselves.
@@ -148,8 +131,8 @@ fn to_zero(text: &mut String, zero: &Zero) {
         false => format!("not reached: {} needed", zero.remains),
     };
     let runs = words::count(zero.runs.len(), "run");
-    let _ =
-        writeln!(text, "**To zero**, {came} ({runs}).\n\n| change | | for | |\n|---|---|---|---|");
+    paragraph(text, &format!("**To zero**, {came} ({runs})."));
+    text.push_str("\n| change | | for | |\n|---|---|---|---|\n");
     for one in &zero.changes {
         let (word, said) = match one.result {
             Held::Holds => ("holds", "without it: "),
@@ -166,10 +149,12 @@ fn to_zero(text: &mut String, zero: &Zero) {
         );
     }
     for doubt in &zero.doubts {
-        let _ = writeln!(text, "\notherwise: {}", escaped(doubt));
+        text.push('\n');
+        paragraph(text, &format!("otherwise: {}", escaped(doubt)));
     }
     for remark in &zero.remarks {
-        let _ = writeln!(text, "\n{}", escaped(remark));
+        text.push('\n');
+        paragraph(text, &escaped(remark));
     }
     text.push('\n');
 }
@@ -200,6 +185,18 @@ fn all_runs(text: &mut String, trials: &[Trial], start: CapSet) {
     text.push_str("\n</details>\n");
 }
 
+/// A paragraph in lines of eighty columns: a line break in it is a blank (CommonMark 0.31, 6.8). In one
+/// line, where another would begin with what is the beginning of a list, a heading or a fence.
+fn paragraph(text: &mut String, words: &str) {
+    let lines = wrapped(words, 0);
+    let goes_on = |line: &str| {
+        let plain = |c: char| c.is_alphabetic() || "`(/\\&".contains(c);
+        line.starts_with(plain) && !line.starts_with("``")
+    };
+    let whole = if lines.lines().skip(1).all(goes_on) { lines.as_str() } else { words };
+    let _ = writeln!(text, "{whole}");
+}
+
 /// A code span, whatever is in it (CommonMark 0.31, 6.1): its fence is longer than any run of
 /// backticks inside.
 fn code(words: &str) -> String {
@@ -228,6 +225,25 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_paragraph_is_wrapped_unless_a_line_would_begin_something_else() {
+        let text = |words: &str| {
+            let mut text = String::new();
+            paragraph(&mut text, words);
+            text
+        };
+        let long = "open /srv/data/config ".repeat(6);
+        let lines = text(long.trim());
+        assert!(
+            lines.lines().count() == 2 && lines.lines().all(|line| line.len() <= 80),
+            "{lines}"
+        );
+        for word in ["- x", "1. x", "> x", "=== x", "``` x", "# x", "+ x"] {
+            let words = format!("{} {word}", "x".repeat(79));
+            assert_eq!(text(&words), words.clone() + "\n");
+        }
+    }
 
     #[test]
     fn what_a_program_says_cannot_leave_its_cell() {

@@ -97,8 +97,8 @@ fn remaining(left: Duration) -> Option<String> {
     let to = |unit: f64| ((seconds / unit).round() * unit) as u64;
     let (number, unit) = match seconds {
         s if s < 2.0 => return None,
-        s if s < 7.5 => (5, "s"),
-        s if s < 55.0 => (to(10.0), "s"),
+        s if s < 19.5 => (to(1.0), "s"),
+        s if s < 57.5 => (to(5.0), "s"),
         s if s < 570.0 => (to(60.0) / 60, "min"),
         s if s < 3300.0 => (to(600.0) / 60, "min"),
         _ => (to(3600.0) / 3600, "h"),
@@ -115,12 +115,12 @@ mod tests {
         let said = |seconds: f64| remaining(Duration::from_secs_f64(seconds)).unwrap_or_default();
         for (seconds, expected) in [
             (1.9, ""),
-            (2.0, "about 5 s left"),
-            (7.4, "about 5 s left"),
-            (7.5, "about 10 s left"),
-            (23.0, "about 20 s left"),
-            (54.9, "about 50 s left"),
-            (55.0, "about 1 min left"),
+            (2.0, "about 2 s left"),
+            (7.4, "about 7 s left"),
+            (14.9, "about 15 s left"),
+            (23.0, "about 25 s left"),
+            (57.4, "about 55 s left"),
+            (57.5, "about 1 min left"),
             (89.0, "about 1 min left"),
             (569.0, "about 9 min left"),
             (570.0, "about 10 min left"),

@@ -33,7 +33,7 @@ pub(super) fn print(
     header(&mut out, answer, made, profile, jobs)?;
     if !has_passed(answer) {
         nothing(&mut out, answer)?;
-        return user_namespace::tell(&mut out, made.undecided, false, CapSet::EMPTY);
+        return user_namespace::tell_of_none(&mut out, made.undecided, answer);
     }
     let list = profile.spec.capabilities.clone();
     for capability in list.needed {
@@ -43,7 +43,7 @@ pub(super) fn print(
         doubtful(&mut out, capability, answer)?;
     }
     alternatives(&mut out, answer)?;
-    user_namespace::tell(&mut out, made.undecided, true, made.start - list.add())?;
+    user_namespace::tell(&mut out, made.undecided, made.start - list.add(), ui)?;
     did_not_matter(&mut out, answer, list.add(), ui)?;
     if made.first.is_none() {
         writeln!(out, "  {DIM}not traced: what was refused meanwhile is not known{DIM:#}")?;
@@ -79,7 +79,7 @@ fn header(
     jobs: u8,
 ) -> io::Result<()> {
     let runs = words::count(answer.trials.len(), "run");
-    let seconds = answer.trials.iter().map(|t| t.took_ms).sum::<u64>() as f64 / 1e3;
+    let seconds = made.took.as_secs_f64();
     let beside = if jobs > 1 { format!(", {jobs} at a time") } else { String::new() };
     let place = match made.place {
         Place::Here => "on this machine as it is",
@@ -101,43 +101,44 @@ fn header(
     writeln!(out, "{BOLD}{command}{BOLD:#}")?;
     writeln!(out, "  {BOLD}{list}{BOLD:#}  {DIM}{runs}, {seconds:.1} s, {place}{beside}{DIM:#}")?;
     writeln!(out, "  {:<9} {}", "test", made.test)?;
-    let (style, word, why) = match &answer.proof {
-        Proof::Proven | Proof::Explained if !made.undecided.is_empty() => (
-            YELLOW,
-            "in part",
-            "passes with exactly the needed; without any of them fails, twice in a row; whether it \
-             does without the others is decided for some of them only"
-                .to_owned(),
-        ),
-        Proof::NeverPasses if !made.undecided.is_empty() => {
-            (RED, "undecided", "fails even with everything that a user namespace gives".to_owned())
-        }
-        Proof::Proven if answer.set.is_empty() => (GREEN, "proven", "passes with none".to_owned()),
-        Proof::Proven => (
-            GREEN,
-            "proven",
-            "passes with exactly the needed; without any of them fails, twice in a row".to_owned(),
-        ),
-        Proof::Explained => (
-            YELLOW,
-            "explained",
-            "passes with exactly the needed; each run without one fails, as its trace says"
-                .to_owned(),
-        ),
-        Proof::Passed => (YELLOW, "unproven", "passes; whether less would do is open".to_owned()),
-        Proof::NeverPasses => (RED, "unproven", "fails even with everything".to_owned()),
-        Proof::Flaky { set } => {
-            (RED, "flaky", format!("passes and fails with {set}: nothing is proven"))
-        }
-        Proof::Stopped if !has_passed(answer) => {
-            (YELLOW, "stopped", "before any run had passed: there is no answer".to_owned())
-        }
-        Proof::Stopped => (YELLOW, "stopped", "the smallest set that passed until then".to_owned()),
+    let (word, why) = came_to(answer, profile);
+    let style = match word {
+        "proven" => GREEN,
+        "flaky" => RED,
+        "unproven" | "undecided" if !has_passed(answer) => RED,
+        _ => YELLOW,
     };
     let indent = " ".repeat(12);
     let options = textwrap::Options::new(WIDTH - 12);
     let why = textwrap::wrap(&why, options).join(&format!("\n{indent}"));
     writeln!(out, "  {style}{word:<9}{style:#} {why}\n")
+}
+
+/// What it came to, in a word, and what that means. A profile has it in the same words.
+pub(super) fn came_to(answer: &Answer, profile: &Profile) -> (&'static str, String) {
+    let search = profile.status.searches.last();
+    let (word, meaning) = search.map_or(("unproven", ""), |one| (one.word(), one.meaning()));
+    let said = match &answer.proof {
+        Proof::Flaky { set, passed } => contradiction(answer, *set, *passed),
+        _ => meaning.to_owned(),
+    };
+    (word, said)
+}
+
+/// What was seen that cannot be, if the test tells the truth and more never hurts.
+fn contradiction(answer: &Answer, failed: CapSet, passed: CapSet) -> String {
+    if failed == passed {
+        return format!("passes and fails with {failed}: nothing is proven");
+    }
+    let times = match answer.trials.iter().filter(|trial| trial.set == failed).count() {
+        1 => String::new(),
+        times => format!(" ({times} times of {times})"),
+    };
+    let less = match passed.is_empty() {
+        true => "none".to_owned(),
+        false => format!("less, {passed}"),
+    };
+    format!("fails with {failed}{times}, and passes with {less}: nothing is proven")
 }
 
 /// No run passed.

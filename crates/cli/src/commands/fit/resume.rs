@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use caps::CapSet;
+use check::words;
 use fit::{Answer, Proof, Trial, unasked};
 use observe::Observed;
 use serde::{Deserialize, Serialize};
@@ -71,11 +72,8 @@ impl Kept {
                     Failure::new(format_args!("{}: holds runs of {other}", file.display()))
                         .help("another file name begins anew")
                 })?;
-                ui.note(&format!(
-                    "{}: goes on after {} runs",
-                    file.display(),
-                    content.trials.len()
-                ));
+                let runs = words::count(content.trials.len(), "run");
+                ui.note(&format!("{}: goes on after {runs}", file.display()));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {

@@ -3,16 +3,21 @@
 use std::io::{self, Write};
 
 use caps::{Asks, CapSet, Numbers, asks};
+use check::words;
+use fit::Answer;
 use launch::{Survey, Within};
+use runtime::Runtime;
 use sys::user_namespace::{self, EnterError};
 
-use super::Args;
+use super::{Args, hints};
 use crate::failure::Failure;
 use crate::ui::{DIM, Ui, YELLOW};
 
 /// The columns before what is said of a word, and in all.
 const INDENT: usize = 21;
 const WIDTH: usize = 80;
+/// So many names are told in any case.
+const FEW: usize = 5;
 /// What decides the rest.
 const AS_ROOT: &str = "sudo dropcap fit … decides them";
 
@@ -68,22 +73,37 @@ pub(super) fn numbers(entered: bool, ui: &Ui) -> Result<Option<Numbers>, Failure
     Ok(numbers.map(rank))
 }
 
-/// Says what is undecided, and why; `passed` is whether anything passed, `without` what it did without.
-pub(super) fn tell(
+/// Says that nothing passed, and what that leaves open.
+pub(super) fn tell_of_none(
     out: &mut impl Write,
     undecided: CapSet,
-    passed: bool,
-    without: CapSet,
+    answer: &Answer,
 ) -> io::Result<()> {
     if undecided.is_empty() {
         return Ok(());
     }
-    if !passed {
-        let text = format!(
+    let text = match hints::misses_tmp(answer) {
+        // Root finds no more there.
+        true => "what it needs: it looks for something in /tmp, which is empty in every sandbox, root's \
+                 as well"
+            .to_owned(),
+        false => format!(
             "what it needs a user namespace does not tell: the machine's root may do more than that of \
              a namespace; {AS_ROOT}"
-        );
-        return line(out, "undecided", &text);
+        ),
+    };
+    line(out, "undecided", &text)
+}
+
+/// Says what is undecided, and why; `without` is what it did without.
+pub(super) fn tell(
+    out: &mut impl Write,
+    undecided: CapSet,
+    without: CapSet,
+    ui: &Ui,
+) -> io::Result<()> {
+    if undecided.is_empty() {
+        return Ok(());
     }
     let decided = without - undecided;
     if !decided.is_empty() {
@@ -99,10 +119,24 @@ pub(super) fn tell(
         (Asks::Initial, "the machine's own user namespace is asked: it does nothing here"),
     ] {
         if !of(asks).is_empty() {
-            line(out, "undecided", &format!("{}: {why}", of(asks)))?;
+            line(out, "undecided", &format!("{}: {why}", names(of(asks), ui.verbosity() > 0)))?;
         }
     }
     line(out, "", &format!("whether it needs them with the rights of real root is open; {AS_ROOT}"))
+}
+
+/// Of many those that containers have by default: programs seldom ask for the others.
+fn names(set: CapSet, all: bool) -> String {
+    if all || set.len() <= FEW {
+        return set.to_string();
+    }
+    let usual = set & Runtime::assumed_for_kubernetes().default_set();
+    let others = set.len() - usual.len();
+    match (usual.is_empty(), others) {
+        (true, _) => format!("{} (-v names them)", words::capabilities(set.len())),
+        (false, 0) => usual.to_string(),
+        (false, _) => format!("{usual} and {others} more (-v)"),
+    }
 }
 
 fn line(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {
@@ -110,4 +144,21 @@ fn line(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {
     let options = textwrap::Options::new(WIDTH).initial_indent(&indent).subsequent_indent(&indent);
     let text = textwrap::fill(text, options);
     writeln!(out, "  {YELLOW}{word:<18}{YELLOW:#} {DIM}{}{DIM:#}", text.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_names_those_are_told_that_a_reader_may_meet() {
+        let all = CapSet::all_known();
+        let usual = Runtime::assumed_for_kubernetes().default_set();
+        let more = all.len() - usual.len();
+        assert_eq!(names(all, false), format!("{usual} and {more} more (-v)"));
+        assert_eq!(names(all - usual, false), format!("{more} capabilities (-v names them)"));
+        assert_eq!(names(all, true), all.to_string());
+        let few: CapSet = (all - usual).iter().take(FEW).collect();
+        assert_eq!((names(few, false), names(usual, false)), (few.to_string(), usual.to_string()));
+    }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use caps::CapSet;
 use check::words;
@@ -49,8 +50,8 @@ pub(super) enum Way {
     AtZero,
     /// Somebody stopped it.
     Stopped,
-    /// It was tried.
-    Tried(Box<Zero>),
+    /// It was tried, and took so long.
+    Tried(Box<Zero>, Duration),
 }
 
 impl Way {
@@ -59,14 +60,14 @@ impl Way {
         match self {
             Self::NotTried | Self::AtZero => true,
             Self::Stopped => false,
-            Self::Tried(zero) => zero.is_clear(),
+            Self::Tried(zero, _) => zero.is_clear(),
         }
     }
 
     /// What goes into the profile.
     pub(super) fn zero(&self) -> Option<&Zero> {
         match self {
-            Self::Tried(zero) => Some(zero),
+            Self::Tried(zero, _) => Some(zero),
             Self::NotTried | Self::AtZero | Self::Stopped => None,
         }
     }
@@ -110,6 +111,7 @@ pub(super) fn run(
     };
     let stopped = runner.when_stopped();
     let mut progress = Progress::new(ui);
+    let begun = Instant::now();
     let found = search(runner, &asked, &mut |event| {
         if stopped.is_set() {
             return ControlFlow::Break(());
@@ -120,12 +122,12 @@ pub(super) fn run(
     progress.clear();
     let Some(mut zero) = found.map_err(container::cannot_run)? else { return Ok(Way::Stopped) };
     zero.recorded = made.recorded;
-    Ok(Way::Tried(Box::new(zero)))
+    Ok(Way::Tried(Box::new(zero), begun.elapsed()))
 }
 
 /// Prints what came of it, and the patch, or writes that.
 pub(super) fn tell(args: &Args, plan: &Plan, way: &Way, ui: &Ui) -> Result<(), Failure> {
-    let zero = match way {
+    let (zero, took) = match way {
         Way::NotTried => return Ok(()),
         Way::AtZero => {
             if !args.json {
@@ -137,10 +139,10 @@ pub(super) fn tell(args: &Args, plan: &Plan, way: &Way, ui: &Ui) -> Result<(), F
             ui.warning("the way to zero was stopped: nothing is known of it");
             return Ok(());
         }
-        Way::Tried(zero) => zero,
+        Way::Tried(zero, took) => (zero, *took),
     };
     if !args.json {
-        print(zero, ui)?;
+        print(zero, took, ui)?;
     }
     let holding: Vec<Change> = zero.holding().cloned().collect();
     let engine = flags(&plan.recipe, &holding, zero.remains);
@@ -155,7 +157,7 @@ pub(super) fn tell(args: &Args, plan: &Plan, way: &Way, ui: &Ui) -> Result<(), F
             if let Err(error) = manifest::write_whole(file, &patch) {
                 // It has cost runs to find.
                 write!(ui.out(), "\n{patch}")?;
-                return Err(Failure::new(error));
+                return Err(error.into());
             }
             ui.note(&format!("wrote {}", file.display()));
         }
@@ -165,10 +167,10 @@ pub(super) fn tell(args: &Args, plan: &Plan, way: &Way, ui: &Ui) -> Result<(), F
     Ok(())
 }
 
-fn print(zero: &Zero, ui: &Ui) -> io::Result<()> {
+fn print(zero: &Zero, took: Duration, ui: &Ui) -> io::Result<()> {
     let mut out = ui.out();
     let runs = words::count(zero.runs.len(), "run");
-    let seconds = zero.runs.iter().map(|run| run.duration_ms).sum::<u64>() as f64 / 1e3;
+    let seconds = took.as_secs_f64();
     let (style, word) = match zero.reached {
         true if zero.is_clear() => (GREEN, "reached".to_owned()),
         true => (YELLOW, "reached for the test alone".to_owned()),

@@ -70,8 +70,9 @@ impl Count {
 fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<()> {
     let mut err = ui.err();
     match outcome {
-        Outcome::Written { learnt, by, accepted, patched } => {
+        Outcome::Written { learnt, by, accepted, way, patched } => {
             let mut lines = remarks(learnt, patched);
+            lines.extend(way.clone());
             if patched.changed {
                 let verb = if writes { "fixed" } else { "would fix" };
                 writeln!(err, "{}", wrapped(&format!("{GREEN}{verb}{GREEN:#} {place}"), 4))?;
@@ -120,6 +121,13 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
                     for line in snippet.trim_end().lines() {
                         writeln!(err, "    {line}")?;
                     }
+                }
+                PatchError::Widens { unless_root: true, .. } => {
+                    let line = format!(
+                        "  {BOLD}next:{BOLD:#} say that it is (user: 0), or let --images look; if it is to \
+                         have that: --allow-widen"
+                    );
+                    writeln!(err, "{}", wrapped(&line, 4))?;
                 }
                 PatchError::Widens { .. } => {
                     writeln!(err, "  {BOLD}next:{BOLD:#} if it is to have that: --allow-widen")?;

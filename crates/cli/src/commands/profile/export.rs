@@ -155,7 +155,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             } else {
                 path
             };
-            manifest::write_whole(file, &exported.text).map_err(Failure::new)?;
+            manifest::write_whole(file, &exported.text).map_err(Failure::from)?;
             ui.note(&format!("wrote {}{}", file.display(), written(&profiles)));
         }
         None => {

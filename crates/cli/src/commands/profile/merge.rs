@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let text = text.map_err(|error| Failure::new(format_args!("the result {error}")))?;
     match &args.output {
         Some(path) => {
-            manifest::write_whole(path, &text).map_err(Failure::new)?;
+            manifest::write_whole(path, &text).map_err(Failure::from)?;
             ui.note(&format!("wrote {}: add {}", path.display(), merged.add()));
         }
         None => {

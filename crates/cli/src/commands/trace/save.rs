@@ -78,7 +78,12 @@ fn explain(error: patch::Error, args: &Args) -> Failure {
             "if the program is to have that, say so: --allow-widen; without what is doubtful: --needed-only"
         }
         patch::Error::Several { .. } if args.container.is_none() => "name one: -c CONTAINER",
-        _ => return Failure::new(error),
+        _ => {
+            return match error {
+                patch::Error::Write(error) => error.into(),
+                error => Failure::new(error),
+            };
+        }
     };
     Failure::new(error).help(help)
 }
@@ -94,5 +99,5 @@ fn several(option: &str) -> Failure {
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    manifest::write_whole(file, text).map(drop).map_err(Failure::new)
+    manifest::write_whole(file, text).map(drop).map_err(Failure::from)
 }

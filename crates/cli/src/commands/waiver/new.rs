@@ -100,9 +100,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let file = entry.append_to(&before).map_err(Failure::new)?;
     let text = file.source.text();
     if exists {
-        manifest::replace_whole(&path, before.text(), text).map_err(Failure::new)?;
+        manifest::replace_whole(&path, before.text(), text).map_err(Failure::from)?;
     } else {
-        manifest::write_whole(&path, text).map_err(Failure::new)?;
+        manifest::write_whole(&path, text).map_err(Failure::from)?;
     }
     if let Some(waiver) = file.waivers.last() {
         let line = file.line(waiver);

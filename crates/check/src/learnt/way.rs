@@ -1,0 +1,222 @@
+//! Ways to start a container with which it needs less, as trials have shown, and how far a manifest goes them.
+
+use caps::CapSet;
+use manifest::{Container, Format, Mount, Workload};
+use record::zero::{ALL_GROUPS, Change, LOW_PORTS, PING};
+use resolve::{Context, Ping, Resolved};
+use runtime::Runtime;
+
+use super::Learnt;
+use crate::words;
+
+/// Changes of how a container is started, and what is needed with all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The changes: exactly these together have passed the test.
+    pub changes: Vec<Change>,
+    /// What is needed with them.
+    pub with: Learnt,
+}
+
+/// What is needed of a container as it is started, and in a sentence with which changes it would need less.
+pub(super) fn of<'l>(
+    learnt: &'l Learnt,
+    workload: &Workload,
+    container: &Container,
+    runtime: &Runtime,
+) -> (&'l Learnt, Option<String>) {
+    if learnt.ways.is_empty() {
+        return (learnt, None);
+    }
+    let start = Start::new(workload, container, runtime);
+    let gone = |way: &'l Way| (way, start.gone(way, learnt.about.user));
+    let gone: Vec<(&Way, Gone<'_>)> = learnt.ways.iter().map(gone).collect();
+    let whole = gone.iter().filter(|(_, gone)| gone.is_whole());
+    if let Some((way, _)) = whole.min_by_key(|(way, _)| way.with.needs.len()) {
+        return (&way.with, None);
+    }
+    let nearest = gone.iter().min_by_key(|(way, gone)| (gone.left(), way.with.needs.len()));
+    (learnt, nearest.map(|(way, gone)| gone.words(way, learnt)))
+}
+
+/// How a container is started, as far as changes are about that.
+struct Start<'a> {
+    workload: &'a Workload,
+    container: &'a Container,
+    context: Context,
+    resolved: Resolved,
+}
+
+/// Whether a container is started with a change.
+enum There {
+    Yes,
+    No,
+    /// Nobody can tell from the manifest, and why.
+    Untold(&'static str),
+}
+
+/// How far a container goes a way.
+#[derive(Debug)]
+struct Gone<'w> {
+    missing: Vec<&'w Change>,
+    /// What cannot be told, and why.
+    untold: Vec<(String, &'static str)>,
+}
+
+impl<'a> Start<'a> {
+    fn new(workload: &'a Workload, container: &'a Container, runtime: &Runtime) -> Self {
+        Self {
+            workload,
+            container,
+            context: Context::of(&workload.pod, container),
+            resolved: resolve::container(&workload.pod, container, runtime),
+        }
+    }
+
+    /// `user` is whom the trials were made as before the changes; `None` for the image's own.
+    fn gone<'w>(&self, way: &'w Way, user: Option<u32>) -> Gone<'w> {
+        let mut gone = Gone { missing: Vec::new(), untold: Vec::new() };
+        for change in &way.changes {
+            match self.has(change) {
+                There::Yes => {}
+                There::No => gone.missing.push(change),
+                There::Untold(why) => gone.untold.push((change.to_string(), why)),
+            }
+        }
+        let changes_user = way.changes.iter().any(|one| matches!(one, Change::User { .. }));
+        let here = self.context.run_as_user.map(|user| user.value);
+        let named = self.container.security.user_name.is_some();
+        if !changes_user && (named || here != user.map(i64::from)) {
+            gone.untold.push(("its user".to_owned(), "it was tried as another than it has here"));
+        }
+        gone
+    }
+
+    fn has(&self, change: &Change) -> There {
+        match change {
+            Change::User { user, group } => self.runs_as(*user, *group),
+            Change::Sysctl { name, value } => self.has_sysctl(name, value),
+            Change::EmptyDir { path, fs_group } => self.has_empty(path, *fs_group),
+            Change::Port { command, args, env, .. } => {
+                let own = self.container;
+                let words = (own.command == *command || command.is_empty())
+                    && (own.args == *args || command.is_empty() && args.is_empty());
+                let has = |pair: (&String, &String)| {
+                    own.env.iter().any(|(name, value)| pair == (name, value))
+                };
+                match own.command_unread {
+                    true => There::Untold("its command has a variable in it"),
+                    false => There::from(words && env.iter().all(has)),
+                }
+            }
+        }
+    }
+
+    fn runs_as(&self, user: u32, group: Option<u32>) -> There {
+        if self.container.security.user_name.is_some() {
+            return There::Untold("its user is a name");
+        }
+        let here = self.context.run_as_user.map(|user| user.value);
+        let here_group = self.context.run_as_group.map(|group| group.value);
+        match (here == Some(user.into()), group) {
+            (false, _) => There::No,
+            (true, Some(group)) => There::from(here_group == Some(group.into())),
+            (true, None) if here_group.is_none() => There::Yes,
+            (true, None) => There::Untold("it was tried in the group that its image says"),
+        }
+    }
+
+    fn has_sysctl(&self, name: &str, value: &str) -> There {
+        let same = |known: &str| known.split_whitespace().eq(value.split_whitespace());
+        let sysctls = &self.workload.pod.sysctls;
+        let written = sysctls.iter().rfind(|one| one.value.0.replace('/', ".") == name);
+        let open = match name {
+            // From a lower port on is open to more.
+            LOW_PORTS => value.parse().is_ok_and(|port| self.resolved.low_ports.start() <= port),
+            PING => self.resolved.ping == Ping::OpenedByRuntime && same(ALL_GROUPS),
+            _ => false,
+        };
+        There::from(open || written.is_some_and(|one| same(&one.value.1)))
+    }
+
+    fn has_empty(&self, path: &str, group: Option<u32>) -> There {
+        let pod = &self.workload.pod;
+        let bare = |path: &str| path.trim_end_matches('/').to_owned();
+        let above = |mount: &&Mount| {
+            let there = bare(&mount.path.value);
+            bare(path) == there || bare(path).starts_with(&format!("{there}/"))
+        };
+        let Some(mount) =
+            self.container.mounts.iter().filter(above).max_by_key(|mount| mount.path.value.len())
+        else {
+            return match pod.format {
+                Format::Kubernetes => There::No,
+                Format::Compose | Format::Oci => {
+                    There::Untold("what is mounted there without being a volume is not read")
+                }
+            };
+        };
+        let volume = pod.volumes.iter().find(|volume| volume.name == mount.volume);
+        let is_empty = volume.is_some_and(|volume| volume.kind == "emptyDir")
+            && bare(&mount.path.value) == bare(path);
+        match is_empty {
+            true => There::from(
+                !mount.read_only.is_some_and(|flag| flag.value)
+                    && group.is_none_or(|group| {
+                        pod.fs_group.is_some_and(|known| known.value == i64::from(group))
+                    }),
+            ),
+            false => There::Untold("another volume is mounted there, or above it"),
+        }
+    }
+}
+
+impl From<bool> for There {
+    fn from(is: bool) -> Self {
+        if is { Self::Yes } else { Self::No }
+    }
+}
+
+impl Gone<'_> {
+    fn is_whole(&self) -> bool {
+        self.missing.is_empty() && self.untold.is_empty()
+    }
+
+    /// How many changes it is not known to have.
+    fn left(&self) -> usize {
+        self.missing.len() + self.untold.len()
+    }
+
+    /// For a note: what it would need, with what.
+    fn words(&self, way: &Way, learnt: &Learnt) -> String {
+        let needs: CapSet = way.with.needs();
+        let needs = match needs.is_empty() {
+            true => "none".to_owned(),
+            false => format!("{needs} only"),
+        };
+        let alone = if way.with.incomplete.len() > learnt.incomplete.len() {
+            " (its test; it does otherwise than before)"
+        } else {
+            ""
+        };
+        let list = |changes: &mut dyn Iterator<Item = &Change>| {
+            changes.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let number = words::count(way.changes.len(), "change");
+        let shown = format!("Runs have shown a way to need {needs}{alone}");
+        let mut text = match self.left() >= way.changes.len() {
+            true => format!("{shown}, with {number}: {}.", list(&mut way.changes.iter())),
+            false if self.missing.is_empty() => {
+                format!("{shown}, and it has those of its {number} that can be told.")
+            }
+            false => format!(
+                "{shown}, and of its {number} it lacks: {}.",
+                list(&mut self.missing.iter().copied())
+            ),
+        };
+        for (what, why) in &self.untold {
+            text.push_str(&format!(" Not known: {what} ({why})."));
+        }
+        text
+    }
+}
