@@ -38,12 +38,15 @@ impl Announced {
 
 impl From<Foreseen> for Announced {
     fn from(foreseen: Foreseen) -> Self {
-        let about = |edits: Vec<Applied>| edits.iter().map(|edit| edit.capabilities).collect();
+        let about =
+            |edits: Vec<Applied>| edits.iter().map(|edit| edit.capabilities).collect::<Vec<_>>();
+        // That a profile is named is no consent to one that saw nothing.
+        let (unseen, seen) = foreseen.by_profile.into_iter().partition(|edit| edit.unseen);
         Self {
             after: foreseen.after,
-            by_profile: about(foreseen.by_profile),
+            by_profile: about(seen),
             safe: about(foreseen.safe),
-            not_safe: about(foreseen.not_safe),
+            not_safe: [about(foreseen.not_safe), about(unseen)].concat(),
             refused: foreseen.refused,
         }
     }

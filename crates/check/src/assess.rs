@@ -5,7 +5,7 @@ use caps::CapSet;
 use runtime::{Refusal, Request, Runtime};
 
 use crate::holding::{BareSets, Entrypoint, Held};
-use crate::learnt::Learnt;
+use crate::learnt::{Learnt, Need};
 use crate::panel::{BareAnswer, Panel};
 
 /// What becomes of a container on one runtime when its request changes.
@@ -21,6 +21,8 @@ pub struct Effect {
     pub starts: bool,
     /// Why the runtime refuses the container that it accepted before.
     pub stops: Option<Refusal>,
+    /// What is held before and afterwards: once, or as root and as another user where nobody knows which.
+    held: Vec<(Held, Held)>,
 }
 
 impl Effect {
@@ -49,6 +51,39 @@ pub enum Verdict {
     Widens,
     /// A container that starts would start no longer.
     Breaks,
+    /// Something is needed, and had somewhere, and would be had no longer or in a weaker way. Such an
+    /// edit is never offered either, whoever consents.
+    Takes,
+}
+
+/// What is needed and would be taken away.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// What would go of what serves a need.
+    pub held: CapSet,
+    /// The needs that it serves, by what they name first.
+    pub needs: CapSet,
+    /// Where.
+    pub on: Vec<Runtime>,
+}
+
+impl Taken {
+    /// Whether nothing needed goes.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.on.is_empty()
+    }
+
+    /// What goes, and what for if that is something else: `NET_RAW`, `DAC_READ_SEARCH, which serves for
+    /// DAC_OVERRIDE`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let others = self.needs - self.held;
+        match others.is_empty() {
+            true => self.held.to_string(),
+            false => format!("{}, which serves for {others}", self.held),
+        }
+    }
 }
 
 impl Assessment {
@@ -77,11 +112,42 @@ impl Assessment {
         }
     }
 
-    /// As [`Assessment::verdict`], where trials proved what is needed: to lose anything else is safe.
-    /// What a trace alone did not see is not proven to be needless.
+    /// What of `needs` something serves before, and nothing as well afterwards, on any of the runtimes:
+    /// the one place that says whether an edit takes away what is needed.
+    #[must_use]
+    pub fn taken(&self, needs: &[Need]) -> Taken {
+        let mut taken = Taken::default();
+        for effect in self.effects.iter().filter(|effect| !effect.lost.is_empty()) {
+            let mut here = CapSet::EMPTY;
+            for need in needs {
+                let serving = need.served_by();
+                for (was, is) in &effect.held {
+                    if is.strongest(serving) < was.strongest(serving) {
+                        let weaker = serving.iter().filter(|one| is.by(*one) < was.by(*one));
+                        here = here | weaker.collect();
+                        taken.needs.insert(need.capability);
+                    }
+                }
+            }
+            if !here.is_empty() {
+                taken.held = taken.held | here;
+                taken.on.push(effect.runtime.clone());
+            }
+        }
+        taken
+    }
+
+    /// As [`Assessment::verdict`], where something is known of what is needed: that is never taken. Where
+    /// trials proved it, to lose anything else is safe; what a trace alone did not see is not proven to be
+    /// needless.
     #[must_use]
     pub fn verdict_with(&self, learnt: Option<&Learnt>) -> Verdict {
         let verdict = self.verdict();
+        if verdict == Verdict::Unsafe
+            && learnt.is_some_and(|learnt| !self.taken(&learnt.needs).is_none())
+        {
+            return Verdict::Takes;
+        }
         let proven = learnt.filter(|learnt| learnt.is_proven());
         let only_lost = !self.effects.iter().any(|effect| effect.starts);
         match proven {
@@ -97,6 +163,21 @@ impl Assessment {
     #[must_use]
     pub fn gained(&self) -> CapSet {
         self.effects.iter().fold(CapSet::EMPTY, |all, effect| all | effect.gained)
+    }
+
+    /// What is gained, each with where.
+    #[must_use]
+    pub fn gained_on(&self) -> Vec<(CapSet, Vec<Runtime>)> {
+        let mut all: Vec<(CapSet, Vec<Runtime>)> = Vec::new();
+        for capability in self.gained() {
+            let gains = self.effects.iter().filter(|effect| effect.gained.contains(capability));
+            let on: Vec<Runtime> = gains.map(|effect| effect.runtime.clone()).collect();
+            match all.iter_mut().find(|(_, there)| *there == on) {
+                Some((set, _)) => set.insert(capability),
+                None => all.push((capability.into(), on)),
+            }
+        }
+        all
     }
 
     /// Everything lost anywhere that could take effect.
@@ -119,6 +200,7 @@ fn effect(
         lost: CapSet::EMPTY,
         starts: old.refusal.is_some() && new.refusal.is_none(),
         stops: if old.refusal.is_none() { new.refusal.clone() } else { None },
+        held: Vec::new(),
     };
     for after in &new.sets {
         let now = all_sets(after);
@@ -135,6 +217,7 @@ fn effect(
         // What only a set-uid program can bring back is lost to the program that just had it.
         let weaker = was.reach().iter().filter(|c| is.by(*c) < was.by(*c));
         effect.lost = effect.lost | weaker.collect();
+        effect.held.push((was, is));
     }
     effect
 }

@@ -1,14 +1,13 @@
 //! A manifest checked: every container, every rule.
 
 use manifest::{Comment, ContainerId, ContainerList, Format, Manifest, Span};
-use runtime::Engine;
 
 use crate::finding::Finding;
 use crate::holding::Held;
 use crate::inline;
 use crate::options::Options;
 use crate::panel::Panel;
-use crate::rule::Topic;
+use crate::rule::{Selection, Topic};
 use crate::rules::RULES;
 use crate::subject::Subject;
 
@@ -52,8 +51,8 @@ pub struct Checker {
     pub options: Options,
     /// The runtimes that edits are tried on.
     pub panel: Panel,
-    /// The runtimes that a learnt set is written for: those that speak CRI, of Compose files Docker; and
-    /// the one that was named.
+    /// The runtimes that a learnt set is written for: those that speak CRI, of Compose files all that read
+    /// such files; and the one that was named.
     pub(crate) own: Panel,
     /// For Compose files, which other engines read.
     compose: Option<Box<Checker>>,
@@ -66,7 +65,7 @@ impl Checker {
         let runtime = options.compose_runtime.clone();
         let panel = Panel::for_compose(&runtime);
         let compose = Self {
-            own: panel.some(|one| one.engine == Engine::Docker || *one == runtime),
+            own: Panel::for_compose(&runtime),
             panel,
             options: Options { runtime, ..options.clone() },
             compose: None,
@@ -90,11 +89,26 @@ impl Checker {
         self.check_beside(manifest, &inline::comments(manifest))
     }
 
+    /// The same by every rule, whichever were selected.
+    #[must_use]
+    pub fn check_by_all(&self, manifest: &Manifest) -> Checked {
+        self.check_by(manifest, &inline::comments(manifest), &Selection::default())
+    }
+
     /// As [`Checker::check`], where the comments have been read already.
     pub(crate) fn check_beside(&self, manifest: &Manifest, comments: &[Comment]) -> Checked {
-        let mut checked = all_containers(manifest, self);
+        self.check_by(manifest, comments, &self.options.selection)
+    }
+
+    fn check_by(
+        &self,
+        manifest: &Manifest,
+        comments: &[Comment],
+        selection: &Selection,
+    ) -> Checked {
+        let mut checked = all_containers(manifest, self, selection);
         // A comment about a profile is not idle because this run was given none.
-        let Options { selection, learnt, .. } = &self.options;
+        let Options { learnt, .. } = &self.options;
         let all = learnt.is_empty().then(|| selection.clone().without(Topic::Profile));
         inline::apply(manifest, comments, &mut checked, all.as_ref().unwrap_or(selection));
         checked
@@ -107,7 +121,7 @@ pub fn check(manifest: &Manifest, options: &Options) -> Checked {
     Checker::new(options.clone()).check(manifest)
 }
 
-fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
+fn all_containers(manifest: &Manifest, checker: &Checker, selection: &Selection) -> Checked {
     let mut checked = Checked::default();
     for (place, workload) in manifest.workloads.iter().enumerate() {
         for (index, container) in workload.pod.containers.iter().enumerate() {
@@ -126,9 +140,9 @@ fn all_containers(manifest: &Manifest, checker: &Checker) -> Checked {
             });
             let first = checked.findings.len();
             let format = workload.pod.format;
-            let rules = RULES.iter().filter(|rule| {
-                rule.formats.contains(&format) && checker.options.selection.contains(rule)
-            });
+            let rules = RULES
+                .iter()
+                .filter(|rule| rule.formats.contains(&format) && selection.contains(rule));
             for rule in rules {
                 (rule.check)(&subject, &mut checked.findings);
             }

@@ -45,7 +45,25 @@ pub enum Change {
     Exactly {
         /// What is added back, each with a comment to put behind it.
         add: Vec<(Capability, Option<String>)>,
+        /// What stays as it is written.
+        kept: KeptWords,
     },
+}
+
+/// Words that stay in the lists as they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptWords {
+    /// Under `add`, in front of what is added back.
+    pub add: Vec<String>,
+    /// Under `drop`, in place of `ALL` and with all that is to be there; empty for `ALL` alone.
+    pub drop: Vec<String>,
+}
+
+impl KeptWords {
+    /// The whole of `drop`.
+    fn dropped(&self) -> Vec<String> {
+        if self.drop.is_empty() { vec!["ALL".to_owned()] } else { self.drop.clone() }
+    }
 }
 
 impl Change {
@@ -68,18 +86,18 @@ impl Change {
                 let drop = manifest::Change::Include(manifest::List::Drop, Item::new("ALL"));
                 words.iter().map(remove).chain([drop]).collect()
             }
-            Change::Exactly { add } => {
+            Change::Exactly { add, kept } => {
                 let item = |(capability, comment): &(Capability, Option<String>)| Item {
                     word: capability.to_string(),
                     comment: comment.clone(),
                 };
-                let drop = vec![Item::new("ALL")];
+                let drop = kept.dropped().iter().map(Item::new).collect();
                 let drop = manifest::Change::Set(manifest::List::Drop, drop);
-                let add = match add.as_slice() {
-                    [] => manifest::Change::RemoveList(manifest::List::Add),
-                    add => {
-                        manifest::Change::Set(manifest::List::Add, add.iter().map(item).collect())
-                    }
+                let stay = kept.add.iter().map(Item::new);
+                let items: Vec<Item> = stay.chain(add.iter().map(item)).collect();
+                let add = match items.is_empty() {
+                    true => manifest::Change::RemoveList(manifest::List::Add),
+                    false => manifest::Change::Set(manifest::List::Add, items),
                 };
                 vec![drop, add]
             }
@@ -89,8 +107,16 @@ impl Change {
     /// What is added back, if it is that kind of change.
     pub(crate) fn added(&self) -> CapSet {
         match self {
-            Change::Exactly { add } => add.iter().map(|(capability, _)| *capability).collect(),
+            Change::Exactly { add, .. } => add.iter().map(|(capability, _)| *capability).collect(),
             _ => CapSet::EMPTY,
+        }
+    }
+
+    /// Whether it is to say behind a word what that is for.
+    pub(crate) fn explains(&self) -> bool {
+        match self {
+            Change::Exactly { add, .. } => add.iter().any(|(_, comment)| comment.is_some()),
+            _ => false,
         }
     }
 
@@ -114,9 +140,10 @@ impl Change {
                     words.retain(|there| there != word);
                 }
             }
-            Change::Exactly { add } => {
-                after.drop = vec!["ALL".to_owned()];
-                after.add = add.iter().map(|(capability, _)| capability.to_string()).collect();
+            Change::Exactly { add, kept } => {
+                after.drop = kept.dropped();
+                let added = add.iter().map(|(capability, _)| capability.to_string());
+                after.add = kept.add.iter().cloned().chain(added).collect();
             }
         }
         after
@@ -144,10 +171,17 @@ impl Change {
             Change::Respell { list, from, to } => format!("{list} `{to}` instead of `{from}`"),
             Change::Remove { list, word } => format!("remove `{word}` from `{}`", name(*list)),
             Change::DropAllInstead { .. } => "drop `ALL` instead of adding it".to_owned(),
-            Change::Exactly { add } if add.is_empty() => "drop `ALL`, add nothing".to_owned(),
-            Change::Exactly { add } => {
+            Change::Exactly { add, kept } => {
                 let add: CapSet = add.iter().map(|(capability, _)| *capability).collect();
-                format!("drop `ALL`, add {add}")
+                let kept: Vec<String> = kept.add.iter().map(|word| format!("`{word}`")).collect();
+                match (add.is_empty(), kept.is_empty()) {
+                    (true, true) => "drop `ALL`, add nothing".to_owned(),
+                    (false, true) => format!("drop `ALL`, add {add}"),
+                    (true, false) => format!("drop `ALL`, keep {}", words::list(&kept)),
+                    (false, false) => {
+                        format!("drop `ALL`, keep {}, add {add}", words::list(&kept))
+                    }
+                }
             }
         }
     }
@@ -260,12 +294,11 @@ impl Remedy {
 /// never taken away.
 #[must_use]
 pub fn plan(subject: &Subject<'_>, change: &Change) -> Remedy {
-    plan_on(subject, subject.panel, change, true)
+    plan_on(subject, subject.panel, change)
 }
 
-/// As [`plan`], on the runtimes of `panel`; unless `keep` what is needed may go, too, as it does where
-/// an `add` of it would not take effect.
-pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change, keep: bool) -> Remedy {
+/// As [`plan`], on the runtimes of `panel`.
+pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change) -> Remedy {
     let none = |why: String| Remedy::None { why };
     let before = subject.request();
     let title = change.title(subject.format());
@@ -280,11 +313,16 @@ pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change, kee
     let resolution = answer.resolution.as_ref();
     let held = resolution.map(|sets| Held::of(sets, after.no_new_privs, entrypoint));
     let held = held.unwrap_or_default();
-    if let Some(learnt) = learnt.filter(|_| keep) {
-        let broken = learnt.broken_by(assessment.lost(), held.reach());
-        if !broken.is_empty() {
-            let name = &learnt.name;
-            return none(format!("to {title} would take {broken}, which profile {name} needs"));
+    if let Some(learnt) = learnt {
+        let taken = assessment.taken(&learnt.needs);
+        if !taken.is_none() {
+            let (words, name) = (taken.words(), &learnt.name);
+            let on = match taken.on.contains(runtime) {
+                true => String::new(),
+                false => format!(" on {}", names(&taken.on)),
+            };
+            let that = if (taken.needs - taken.held).is_empty() { ", which" } else { " that" };
+            return none(format!("to {title} would take {words}{that} profile {name} needs{on}"));
         }
     }
     let class = match assessment.verdict_with(learnt) {
@@ -299,6 +337,7 @@ pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change, kee
             let on = engines(&assessment, |effect| effect.stops.is_some());
             return none(format!("to {title} would keep the container from starting on {on}"));
         }
+        Verdict::Takes => return none(format!("to {title} would take what is needed")),
     };
     let plain = || Assessment::new(panel, before, &after, Entrypoint::Plain);
     let safe_if_plain = class == Class::Safe || plain().verdict_with(learnt) == Verdict::Safe;
@@ -340,13 +379,18 @@ fn described(set: CapSet) -> String {
 
 /// Where an effect shows: by the engine's name if its newest release has it, else by release.
 pub(crate) fn engines(assessment: &Assessment, has: impl Fn(&Effect) -> bool) -> String {
+    names(assessment.effects.iter().filter(|effect| has(effect)).map(|effect| &effect.runtime))
+}
+
+/// Runtimes as [`engines`] names them, those of the panel in its order.
+pub(crate) fn names<'r>(runtimes: impl IntoIterator<Item = &'r Runtime>) -> String {
     let mut names: Vec<String> = Vec::new();
-    for effect in assessment.effects.iter().filter(|effect| has(effect)) {
-        let engine = effect.runtime.engine;
-        if effect.runtime == Runtime::new(engine) {
+    for runtime in runtimes {
+        let engine = runtime.engine;
+        if *runtime == Runtime::new(engine) {
             names.push(engine.title().to_owned());
         } else if !names.iter().any(|name| name == engine.title()) {
-            names.push(effect.runtime.to_string());
+            names.push(runtime.to_string());
         }
     }
     words::list(&names)

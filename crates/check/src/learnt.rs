@@ -6,6 +6,7 @@ mod basis;
 mod image_name;
 mod matching;
 mod survey;
+mod user;
 mod way;
 
 use std::fmt;
@@ -41,8 +42,9 @@ pub struct Need {
     pub remedies: Vec<String>,
     /// Whether a run without it passed its test, and was refused what it is for.
     pub passed_without: bool,
-    /// Whether a process of this container was seen to have it: then, though the container may
-    /// not run as root, something in its image carries it, and the bounding set must have it.
+    /// Whether a process of this container was seen to have it, or trials as a user that is not root
+    /// passed with it and failed without: then, though the container may not run as root, something in
+    /// its image carries it, and the bounding set must have it.
     pub seen_granted: bool,
 }
 
@@ -61,13 +63,6 @@ impl Need {
             passed_without: false,
             seen_granted: false,
         }
-    }
-
-    /// What of `held` serves it: itself, or the first in its place; itself where nothing does.
-    #[must_use]
-    pub fn pick(&self, held: CapSet) -> Capability {
-        let all = std::iter::once(self.capability).chain(self.alternatives.iter().copied());
-        all.into_iter().find(|one| held.contains(*one)).unwrap_or(self.capability)
     }
 
     /// All that serve it.
@@ -110,14 +105,10 @@ impl Learnt {
         self.needs.iter().map(|need| need.capability).collect()
     }
 
-    /// Of `lost`, what something is needed for that nothing of `left` serves.
+    /// Whether nobody tried it, and nothing was seen: that is not nothing needed.
     #[must_use]
-    pub fn broken_by(&self, lost: CapSet, left: CapSet) -> CapSet {
-        let serves = |need: &&Need| {
-            let served_by = need.served_by();
-            !(served_by & lost).is_empty() && (served_by & left).is_empty()
-        };
-        self.needs.iter().filter(serves).map(|need| need.capability).collect()
+    pub fn saw_nothing(&self) -> bool {
+        self.needs.is_empty() && matches!(self.basis, Basis::Traced | Basis::Written)
     }
 }
 
@@ -142,8 +133,8 @@ pub enum Objection {
     },
     /// It was learnt as a user that somebody chose, and the container runs as another.
     OtherUser {
-        /// The user that was watched.
-        learnt: u32,
+        /// The user that was watched, in words.
+        learnt: String,
         /// The user of the container, in words: `user 0`, `the image's own user`.
         here: String,
     },
@@ -162,7 +153,7 @@ impl fmt::Display for Objection {
                 write!(f, "it was learnt from {learnt}, and this is {here}")
             }
             Self::OtherUser { learnt, here } => {
-                write!(f, "it was learnt as user {learnt}, and this container runs as {here}")
+                write!(f, "it was learnt as {learnt}, and this container runs as {here}")
             }
             Self::Namespaces(all) => write!(
                 f,
@@ -271,7 +262,9 @@ impl Library {
     #[must_use]
     pub fn new(all: Vec<Learnt>, max_age: i64) -> Self {
         let entry = |learnt: Learnt| {
-            let image = learnt.about.image.as_deref().map(ImageName::new);
+            let About { image, image_digest, .. } = &learnt.about;
+            let image = image.as_deref().map(ImageName::new);
+            let image = image.map(|name| name.with_digest(image_digest.as_deref()));
             Entry { learnt, image, namespaces: Vec::new() }
         };
         let all = all.into_iter().map(entry).collect();
@@ -383,17 +376,7 @@ impl Library {
         {
             objections.push(Objection::OtherImage { learnt, here });
         }
-        let here = resolve::Context::of(&workload.pod, container).run_as_user;
-        if let Some(learnt) = learnt.about.user
-            && here.is_none_or(|here| here.value != i64::from(learnt))
-        {
-            let here = match (here, &container.security.user_name) {
-                (Some(uid), _) => format!("user {}", uid.value),
-                (None, Some(name)) => format!("user {}", name.value),
-                (None, None) => "the image's own user".to_owned(),
-            };
-            objections.push(Objection::OtherUser { learnt, here });
-        }
+        objections.extend(user::other(learnt, workload, container));
         objections
     }
 }

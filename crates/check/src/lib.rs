@@ -11,6 +11,7 @@ pub mod baseline;
 mod checked;
 mod danger;
 mod dialect;
+mod exactly;
 mod exposure;
 mod finding;
 pub mod fix;
@@ -36,13 +37,16 @@ pub mod words;
 pub use announced::Announced;
 pub use checked::{Checked, CheckedContainer, Checker, check};
 pub use danger::{Danger, demands_waiver, is_big_four};
+pub use exactly::{Answered, KeptWord};
 pub use exposure::Exposure;
 pub use finding::{Finding, Label};
 pub use holding::{BareSets, Entrypoint, Held, Holding};
 pub use learnt::Need;
 pub use options::Options;
 pub use panel::{Answer, BareAnswer, Panel, engines, panel};
-pub use patch::{LeftOut, PatchError, PatchOptions, Patched, Widen, set_all, set_capabilities};
+pub use patch::{
+    LeftOut, PatchError, PatchOptions, Patched, Wanted, Widen, set_all, set_capabilities,
+};
 pub use repair::{Applied, Consent, Foreseen, Repaired, repair};
 pub use report::{About, CheckedFile, Found, Report, Sum, Totals};
 pub use rule::{Fixes, Rule, Selection, Topic, UnknownRule};

@@ -2,15 +2,15 @@
 
 use caps::{CapSet, Capability};
 use manifest::{ContainerId, Edit, Format, Manifest, Source};
-use runtime::{List, Refusal, User};
+use runtime::{List, Refusal, Request, User};
 
 use crate::assess::Assessment;
 use crate::checked::Checker;
-use crate::fix::{Change, engines};
-use crate::holding::{Entrypoint, Held};
+use crate::exactly::{Answered, Exactly, KeptWord, exactly};
+use crate::fix::{Change, engines, names};
+use crate::holding::Held;
 use crate::learnt::Need;
 use crate::options::Options;
-use crate::rules::instead;
 use crate::subject::Subject;
 
 /// What happens where a container needs more than it has.
@@ -51,11 +51,28 @@ pub struct Patched {
     pub lost: CapSet,
     /// What it has now that it had not; only with [`Widen::Allow`].
     pub gained: CapSet,
+    /// That, each with the runtimes on which it had it not, as a person calls them.
+    pub gained_on: Vec<(CapSet, String)>,
     /// What is needed and was not added, because it would not take effect.
     pub left_out: Vec<LeftOut>,
     /// What is needed and was not added, because the container does not have it now; only with
     /// [`Widen::LeaveOut`].
     pub withheld: CapSet,
+    /// Words that stay as they are written.
+    pub kept: Vec<KeptWord>,
+    /// Whether what is added for what has no place to stand: the list is written in brackets.
+    pub unexplained: bool,
+}
+
+/// What is to be written into one container.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The container.
+    pub id: ContainerId,
+    /// What it needs.
+    pub needs: &'a [Need],
+    /// What stays because somebody answers for it.
+    pub answered: &'a [Answered],
 }
 
 /// A capability that an `add` does not bring.
@@ -80,10 +97,20 @@ pub enum PatchError {
     #[error("it is privileged, so that no runtime reads its lists; take `privileged` out first")]
     Privileged,
     /// More than it has.
-    #[error("it would be given {gained}, which it does not have now on {on}")]
+    #[error("it would be given {gained}, which it does not have now on {on}{}", unless(*.unless_root))]
     Widens {
         /// What it would gain.
         gained: CapSet,
+        /// The runtimes on which it would.
+        on: String,
+        /// Whether it would not if the image's user were known to be root.
+        unless_root: bool,
+    },
+    /// Less than it needs and has.
+    #[error("it would lose {taken} on {on}: that is needed")]
+    Takes {
+        /// What it would lose.
+        taken: String,
         /// The runtimes on which it would.
         on: String,
     },
@@ -100,6 +127,11 @@ pub enum PatchError {
     },
 }
 
+/// For whom not, where nobody knows the user.
+const fn unless(root: bool) -> &'static str {
+    if root { ", unless its image's user is root" } else { "" }
+}
+
 /// Writes `needs` into a container: `drop: [ALL]` and `add` of exactly what takes effect.
 ///
 /// # Errors
@@ -111,28 +143,28 @@ pub fn set_capabilities(
     patch: &PatchOptions,
 ) -> Result<Patched, PatchError> {
     let checker = Checker::new(patch.options.clone());
-    let (_, mut each) = set_all(&checker, manifest, &[(id, needs)], patch.widen);
+    let wanted = Wanted { id, needs, answered: &[] };
+    let (_, mut each) = set_all(&checker, manifest, &[wanted], patch.widen);
     each.pop().unwrap_or(Err(PatchError::NoSuchContainer))
 }
 
 /// As [`set_capabilities`] for several containers of a manifest, each with its needs: the manifest
 /// with everything that could be written, and for each container what came of it.
 ///
-/// What the containers get is resolved again. Widening is judged on the runtimes that the manifest is
-/// for (those that speak CRI, of a Compose file Docker) and on the one in the options: a set that a
-/// person wants in a cluster is not refused for what another engine would make of the manifest.
+/// What the containers get is resolved again. That nothing is given and nothing needed is taken is judged
+/// on the runtimes that read such a manifest (those that speak CRI; of a Compose file Docker, Podman and
+/// nerdctl) and on the one in the options: a set that a person wants in a cluster is not refused for what
+/// another engine would make of the manifest.
 pub fn set_all(
     checker: &Checker,
     manifest: &Manifest,
-    wanted: &[(ContainerId, &[Need])],
+    wanted: &[Wanted<'_>],
     widen: Widen,
 ) -> (Manifest, Vec<Result<Patched, PatchError>>) {
-    let planned: Vec<_> = wanted
-        .iter()
-        .map(|(id, needs)| Planned::new(checker, manifest, *id, needs, widen))
-        .collect();
+    let planned: Vec<_> =
+        wanted.iter().map(|wanted| Planned::new(checker, manifest, wanted, widen)).collect();
     let mut edits = Vec::new();
-    for ((id, _), planned) in wanted.iter().zip(&planned) {
+    for (Wanted { id, .. }, planned) in wanted.iter().zip(&planned) {
         let changes = planned.iter().flat_map(|planned| planned.change.edits());
         // `add: []` says already that nothing is added.
         let empty = adds_nothing(manifest, *id);
@@ -148,20 +180,24 @@ pub fn set_all(
             let (why, snippet) = (refused.message(manifest), refused.snippet.clone());
             return Err(PatchError::Text { why, snippet });
         }
-        let after = subject(checker, &edited.manifest, id)?.held;
+        let after = subject(checker, &edited.manifest, id)?;
+        let gained_on = planned.assessment.gained_on().into_iter();
         Ok(Patched {
+            unexplained: planned.change.explains() && after.is_in_brackets(List::Add),
             source: edited.source.clone(),
             changed: edited.changed.contains(&id),
             before: planned.before,
-            after,
+            after: after.held,
             add: planned.change.added(),
             lost: planned.assessment.lost(),
             gained: planned.assessment.gained(),
+            gained_on: gained_on.map(|(set, on)| (set, names(&on))).collect(),
             left_out: planned.left_out,
             withheld: planned.withheld,
+            kept: planned.kept,
         })
     };
-    let ids = wanted.iter().map(|(id, _)| *id);
+    let ids = wanted.iter().map(|wanted| wanted.id);
     let each = ids.zip(planned).map(finish).collect();
     (edited.manifest, each)
 }
@@ -181,16 +217,17 @@ struct Planned {
     before: Held,
     left_out: Vec<LeftOut>,
     withheld: CapSet,
+    kept: Vec<KeptWord>,
 }
 
 impl Planned {
     fn new(
         checker: &Checker,
         manifest: &Manifest,
-        id: ContainerId,
-        needs: &[Need],
+        wanted: &Wanted<'_>,
         widen: Widen,
     ) -> Result<Self, PatchError> {
+        let Wanted { id, needs, answered } = *wanted;
         let subject = subject(checker, manifest, id)?;
         if subject.is_privileged() {
             return Err(PatchError::Privileged);
@@ -199,19 +236,28 @@ impl Planned {
             let why = manifest::Refusal::Format { format: Format::Oci }.to_string();
             return Err(PatchError::Text { why, snippet: String::new() });
         }
-        let Exactly { change, left_out, withheld } = exactly(&subject, needs, widen);
-        let after = change.apply(subject.request());
-        let assessment =
-            Assessment::new(subject.own, subject.request(), &after, subject.entrypoint);
+        let Exactly { change, left_out, withheld, kept, .. } =
+            exactly(&subject, needs, answered, widen);
+        let assess = |before: &Request| {
+            Assessment::new(subject.own, before, &change.apply(before), subject.entrypoint)
+        };
+        let before = subject.request();
+        let assessment = assess(before);
         let gained = assessment.gained();
         if !gained.is_empty() && widen != Widen::Allow {
             let on = engines(&assessment, |effect| !effect.gained.is_empty());
-            return Err(PatchError::Widens { gained, on });
+            let root = Request { user: User::Root, ..before.clone() };
+            let unless_root = before.user == User::Unknown && assess(&root).gained().is_empty();
+            return Err(PatchError::Widens { gained, on, unless_root });
         }
         if let Some(refusal) = assessment.effects.iter().find_map(|effect| effect.stops.clone()) {
             return Err(PatchError::Breaks(refusal));
         }
-        Ok(Self { change, assessment, before: subject.held, left_out, withheld })
+        let taken = assessment.taken(needs);
+        if !taken.is_none() {
+            return Err(PatchError::Takes { taken: taken.words(), on: names(&taken.on) });
+        }
+        Ok(Self { change, assessment, before: subject.held, left_out, withheld, kept })
     }
 }
 
@@ -224,52 +270,6 @@ fn subject<'a>(
     let container = workload.pod.containers.get(id.container);
     let container = container.ok_or(PatchError::NoSuchContainer)?;
     Subject::new(&manifest.source, workload, container, checker).ok_or(PatchError::Windows)
-}
-
-/// What is written, and what is not.
-pub(crate) struct Exactly {
-    pub change: Change,
-    pub left_out: Vec<LeftOut>,
-    pub withheld: CapSet,
-}
-
-/// `drop: [ALL]` and what an `add` brings of `needs`; and what it does not bring.
-///
-/// Where the container has another capability that serves as well, that one stays, unless it may get
-/// more than it has.
-pub(crate) fn exactly(subject: &Subject<'_>, needs: &[Need], widen: Widen) -> Exactly {
-    let now = subject.most().map_or(CapSet::EMPTY, |sets| sets.process.bounding);
-    let picked = |need: &Need| match widen {
-        Widen::Allow => need.capability,
-        Widen::Refuse | Widen::LeaveOut => need.pick(now),
-    };
-    let all = needs.iter().map(|need| (picked(need), None)).collect();
-    let request = Change::Exactly { add: all }.apply(subject.request());
-    let effective = runtime::resolve(&subject.options.runtime, &request)
-        .map_or(CapSet::EMPTY, |resolution| {
-            Held::of(&resolution, request.no_new_privs, Entrypoint::Plain).effective
-        });
-    let words = subject.words(List::Add);
-    let asked = words.filter_map(|(word, _)| Subject::one(&word)).collect::<CapSet>() & now;
-    let (mut add, mut left_out): (Vec<(Capability, Option<String>)>, _) = (Vec::new(), Vec::new());
-    let mut withheld = CapSet::EMPTY;
-    for need in needs {
-        let capability = picked(need);
-        let carried = need.seen_granted && subject.request().user == User::NonRoot;
-        // What somebody wrote down and the program uses stays: a file of the image may carry it, and
-        // could not be executed without it.
-        let written = asked.contains(capability);
-        if !effective.contains(capability) && !carried && !written {
-            let mut ways = need.remedies.clone();
-            ways.extend(instead(subject, capability));
-            left_out.push(LeftOut { capability, instead: ways });
-        } else if widen == Widen::LeaveOut && !now.contains(capability) {
-            withheld.insert(capability);
-        } else if !add.iter().any(|(there, _)| *there == capability) {
-            add.push((capability, need.comment.clone()));
-        }
-    }
-    Exactly { change: Change::Exactly { add }, left_out, withheld }
 }
 
 #[cfg(test)]
@@ -299,7 +299,11 @@ spec:
     }
 
     fn patch(uid: u32, needs: &[Need], widen: Widen) -> Result<Patched, PatchError> {
-        let manifest = manifest::parse("web.yaml", POD.replace("UID", &uid.to_string()));
+        patch_text(&POD.replace("UID", &uid.to_string()), needs, widen)
+    }
+
+    fn patch_text(text: &str, needs: &[Need], widen: Widen) -> Result<Patched, PatchError> {
+        let manifest = manifest::parse("web.yaml", text);
         let options = PatchOptions { widen, ..PatchOptions::default() };
         set_capabilities(&manifest, ContainerId { workload: 0, container: 0 }, needs, &options)
     }
@@ -341,19 +345,68 @@ spec:
 
     #[test]
     fn what_was_asked_for_and_is_used_stays_though_only_a_file_may_carry_it() {
-        let text = POD.replace("UID", "1000").replace("- KILL # why not", "- KILL");
-        let manifest = manifest::parse("web.yaml", text);
-        let id = ContainerId { workload: 0, container: 0 };
+        let text = POD.replace("UID", "1000").replace("drop: [NET_RAW]", "drop: [ALL]");
         let needs = [need(Capability::KILL, ""), need(Capability::SETUID, "")];
-        let patched = set_capabilities(&manifest, id, &needs, &PatchOptions::default()).unwrap();
+        let patched = patch_text(&text, &needs, Widen::Refuse).unwrap();
         assert_eq!(patched.add, CapSet::from(Capability::KILL));
         assert_eq!(patched.left_out.len(), 1);
+    }
+
+    /// A set-uid program, or a file with capabilities, takes it from there.
+    #[test]
+    fn what_is_needed_stays_in_the_bounding_set_of_one_that_is_not_root() {
+        let needs = [need(Capability::NET_BIND_SERVICE, ""), need(Capability::SYS_TIME, "")];
+        let patched = patch(1000, &needs, Widen::LeaveOut).unwrap();
+        assert_eq!(patched.add, CapSet::from(Capability::NET_BIND_SERVICE));
+        assert_eq!(patched.left_out.len(), 1, "{:?}", patched.left_out);
+        assert_eq!(patched.gained, CapSet::EMPTY);
+    }
+
+    /// containerd makes CAP_CAP_NET_ADMIN of it, and CRI-O grants it.
+    #[test]
+    fn what_one_runtime_alone_reads_stays_as_it_is_written() {
+        let text = POD
+            .replace("UID", "0")
+            .replace("drop: [NET_RAW]", "drop: [ALL]")
+            .replace("- KILL # why not", "- CAP_NET_ADMIN\n            - SYS_TIME");
+        let needs = [need(Capability::NET_ADMIN, "")];
+        let patched = patch_text(&text, &needs, Widen::LeaveOut).unwrap();
+        assert_eq!(patched.source.text(), text.replace("            - SYS_TIME\n", ""));
+        let [kept] = patched.kept.as_slice() else { panic!("{:?}", patched.kept) };
+        assert_eq!(kept.word, "CAP_NET_ADMIN");
+        assert!(kept.why.contains("held on CRI-O"), "{}", kept.why);
+        assert_eq!((patched.withheld, patched.gained), (CapSet::EMPTY, CapSet::EMPTY));
+        let allowed = patch_text(&text, &needs, Widen::Allow).unwrap();
+        assert!(allowed.source.text().contains("- NET_ADMIN"), "{}", allowed.source.text());
+        let [(gained, on)] = allowed.gained_on.as_slice() else {
+            panic!("{:?}", allowed.gained_on)
+        };
+        assert_eq!((*gained, on.as_str()), (CapSet::from(Capability::NET_ADMIN), "containerd"));
+    }
+
+    #[test]
+    fn what_one_engine_that_reads_the_file_does_not_give_is_not_written() {
+        let text = "services:\n  web:\n    image: web\n    user: \"0\"\n";
+        let needs = [need(Capability::NET_RAW, ""), need(Capability::CHOWN, "")];
+        let refused = patch_text(text, &needs, Widen::LeaveOut).unwrap_err().to_string();
+        assert_eq!(refused, "it would be given NET_RAW, which it does not have now on Podman");
+        // Podman makes what is added ambient for a user that is not root.
+        let other = text.replace("\"0\"", "\"33\"");
+        let refused = patch_text(&other, &needs[1..], Widen::LeaveOut).unwrap_err().to_string();
+        assert_eq!(refused, "it would be given CHOWN, which it does not have now on Podman");
+        // Nobody knows the image's.
+        let unknown = text.replace("    user: \"0\"\n", "");
+        let refused = patch_text(&unknown, &needs[1..], Widen::LeaveOut).unwrap_err().to_string();
+        assert!(refused.ends_with("now on Podman, unless its image's user is root"), "{refused}");
+        let written = patch_text(text, &needs[1..], Widen::LeaveOut).unwrap();
+        assert_eq!(written.add, CapSet::from(Capability::CHOWN));
     }
 
     #[test]
     fn what_would_not_take_effect_is_not_added() {
         let needs = [need(Capability::NET_BIND_SERVICE, "")];
-        let patched = patch(1000, &needs, Widen::Refuse).unwrap();
+        let text = POD.replace("UID", "1000").replace("drop: [NET_RAW]", "drop: [ALL]");
+        let patched = patch_text(&text, &needs, Widen::Refuse).unwrap();
         assert_eq!(patched.add, CapSet::EMPTY);
         assert_eq!(patched.left_out.len(), 1);
         assert!(patched.left_out[0].instead[0].starts_with("nothing is needed for low ports"));

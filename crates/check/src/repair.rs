@@ -41,7 +41,7 @@ impl Consent {
         match verdict {
             Verdict::Safe => true,
             Verdict::Unsafe => self == Consent::Unsafe,
-            Verdict::Widens | Verdict::Breaks => false,
+            Verdict::Widens | Verdict::Breaks | Verdict::Takes => false,
         }
     }
 }
@@ -102,6 +102,8 @@ pub struct Applied {
     pub costs: Vec<String>,
     /// Whether it would be safe if the image's entrypoint were known to carry no file capability.
     pub safe_if_plain: bool,
+    /// Whether it goes by a trace alone that saw nothing: then it takes consent, as one without any.
+    pub unseen: bool,
 }
 
 impl Checker {

@@ -139,6 +139,18 @@ impl<'a> Subject<'a> {
         &self.request
     }
 
+    /// Whether a list is written in brackets, where no comment stands behind a word.
+    #[must_use]
+    pub fn is_in_brackets(&self, list: List) -> bool {
+        let lists = self.container.security.capabilities.as_ref();
+        let list = lists.and_then(|lists| match list {
+            List::Add => lists.add.as_ref(),
+            List::Drop => lists.drop.as_ref(),
+        });
+        let text = |span: Span| self.source.text().get(span.start..).unwrap_or_default();
+        list.is_some_and(|list| text(list.span).starts_with('['))
+    }
+
     /// The sets; where the runtime refuses words of the request, as if those were not there.
     #[must_use]
     pub fn resolution(&self) -> Option<&Resolution> {

@@ -1,12 +1,17 @@
 //! `fix --profile`: every container of a manifest that a profile is about gets drop ALL and exactly
 //! what the profile needs.
 
-use std::collections::BTreeSet;
+mod kept;
 
 use caps::CapSet;
 use check::learnt::{By, Known, Learnt, Match, Objection};
-use check::{Checked, Checker, Consent, Need, PatchError, Patched, Repaired, Widen, set_all};
+use check::{
+    Answered, Checked, Checker, Consent, Need, PatchError, Patched, Repaired, Wanted, Widen,
+    set_all,
+};
 use manifest::{ContainerId, Manifest};
+
+use kept::Kept;
 
 /// More rounds than any manifest takes: what is written stays so, and each takes at least one container.
 const MAX_ROUNDS: usize = 16;
@@ -21,6 +26,9 @@ pub struct Options {
     /// Whether only what takes nothing away, or what trials proved to be needless, is written: nobody
     /// asked for more.
     pub safe_only: bool,
+    /// Whether also that is taken away of which a trace that saw nothing at all says nothing: somebody
+    /// consents to unsafe edits.
+    pub unseen: bool,
 }
 
 /// A container that a profile is about, and what came of it.
@@ -122,6 +130,7 @@ impl<'l> Treated<'l> {
                 patched.before = first.before;
                 patched.lost = patched.lost | first.lost;
                 patched.gained = patched.gained | first.gained;
+                patched.gained_on.splice(0..0, first.gained_on.iter().cloned());
             }
             _ => {}
         }
@@ -141,9 +150,9 @@ pub fn write<'l>(
     if library.is_empty() {
         return (manifest.clone(), Vec::new());
     }
-    let kept = kept(checker, manifest, answer);
+    let kept = Kept::of(checker, manifest, answer);
     let mut treated = Vec::new();
-    let mut wanted: Vec<(ContainerId, Known<'l>, Vec<Need>)> = Vec::new();
+    let mut wanted: Vec<Asked<'l>> = Vec::new();
     for (workload, object) in manifest.workloads.iter().enumerate() {
         for (container, found) in object.pod.containers.iter().enumerate() {
             let id = ContainerId { workload, container };
@@ -160,8 +169,8 @@ pub fn write<'l>(
             if !known.objections.is_empty() {
                 let outcome = Outcome::Doubted { learnt, objections: known.objections };
                 treated.push(Treated { id, outcome });
-            } else if let Some((_, why)) = kept.iter().find(|(kept, _)| *kept == id) {
-                let outcome = Outcome::Kept { learnt, why: why.clone() };
+            } else if let Some(why) = kept.whole(id) {
+                let outcome = Outcome::Kept { learnt, why: why.to_owned() };
                 treated.push(Treated { id, outcome });
             } else {
                 let bare = |need: &Need| {
@@ -169,24 +178,26 @@ pub fn write<'l>(
                     Need { comment, ..need.clone() }
                 };
                 let needs = learnt.needs.iter().map(bare).collect();
-                wanted.push((id, known, needs));
+                wanted.push(Asked { id, known, needs, answered: kept.words(id) });
             }
         }
     }
     let widen = if options.allow_widen { Widen::Allow } else { Widen::LeaveOut };
-    if options.safe_only {
-        wanted.retain(|(id, known, needs)| {
-            let lost = lost_unproven(checker, manifest, (*id, known, needs), widen);
-            let Some(lost) = lost else { return true };
-            let outcome = Outcome::HeldBack { learnt: known.learnt, lost };
-            treated.push(Treated { id: *id, outcome });
-            false
-        });
-    }
-    let needs: Vec<(ContainerId, &[Need])> =
-        wanted.iter().map(|(id, _, needs)| (*id, needs.as_slice())).collect();
-    let (written, each) = set_all(checker, manifest, &needs, widen);
-    for ((id, known, _), result) in wanted.into_iter().zip(each) {
+    wanted.retain(|one| {
+        // Nothing seen is not nothing needed.
+        let consented = match one.known.learnt.saw_nothing() {
+            true => options.unseen,
+            false => !options.safe_only,
+        };
+        let lost = (!consented).then(|| lost_unproven(checker, manifest, one, widen)).flatten();
+        let Some(lost) = lost else { return true };
+        let outcome = Outcome::HeldBack { learnt: one.known.learnt, lost };
+        treated.push(Treated { id: one.id, outcome });
+        false
+    });
+    let all: Vec<Wanted<'_>> = wanted.iter().map(Asked::as_wanted).collect();
+    let (written, each) = set_all(checker, manifest, &all, widen);
+    for (Asked { id, known, .. }, result) in wanted.into_iter().zip(each) {
         let Known { learnt, by, accepted, way, .. } = known;
         let outcome = match result {
             Ok(patched) => {
@@ -200,35 +211,31 @@ pub fn write<'l>(
     (written, treated)
 }
 
+/// A container that is to be written.
+struct Asked<'l> {
+    id: ContainerId,
+    known: Known<'l>,
+    needs: Vec<Need>,
+    answered: Vec<Answered>,
+}
+
+impl Asked<'_> {
+    fn as_wanted(&self) -> Wanted<'_> {
+        Wanted { id: self.id, needs: &self.needs, answered: &self.answered }
+    }
+}
+
 /// What would be taken away though no trial showed that it is not needed, if anything would.
 fn lost_unproven(
     checker: &Checker,
     manifest: &Manifest,
-    (id, known, needs): (ContainerId, &Known<'_>, &[Need]),
+    asked: &Asked<'_>,
     widen: Widen,
 ) -> Option<CapSet> {
-    if known.learnt.is_proven() {
+    if asked.known.learnt.is_proven() {
         return None;
     }
-    let (_, alone) = set_all(checker, manifest, &[(id, needs)], widen);
+    let (_, alone) = set_all(checker, manifest, &[asked.as_wanted()], widen);
     let lost = alone.into_iter().next()?.ok()?.lost;
     (!lost.is_empty()).then_some(lost)
-}
-
-/// The containers of which somebody answers for what they hold too much, and why.
-fn kept(
-    checker: &Checker,
-    manifest: &Manifest,
-    answer: &dyn Fn(&mut Checked),
-) -> BTreeSet<(ContainerId, String)> {
-    let mut checked = checker.check(manifest);
-    answer(&mut checked);
-    let mut kept = BTreeSet::new();
-    for finding in checked.findings.iter().filter(|finding| finding.rule.writes_profile()) {
-        let container = finding.container.and_then(|at| checked.containers.get(at));
-        if let (Some(container), Some(why)) = (container, finding.standing.why()) {
-            kept.insert((container.id, why));
-        }
-    }
-    kept
 }

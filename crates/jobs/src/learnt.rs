@@ -111,14 +111,17 @@ fn with_changes(learnt: &Learnt, way: Way<'_>, now: Timestamp) -> check::learnt:
 fn ran(profile: &Profile) -> Ran {
     let target = &profile.spec.target;
     let (command, args) = (target.command.clone(), target.args.clone());
-    let searched =
-        || profile.status.searches.iter().any(|one| one.place == search::Place::Container);
-    match (command.is_empty() && args.is_empty(), searched()) {
+    match (command.is_empty() && args.is_empty(), is_searched(profile)) {
         (false, _) => Ran::Words { command, args },
         (true, true) => Ran::Own,
         (true, false) if !target.argv.is_empty() => Ran::Whole(target.argv.clone()),
         (true, false) => Ran::Unknown,
     }
+}
+
+/// Whether containers were made for it.
+fn is_searched(profile: &Profile) -> bool {
+    profile.status.searches.iter().any(|one| one.place == search::Place::Container)
 }
 
 fn in_container(profile: &Profile) -> bool {
@@ -129,6 +132,9 @@ fn in_container(profile: &Profile) -> bool {
 /// What the profile needs, each with what it is for.
 pub(crate) fn needs(profile: &Profile) -> Vec<Need> {
     let in_container = in_container(profile);
+    // With it a test passed as a user that is not root, and without it failed: a file brings it.
+    let proven_as_other = matches!(profile.basis(), basis::Basis::Proven(_))
+        && profile.spec.target.user.is_some_and(|user| user != 0);
     let need = |capability: Capability| {
         let granted = profile
             .why(capability)
@@ -151,7 +157,7 @@ pub(crate) fn needs(profile: &Profile) -> Vec<Need> {
             port: lowest_port(profile, capability),
             remedies: remedies(profile, capability),
             passed_without: profile.refused_meanwhile(capability).is_some(),
-            seen_granted: in_container && granted,
+            seen_granted: in_container && granted || proven_as_other,
         }
     };
     profile.add().iter().map(need).collect()

@@ -48,7 +48,11 @@ fn profile(target: observation::Target, evidence: Vec<Requirement>) -> Profile {
 }
 
 fn patched(name: &str, profile: &Profile) -> Result<check::Patched, Error> {
-    let manifest = manifest::parse("web.yaml", PODS);
+    patched_in(PODS, name, profile)
+}
+
+fn patched_in(text: &str, name: &str, profile: &Profile) -> Result<check::Patched, Error> {
+    let manifest = manifest::parse("web.yaml", text);
     patch(&manifest, Some(name), profile, Incomplete::Refuse, &PatchOptions::default())
 }
 
@@ -78,15 +82,20 @@ fn each_capability_comes_with_what_it_is_for() {
 #[test]
 fn an_add_that_would_not_take_effect_is_not_written() {
     let evidence = || vec![needs(Capability::NET_BIND_SERVICE, Verdict::Needed, &["bind :80"], 0)];
-    let left_out = patched("log", &profile(command(), evidence())).unwrap();
+    let text = format!("{PODS}        capabilities: {{ drop: [ALL] }}\n");
+    let left_out = patched_in(&text, "log", &profile(command(), evidence())).unwrap();
     assert_eq!(left_out.add, CapSet::EMPTY);
     assert_eq!(left_out.left_out.len(), 1);
     // Seen in the container itself, which is not root: something in the image carries it.
-    let kept = patched("log", &profile(container(), evidence())).unwrap();
-    assert_eq!(kept.add, CapSet::from(Capability::NET_BIND_SERVICE));
+    let needed = patched_in(&text, "log", &profile(container(), evidence())).unwrap_err();
+    assert!(needed.to_string().contains("it would be given NET_BIND_SERVICE"), "{needed}");
     // Asked for there and refused: nothing carries it.
     let refused = vec![needs(Capability::NET_BIND_SERVICE, Verdict::Needed, &["bind :80"], 1)];
-    assert_eq!(patched("log", &profile(container(), refused)).unwrap().add, CapSet::EMPTY);
+    let refused = patched_in(&text, "log", &profile(container(), refused)).unwrap();
+    assert_eq!(refused.add, CapSet::EMPTY);
+    // Where it is in the bounding set, it stays there.
+    let held = patched("log", &profile(command(), evidence())).unwrap();
+    assert_eq!(held.add, CapSet::from(Capability::NET_BIND_SERVICE));
 }
 
 #[test]

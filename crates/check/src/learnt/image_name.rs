@@ -13,6 +13,8 @@ pub struct ImageName {
     tag: Option<String>,
     /// `sha256:…`.
     digest: Option<String>,
+    /// What an engine called it by, besides.
+    also: Option<String>,
 }
 
 impl ImageName {
@@ -27,7 +29,13 @@ impl ImageName {
         let (repository, tag) = full.rsplit_once(':').unwrap_or((&full, "latest"));
         let said = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
         let tag = (said || digest.is_none()).then(|| tag.to_owned());
-        Self { written: written.to_owned(), repository: repository.to_owned(), tag, digest }
+        let (written, repository) = (written.to_owned(), repository.to_owned());
+        Self { written, repository, tag, digest, also: None }
+    }
+
+    /// The same, with the digest that an engine had for it.
+    pub fn with_digest(self, digest: Option<&str>) -> Self {
+        Self { also: digest.map(str::to_owned), ..self }
     }
 
     /// Whether both are of one repository; Podman calls what it builds itself `localhost/…`, and
@@ -42,11 +50,15 @@ impl ImageName {
         self.repository == other.repository || is_local(self, other) || is_local(other, self)
     }
 
-    /// Whether both names are of the same image: repository and tag, or the digest.
+    /// Whether both names are of the same image: repository and tag, or a digest.
     pub fn same(&self, other: &Self) -> bool {
-        let both = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-        self.same_repository(other)
-            && (both(&self.digest, &other.digest) || both(&self.tag, &other.tag))
+        let same_tag = || self.tag.is_some() && self.tag == other.tag;
+        let same_digest = || self.digests().any(|one| other.digests().any(|other| one == other));
+        self.same_repository(other) && (same_digest() || same_tag())
+    }
+
+    fn digests(&self) -> impl Iterator<Item = &str> {
+        self.digest.iter().chain(&self.also).map(|digest| bare(digest))
     }
 }
 
@@ -103,9 +115,27 @@ mod tests {
             ("docker.io/web", "docker.io/library/web:latest", true),
             ("localhost/web:1", "docker.io/web:1", true),
             ("ghcr.io/a/nginx:1", "nginx:1", false),
+            ("nginx:1.27@sha256:ab", "nginx:1.28@sha256:ab", true),
         ] {
             assert_eq!(ImageName::new(a).same(&ImageName::new(b)), same, "{a} {b}");
             assert_eq!(ImageName::new(b).same(&ImageName::new(a)), same, "{b} {a}");
+        }
+    }
+
+    /// Whatever the tag: `imageDigest` of a profile is met by what a manifest pins.
+    #[test]
+    fn the_digest_of_an_engine_is_one_of_the_image() {
+        for (learnt, digest, here, same) in [
+            ("nginx:1", "sha256:ab", "nginx@sha256:ab", true),
+            ("nginx:1", "ab", "docker.io/library/nginx:2@sha256:ab", true),
+            ("nginx:1@sha256:cd", "sha256:ab", "nginx@sha256:ab", true),
+            ("localhost/web:1", "sha256:ab", "web@sha256:ab", true),
+            ("nginx:1", "sha256:ab", "nginx@sha256:cd", false),
+            ("nginx:1", "sha256:ab", "nginx:2", false),
+            ("nginx:1", "sha256:ab", "other@sha256:ab", false),
+        ] {
+            let learnt = ImageName::new(learnt).with_digest(Some(digest));
+            assert_eq!(learnt.same(&ImageName::new(here)), same, "{learnt:?} {here}");
         }
     }
 

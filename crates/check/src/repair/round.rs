@@ -11,6 +11,7 @@ use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::fix::Class;
 use crate::holding::Entrypoint;
+use crate::learnt::Learnt;
 use crate::options::Options;
 use crate::rules::RULES;
 
@@ -52,10 +53,10 @@ impl Round {
             let judging = checker.of(workload.pod.format);
             // As it was planned.
             let panel = if by_profile { &judging.own } else { &judging.panel };
-            let step = Assessment::new(panel, current, &after, entrypoint);
-            let whole = Assessment::new(panel, first, &after, entrypoint);
             let container = &workload.pod.containers[id.container];
             let known = options.learnt.of(workload, container, &judging.options.runtime);
+            let step = Assessment::new(panel, current, &after, entrypoint);
+            let whole = Assessment::new(panel, first, &after, entrypoint);
             let verdict = step.verdict_with(known.usable());
             if !consent.covers(verdict) || !consent.covers(whole.verdict_with(known.usable())) {
                 continue;
@@ -73,6 +74,7 @@ impl Round {
                 lost: step.lost(),
                 costs: fix.costs.clone(),
                 safe_if_plain: fix.safe_if_plain,
+                unseen: by_profile && known.usable().is_some_and(Learnt::saw_nothing),
             });
             now.insert(id, after);
         }

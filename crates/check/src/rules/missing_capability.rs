@@ -153,7 +153,9 @@ fn missing(subject: &Subject<'_>, learnt: &Learnt, need: &Need) -> Finding {
     for remedy in &need.remedies {
         finding = finding.help(format!("without it: {remedy}"));
     }
-    if subject.request().user == User::NonRoot {
+    // As the same user it had it: a file of the image carries it.
+    let by_file = need.seen_granted && learnt.about.user.is_some_and(|user| user != 0);
+    if subject.request().user == User::NonRoot && !by_file {
         for way in instead(subject, capability) {
             finding = finding.help(way);
         }
@@ -213,7 +215,8 @@ fn severity(
         let why = "It has it if a file in its image carries it, which nobody has seen.";
         return (Severity::Warning, Some(why));
     }
-    if subject.request().user == User::NonRoot && !learnt.in_container {
+    let unknown = !learnt.in_container && learnt.about.user.is_none();
+    if subject.request().user == User::NonRoot && unknown {
         let why = "It is not root here; where it was watched, it may have been.";
         return (Severity::Warning, Some(why));
     }

@@ -1,13 +1,13 @@
 //! `over-granted`.
 
-use caps::CapSet;
 use runtime::List;
 
 use crate::dialect;
+use crate::exactly::{Exactly, exactly};
 use crate::finding::Finding;
 use crate::fix::plan_on;
 use crate::holding::Holding;
-use crate::patch::{Exactly, Widen, exactly};
+use crate::patch::Widen;
 use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
@@ -73,9 +73,9 @@ const NAMED: usize = 5;
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(known) = subject.learnt.known() else { return };
     let Some(learnt) = subject.learnt.usable() else { return };
-    let Some(sets) = subject.most() else { return };
-    let needed: CapSet = learnt.needs.iter().map(|need| need.pick(sets.process.bounding)).collect();
-    let extra = subject.held.reach() - needed;
+    let Exactly { change, serving, left_out, .. } =
+        exactly(subject, &learnt.needs, &[], Widen::LeaveOut);
+    let extra = subject.held.reach() - serving;
     if extra.is_empty() {
         return;
     }
@@ -113,14 +113,13 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             .push(finding.no_fix("no edit of the lists has an effect while `privileged` is true"));
         return;
     }
-    let Exactly { change, left_out, .. } = exactly(subject, &learnt.needs, Widen::LeaveOut);
     for left_out in left_out {
         let (capability, ways) = (left_out.capability, left_out.instead.join("; or "));
         finding = finding.help(format!(
             "{capability} is needed, but an add of it would not take effect here; instead: {ways}"
         ));
     }
-    finding.remedy = plan_on(subject, subject.own, &change, false);
+    finding.remedy = plan_on(subject, subject.own, &change);
     findings.push(finding);
 }
 

@@ -73,7 +73,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             ),
             Objection::OtherUser { learnt, here } => (
                 subject.context.user_span(),
-                format!("{name} runs as {here}, and its profile was learnt as user {learnt}"),
+                format!("{name} runs as {here}, and its profile was learnt as {learnt}"),
             ),
             Objection::Incomplete(_) | Objection::TooOld { .. } | Objection::Namespaces(_) => {
                 continue;

@@ -115,6 +115,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         explain: args.explain,
         // That a configuration names it is no consent to what is not proven.
         safe_only: !args.unsafe_fixes && !args.rules.profiles.is_named(),
+        unseen: args.unsafe_fixes,
     };
     options.selection = options.selection.without(Topic::Profile);
     let checker = Checker::new(options.clone());

@@ -10,6 +10,9 @@ use std::process::{Command, Output, Stdio};
 
 use testkit::folder::{Folder, said, text};
 
+#[path = "everywhere.rs"]
+mod everywhere;
+
 const SHOP: &str = include_str!("shop.yaml");
 const WEB: &str = include_str!("web.profile.yaml");
 const CLOCK: &str = include_str!("clock.profile.yaml");

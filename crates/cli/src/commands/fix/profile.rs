@@ -122,6 +122,13 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
                         writeln!(err, "    {line}")?;
                     }
                 }
+                PatchError::Widens { unless_root: true, .. } => {
+                    let line = format!(
+                        "  {BOLD}next:{BOLD:#} say that it is (user: 0), or let --images look; if it is to \
+                         have that: --allow-widen"
+                    );
+                    writeln!(err, "{}", wrapped(&line, 4))?;
+                }
                 PatchError::Widens { .. } => {
                     writeln!(err, "  {BOLD}next:{BOLD:#} if it is to have that: --allow-widen")?;
                 }
@@ -136,7 +143,13 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
             let line = format!("{YELLOW}held back{YELLOW:#} {place}: takes away {taken}");
             writeln!(err, "{}", wrapped(&line, 4))?;
             indented(&mut err, &learnt.described())?;
-            let command = format!("dropcap fix --profile {} PATH", learnt.file);
+            let command = match learnt.needs.is_empty() {
+                false => format!("dropcap fix --profile {} PATH", learnt.file),
+                true => {
+                    indented(&mut err, "nothing seen is not nothing needed: an unsafe edit")?;
+                    format!("dropcap fix --unsafe-fixes --profile {} PATH", learnt.file)
+                }
+            };
             next_line(&mut err, "if you trust it:", &command)?;
         }
         Outcome::Kept { why, .. } => {
@@ -149,9 +162,11 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
 
 /// What was done, as an instruction.
 fn title(patched: &Patched) -> String {
-    match patched.add {
-        none if none.is_empty() => "drop `ALL`, add nothing".to_owned(),
-        add => format!("drop `ALL`, add {add}"),
+    match (patched.add, patched.kept.is_empty()) {
+        (none, true) if none.is_empty() => "drop `ALL`, add nothing".to_owned(),
+        (none, false) if none.is_empty() => "drop `ALL`, keep what is named below".to_owned(),
+        (add, true) => format!("drop `ALL`, add {add}"),
+        (add, false) => format!("drop `ALL`, add {add}, keep what is named below"),
     }
 }
 
@@ -163,8 +178,18 @@ fn remarks(learnt: &Learnt, patched: &Patched) -> Vec<String> {
     if !doubtful.is_empty() {
         lines.push(format!("doubtful: {doubtful}; only a trial tells whether it can go"));
     }
-    if !patched.gained.is_empty() {
-        lines.push(format!("widened: {}, which it did not have", patched.gained));
+    for (gained, on) in &patched.gained_on {
+        lines.push(format!("widened: {gained}, which it did not have on {on}"));
+    }
+    for kept in &patched.kept {
+        lines.push(format!("kept: `{}`: {}", kept.word, kept.why));
+    }
+    if patched.changed && patched.unexplained {
+        lines.push(format!(
+            "not explained: its list is in brackets, where no comment fits; `dropcap profile show {}` \
+             has what each is for",
+            learnt.file
+        ));
     }
     if !patched.withheld.is_empty() {
         lines.push(format!(
