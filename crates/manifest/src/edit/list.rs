@@ -105,10 +105,10 @@ impl ListEdit<'_, '_> {
     /// A block list: whole lines go and come.
     fn block(&self) -> Result<Vec<Patch>, Unwritten> {
         let text = self.tree.text;
-        // An anchor or a tag stands between the colon and the first dash.
-        let node = self.tree.node(self.list);
-        let first = if node.decorated { node.span.start } else { self.colon };
-        let (mut patches, mut from, mut dash_column) = (Vec::new(), first, 0);
+        // An anchor or a tag stands between the colon and the first dash. Where the dashes stand below
+        // the key itself, the list's own place is behind the first of them.
+        let open = behind_lines_of_properties(text, self.colon);
+        let (mut patches, mut from, mut dash_column) = (Vec::new(), open, 0);
         let mut end = from;
         for (&item, &stays) in self.items.iter().zip(&self.stays) {
             let dash = skip_blank(text, from);
@@ -124,7 +124,7 @@ impl ListEdit<'_, '_> {
             }
         }
         if self.nothing_stays() && self.new.is_empty() {
-            patches.push(Patch::insert(behind_properties(text, self.colon), " []"));
+            patches.push(Patch::insert(open, " []"));
             return Ok(patches);
         }
         let lines: String = self
@@ -265,14 +265,32 @@ impl ListEdit<'_, '_> {
 }
 
 /// Behind the anchor and the tag that stand at `at`, if any do.
-pub(super) fn behind_properties(text: &str, mut at: usize) -> usize {
+fn behind_properties(text: &str, mut at: usize) -> usize {
     loop {
         let rest = text[at..].trim_start_matches([' ', '\t']);
         if !rest.starts_with(['&', '!']) {
             return at;
         }
-        let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        at = text.len() - rest.len() + length;
+        at = text.len() - rest.len() + property(rest);
+    }
+}
+
+/// The length of the anchor or tag that this begins with: neither has brackets or commas in it, but
+/// for a tag in `!<…>` (YAML 1.2, 6.8.1 and 6.9.2).
+pub(super) fn property(rest: &str) -> usize {
+    let verbatim = rest.starts_with("!<").then(|| rest.find('>')).flatten();
+    let ends = |c: char| c.is_whitespace() || ",[]{}".contains(c);
+    verbatim.map_or_else(|| rest.find(ends).unwrap_or(rest.len()), |close| close + 1)
+}
+
+/// The same, where they may stand in lines of their own.
+pub(super) fn behind_lines_of_properties(text: &str, mut at: usize) -> usize {
+    loop {
+        let next = skip_blank(text, at);
+        if !text[next..].starts_with(['&', '!']) {
+            return at;
+        }
+        at = behind_properties(text, next);
     }
 }
 

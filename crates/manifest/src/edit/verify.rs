@@ -92,8 +92,11 @@ impl Compare<'_, '_> {
     /// documents be.
     fn node(&mut self, a: NodeId, b: NodeId) -> bool {
         let (old, new) = (self.old.node(a), self.new.node(b));
+        // A tag of nothing goes with it.
+        let untagged = matches!(old.kind, NodeKind::Scalar { tag: Tag::Plain, .. })
+            && matches!(self.values.get(&a), Some(Step::Fill(_)));
         if old.shared != new.shared
-            || old.decorated != new.decorated
+            || (old.decorated != new.decorated && !untagged)
             || self.old.mark(a) != self.new.mark(b)
         {
             return false;

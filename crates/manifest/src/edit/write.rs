@@ -2,12 +2,16 @@
 
 use super::form::Form;
 use super::layout::{Layout, quoted_keys};
-use super::list::{self, Unwritten, behind_properties, insert_lines, line_comment};
+use super::list::{
+    self, Unwritten, behind_lines_of_properties, insert_lines, line_comment, property,
+};
 use super::patch::{Patch, column, line_end, line_start, skip_blank};
 use super::plan::{Place, Step};
 use super::refusal::{Refusal, SharedWith, Sharing};
 use super::render::{self, Flow, Lines, New};
-use crate::tree::{Entry, NodeId, NodeKind, Tree};
+use crate::tree::{Entry, NodeId, NodeKind, Tag, Tree};
+
+use std::ops::Range;
 
 use granit_parser::ScalarStyle;
 
@@ -92,20 +96,18 @@ impl Writer<'_, '_> {
         let text = self.tree.text;
         let value = self.tree.node(entry.value);
         let colon = self.colon(entry.key)?;
-        let behind = if value.decorated { behind_properties(text, colon) } else { colon };
-        let is_null_tag = |word: &str| word.starts_with('!') && word.contains("null");
-        if text[colon..behind].split_whitespace().any(is_null_tag) {
-            // What is put there would be tagged as nothing: no reader takes that.
-            return Err(Refusal::Unsupported);
-        }
+        let behind = if value.decorated { behind_lines_of_properties(text, colon) } else { colon };
+        // What is put there would be tagged as nothing, which no reader takes.
+        let is_tagged = matches!(value.kind, NodeKind::Scalar { tag: Tag::Plain, .. });
+        let tag = is_tagged.then(|| tag_between(text, colon..behind).map(Patch::delete)).flatten();
         let written = value.span.start < value.span.end;
         let replaced = |new: String| match written {
             true => Patch::replace(value.span.range(), new),
             false => Patch::insert(behind, format!(" {new}")),
         };
         if self.tree.node(map).flow {
-            let new = self.flow_value(map, new);
-            return Ok(vec![replaced(new)]);
+            let new = replaced(self.flow_value(map, new));
+            return Ok(tag.into_iter().chain([new]).collect());
         }
         let end = if written { value.span.end } else { behind };
         let is_brackets = matches!(value.kind, NodeKind::Seq(_));
@@ -121,9 +123,11 @@ impl Writer<'_, '_> {
             if written {
                 patches.push(Patch::delete(behind..end));
             }
+            patches.extend(tag);
             return Ok(patches);
         }
         let mut patches = vec![replaced(render::flow(new, &self.layout, Flow::default()))];
+        patches.extend(tag);
         if let New::List(items) = new {
             patches.extend(line_comment(text, end, &items.iter().collect::<Vec<_>>()));
         }
@@ -313,5 +317,20 @@ impl Writer<'_, '_> {
         }
         let step = indent.strip_prefix(close).filter(|step| !step.is_empty()).unwrap_or("  ");
         Some(Lines { indent, step })
+    }
+}
+
+/// The tag among the properties in this range, with the white space in front of it.
+fn tag_between(text: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let mut at = range.start;
+    loop {
+        let start = skip_blank(text, at);
+        if start >= range.end || !text[start..].starts_with(['&', '!']) {
+            return None;
+        }
+        at = start + property(&text[start..]);
+        if text[start..].starts_with('!') {
+            return Some(text[..start].trim_end().len()..at);
+        }
     }
 }

@@ -314,3 +314,41 @@ fn a_snippet_keeps_what_stands_beside_the_lists() {
         );
     }
 }
+
+/// The commonest style: the dashes stand below the key itself, so that the anchor or the tag behind the
+/// key is not in front of the list's first column.
+#[test]
+fn a_list_below_its_key_may_have_an_anchor_or_a_tag() {
+    let list = |head: &str, items: &str| {
+        pod(&format!(
+            "  - name: a\n    securityContext:\n      capabilities:\n        drop:{head}\n{items}"
+        ))
+    };
+    let (own, deeper) = ("        - NET_RAW\n", "          - NET_RAW\n");
+    for head in [
+        " &d",
+        " !!seq",
+        " &d !!seq",
+        " !!seq &d # why",
+        " # why\n          &d",
+        "\n          !!seq",
+    ] {
+        for items in [own, deeper] {
+            let text = list(head, items);
+            let all = items.replace("NET_RAW", "ALL");
+            assert_eq!(edited(&text, &[drop_all()]), format!("{text}{all}"), "{text}");
+            let none = edited(&text, &[Change::Set(List::Drop, vec![])]);
+            let open = head.find(" # why").filter(|_| head.ends_with("why"));
+            let empty = match open {
+                Some(at) => format!("{} []{}", &head[..at], &head[at..]),
+                None => format!("{head} []"),
+            };
+            assert_eq!(none, list(&empty, ""), "{text}");
+        }
+    }
+    // Another container reads the same list and wants the same.
+    let other = "  - name: b\n    securityContext: {capabilities: {drop: *d}}\n";
+    let text = list(" &d", own) + other;
+    let wanted = list(" &d", &own.replace("NET_RAW\n", "NET_RAW\n        - ALL\n")) + other;
+    assert_eq!(edited(&text, &[drop_all()]), wanted);
+}

@@ -56,18 +56,44 @@ fn a_new_word_stands_behind_the_comment_of_the_last_one() {
     assert_eq!(edited(&text, &[drop_all()]), wanted);
 }
 
-/// Go's readers refuse a list or a mapping with the tag of nothing.
+/// Go's readers refuse a list or a mapping with the tag of nothing: the tag goes with it.
 #[test]
-fn what_is_tagged_as_nothing_is_not_filled() {
-    for text in [
-        pod("        drop: !!null\n"),
-        pod("        drop: !!null ~ # none\n"),
-        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    securityContext: !!null\n".to_owned(),
+fn what_is_tagged_as_nothing_is_filled_without_the_tag() {
+    let container = |security: &str| {
+        let lines = security.replace('\n', "\n    ");
+        format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    {lines}\n")
+    };
+    let block = "\n  capabilities:\n    drop:\n    - ALL";
+    for (before, after) in [
+        (pod("        drop: !!null\n"), pod("        drop:\n        - ALL\n")),
+        (pod("        drop: !!null ~ # none\n"), pod("        drop: # none\n        - ALL\n")),
+        (container("securityContext: !!null"), container(&format!("securityContext:{block}"))),
+        (
+            container("securityContext: !<tag:yaml.org,2002:null> null"),
+            container(&format!("securityContext:{block}")),
+        ),
+        (
+            container("securityContext: !!null &a null"),
+            container(&format!("securityContext: &a{block}")),
+        ),
+        (
+            container("securityContext: &a !!null null"),
+            container(&format!("securityContext: &a{block}")),
+        ),
+        (
+            container("securityContext: # why\n  !!null\n# more"),
+            container(&format!("securityContext: # why{block}\n# more")),
+        ),
+        (
+            container("securityContext: {capabilities: !!null}"),
+            container("securityContext: {capabilities: {drop: [ALL]}}"),
+        ),
+        (
+            container("securityContext: {capabilities: !!null null}"),
+            container("securityContext: {capabilities: {drop: [ALL]}}"),
+        ),
     ] {
-        let edited = edit(&text, &[drop_all()]);
-        assert_eq!(edited.source.text(), text);
-        let [refused] = &edited.refused[..] else { panic!("{:?}", edited.refused) };
-        assert!(refused.snippet.contains("drop: [ALL]") || refused.snippet.contains("- ALL"));
+        assert_eq!(edited(&before, &[drop_all()]), after);
     }
     let text = pod("        drop: !!seq []\n");
     assert_eq!(edited(&text, &[drop_all()]), pod("        drop: !!seq [ALL]\n"));
