@@ -1,26 +1,24 @@
 //! The edits of a whole manifest: round after round, until nothing more is to be done.
 //!
 //! First what was learnt is written, then the safe edits are made, then the unsafe ones: so that a
-//! container of which an unsafe edit cannot be written has its safe ones all the same. Each edit is
-//! tried in memory, on the request, against the container as it was in the beginning; only then is the
-//! text touched. What the text comes to is read again. What all of it comes to without touching the text
-//! is in `foresee`.
+//! container of which an unsafe edit cannot be written has its safe ones all the same. That starts again
+//! until nothing changes (`work`). Each edit is tried in memory, on the request, against the container as
+//! the safe edits, or the unsafe ones, found it (`round`); only then is the text touched. What the text comes to is read
+//! again. What all of it comes to without touching the text is in `foresee`.
 
 mod foresee;
-
-use std::collections::BTreeMap;
+mod round;
+mod work;
 
 use caps::CapSet;
 use manifest::{ContainerId, Edit, Manifest, Refused, Source, Span};
-use runtime::Request;
 
-use crate::assess::{Assessment, Verdict};
+use crate::assess::Verdict;
 use crate::checked::{Checked, Checker};
-use crate::finding::Finding;
 use crate::fix::Class;
-use crate::holding::Entrypoint;
 use crate::options::Options;
-use crate::rules::RULES;
+
+use work::Work;
 
 pub use foresee::Foreseen;
 
@@ -57,10 +55,11 @@ struct Phase {
 }
 
 impl Consent {
-    /// What is done with this consent, one after the other.
-    fn phases(self) -> impl Iterator<Item = Phase> {
-        let phase = |by_profile, consent| Phase { by_profile, consent };
-        let all = [phase(true, self), phase(false, Consent::Safe), phase(false, Consent::Unsafe)];
+    /// What is done with this consent, one after the other; of what was learnt, with that of its own.
+    fn phases(self, by_profile: Consent) -> impl Iterator<Item = Phase> {
+        let others = |consent| Phase { by_profile: false, consent };
+        let learnt = Phase { by_profile: true, consent: by_profile };
+        let all = [learnt, others(Consent::Safe), others(Consent::Unsafe)];
         all.into_iter().take(if self == Consent::Unsafe { 3 } else { 2 })
     }
 }
@@ -120,7 +119,19 @@ impl Checker {
         consent: Consent,
         answer: &dyn Fn(&mut Checked),
     ) -> Repaired {
-        all_rounds(manifest, self, consent, answer)
+        let mut checked = self.check(manifest);
+        answer(&mut checked);
+        let mut work = Work::of(self, answer, manifest, checked);
+        work.settle(consent, Consent::Safe);
+        if consent == Consent::Unsafe {
+            // As it comes to be when somebody consents later.
+            work.settle(consent, Consent::Unsafe);
+        }
+        let mut repaired = work.done();
+        if !repaired.refused.is_empty() {
+            repaired.refused = wanted(&repaired, self, consent, answer);
+        }
+        repaired
     }
 }
 
@@ -128,66 +139,6 @@ impl Checker {
 #[must_use]
 pub fn repair(manifest: &Manifest, options: &Options, consent: Consent) -> Repaired {
     Checker::new(options.clone()).repair(manifest, consent)
-}
-
-fn all_rounds(
-    manifest: &Manifest,
-    checker: &Checker,
-    consent: Consent,
-    answer: &dyn Fn(&mut Checked),
-) -> Repaired {
-    let check = |manifest: &Manifest| {
-        let mut checked = checker.check(manifest);
-        answer(&mut checked);
-        checked
-    };
-    let original = requests(manifest, &checker.options);
-    let mut repaired = Repaired {
-        source: manifest.source.clone(),
-        applied: Vec::new(),
-        manifest: manifest.clone(),
-        checked: check(manifest),
-        refused: Vec::new(),
-    };
-    let (mut edits, mut rounds) = (Vec::new(), 0);
-    for phase in consent.phases() {
-        for _ in 0..MAX_ROUNDS {
-            let Repaired { manifest, checked, .. } = &repaired;
-            let round = Round::of(manifest, checked, &original, checker, phase);
-            if round.edits.is_empty() {
-                break;
-            }
-            let edited = manifest::apply(manifest, &round.edits);
-            // What is refused beside what others are to have may be possible when they have it.
-            repaired.refused = edited.refused;
-            if edited.changed.is_empty() {
-                break;
-            }
-            let changed = |container: ContainerId| edited.changed.contains(&container);
-            repaired.applied.extend(round.applied.into_iter().filter(|a| changed(a.container)));
-            edits.extend(round.edits.into_iter().filter(|edit| changed(edit.container)));
-            repaired.manifest = edited.manifest;
-            repaired.checked = check(&repaired.manifest);
-            rounds += 1;
-        }
-    }
-    if rounds > 1 {
-        // Round after round leaves traces: a comment in a list that shrinks stands behind it before all
-        // of it goes. All edits at once are what a person would write.
-        let edited = manifest::apply(manifest, &edits);
-        let once = edited.manifest;
-        if edited.refused.is_empty()
-            && requests(&once, &checker.options) == requests(&repaired.manifest, &checker.options)
-        {
-            repaired.checked = check(&once);
-            repaired.manifest = once;
-        }
-    }
-    if !repaired.refused.is_empty() {
-        repaired.refused = wanted(&repaired, checker, consent, answer);
-    }
-    repaired.source = repaired.manifest.source.clone();
-    repaired
 }
 
 /// The same refusals with all that is left to be done: one round's edits make others possible, which
@@ -208,109 +159,6 @@ fn wanted(
         at.map_or_else(|| one.clone(), |at| whole.swap_remove(at))
     };
     refused.iter().map(same).collect()
-}
-
-/// One round: for each container all edits that go together.
-struct Round {
-    edits: Vec<Edit>,
-    applied: Vec<Applied>,
-    /// The requests of all containers after it.
-    requests: BTreeMap<ContainerId, Request>,
-}
-
-impl Round {
-    fn of(
-        manifest: &Manifest,
-        checked: &Checked,
-        original: &BTreeMap<ContainerId, Request>,
-        checker: &Checker,
-        Phase { by_profile, consent }: Phase,
-    ) -> Self {
-        let options = &checker.options;
-        let (mut edits, mut applied) = (Vec::new(), Vec::new());
-        let before = requests(manifest, options);
-        let entrypoints = entrypoints(manifest, options);
-        let mut now = before.clone();
-        let findings = in_order(&checked.findings).into_iter();
-        for finding in findings.filter(|finding| finding.rule.writes_profile() == by_profile) {
-            // What somebody answers for stays as it is.
-            let open = Some(finding).filter(|finding| finding.standing.is_open());
-            let Some(fix) = open.and_then(|finding| finding.remedy.fix()) else { continue };
-            let container = finding.container.and_then(|at| checked.containers.get(at));
-            let Some(id) = container.map(|c| c.id) else { continue };
-            let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
-            let after = fix.change.apply(current);
-            if after == *current {
-                continue;
-            }
-            let entrypoint = entrypoints.get(&id).copied().unwrap_or_default();
-            let Some(workload) = manifest.workloads.get(id.workload) else { continue };
-            let judging = checker.of(workload.pod.format);
-            // As it was planned.
-            let panel = if by_profile { &judging.own } else { &judging.panel };
-            let step = Assessment::new(panel, current, &after, entrypoint);
-            let whole = Assessment::new(panel, first, &after, entrypoint);
-            let known = options.learnt.of(workload, &workload.pod.containers[id.container]);
-            let verdict = step.verdict_with(known.usable());
-            if !consent.covers(verdict) || !consent.covers(whole.verdict_with(known.usable())) {
-                continue;
-            }
-            let class = if verdict == Verdict::Safe { Class::Safe } else { Class::Unsafe };
-            let changes = fix.change.edits().into_iter();
-            edits.extend(changes.map(|change| Edit { container: id, change }));
-            applied.push(Applied {
-                container: id,
-                rule: finding.rule.id,
-                span: finding.primary.span,
-                capabilities: finding.capabilities,
-                title: fix.title.clone(),
-                class,
-                lost: step.lost(),
-                costs: fix.costs.clone(),
-                safe_if_plain: fix.safe_if_plain,
-            });
-            now.insert(id, after);
-        }
-        // An `add` that has become empty is no use to anybody.
-        for (id, request) in before {
-            if !request.add.is_empty() && now.get(&id).is_some_and(|after| after.add.is_empty()) {
-                let change = manifest::Change::RemoveList(manifest::List::Add);
-                edits.push(Edit { container: id, change });
-            }
-        }
-        Self { edits, applied, requests: now }
-    }
-}
-
-/// Container by container, in the order of the rules.
-fn in_order(findings: &[Finding]) -> Vec<&Finding> {
-    let mut ordered: Vec<&Finding> = findings.iter().collect();
-    let place = |finding: &Finding| RULES.iter().position(|rule| *rule == finding.rule);
-    ordered.sort_by_key(|finding| (finding.container, place(finding)));
-    ordered
-}
-
-fn requests(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Request> {
-    let workloads = manifest.workloads.iter().enumerate();
-    let containers = workloads.flat_map(|(workload, object)| {
-        object.pod.containers.iter().enumerate().map(move |(container, found)| {
-            let context = options.context(&object.pod, found);
-            (ContainerId { workload, container }, options.request(&context, found))
-        })
-    });
-    containers.collect()
-}
-
-/// What is known of what each container executes first.
-fn entrypoints(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Entrypoint> {
-    let workloads = manifest.workloads.iter().enumerate();
-    let containers = workloads.flat_map(|(workload, object)| {
-        object.pod.containers.iter().enumerate().map(move |(container, found)| {
-            let context = options.context(&object.pod, found);
-            (ContainerId { workload, container }, options.entrypoint(&context))
-        })
-    });
-    containers.collect()
 }
 
 #[cfg(test)]
@@ -374,6 +222,28 @@ items:
             refused.snippet,
             "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [ALL]\n"
         );
+    }
+
+    /// Beside ALL under both, another spelling under `cap_drop` is not safe; it is when ALL has gone from
+    /// `cap_add`. By then `one` is refused what is unsafe, and the spelling with it unless that is tried alone.
+    #[test]
+    fn what_an_unsafe_edit_makes_possible_is_done_in_the_same_run() {
+        let text = "services:\n  base:\n    image: i\n    cap_add: [ALL, SETUID, net_raw]\n  one:\n    \
+                    image: i\n    extends: base\n    cap_add: [all]\n    cap_drop: [ALL, all]\n";
+        let run = |text: &str| {
+            let manifest = manifest::parse("compose.yaml", text);
+            repair(&manifest, &Options::default(), Consent::Unsafe)
+        };
+        let first = run(text);
+        let fixed = text
+            .replace("[ALL, SETUID, net_raw]", "[NET_RAW]\n    cap_drop: [ALL]")
+            .replace("cap_add: [all]", "cap_add: []")
+            .replace("[ALL, all]", "[ALL]");
+        assert_eq!(first.source.text(), fixed);
+        let second = run(&fixed);
+        assert_eq!((second.applied.len(), second.source.text()), (0, fixed.as_str()));
+        let refused = |run: &Repaired| run.refused.iter().map(|r| r.container).collect::<Vec<_>>();
+        assert_eq!((refused(&first).len(), refused(&first)), (2, refused(&second)));
     }
 
     /// Whether it can be written is known before: what cannot be is not announced.

@@ -9,6 +9,9 @@ use std::process::{Command, Output, Stdio};
 
 use testkit::folder::{Folder, said, text};
 
+#[path = "fix/twice.rs"]
+mod twice;
+
 const DEPLOYMENT: &str = include_str!("check/deployment.yaml");
 
 /// A folder with one file, in which dropcap is run.

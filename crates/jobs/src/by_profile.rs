@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use caps::CapSet;
 use check::learnt::{By, Known, Learnt, Match, Objection};
-use check::{Checked, Checker, Need, PatchError, Patched, Widen, set_all};
+use check::{Checked, Checker, Consent, Need, PatchError, Patched, Repaired, Widen, set_all};
 use manifest::{ContainerId, Manifest};
+
+/// More rounds than any manifest takes: what is written stays so, and each takes at least one container.
+const MAX_ROUNDS: usize = 16;
 
 /// How it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +77,54 @@ pub enum Outcome<'l> {
         /// Why, in a sentence.
         why: String,
     },
+}
+
+/// What the profiles of `learnt` say is written, then all edits that `consent` covers are made: round
+/// after round, until nothing changes.
+///
+/// Where containers share what is written, by `extends` or an anchor, one may be in the way of what is
+/// written for another until an edit has made it better, or until the others are written.
+pub fn fix<'l>(
+    learnt: &'l Checker,
+    checker: &Checker,
+    manifest: &Manifest,
+    options: Options,
+    consent: Consent,
+    answer: &dyn Fn(&mut Checked),
+) -> (Repaired, Vec<Treated<'l>>) {
+    let (written, mut treated) = write(learnt, manifest, options, answer);
+    let mut repaired = checker.repair_but(&written, consent, answer);
+    if treated.is_empty() {
+        return (repaired, treated);
+    }
+    for _ in 0..MAX_ROUNDS {
+        let (written, later) = write(learnt, &repaired.manifest, options, answer);
+        treated = treated.into_iter().zip(later).map(|(first, then)| first.and(then)).collect();
+        if written.source.text() == repaired.source.text() {
+            break;
+        }
+        let mut more = checker.repair_but(&written, consent, answer);
+        more.applied.splice(0..0, repaired.applied);
+        repaired = more;
+    }
+    (repaired, treated)
+}
+
+impl<'l> Treated<'l> {
+    /// What came of it in two rounds.
+    fn and(self, mut later: Self) -> Self {
+        let Outcome::Written { patched: first, .. } = &self.outcome else { return later };
+        match &mut later.outcome {
+            Outcome::Written { patched, .. } if !patched.changed => return self,
+            Outcome::Written { patched, .. } => {
+                patched.before = first.before;
+                patched.lost = patched.lost | first.lost;
+                patched.gained = patched.gained | first.gained;
+            }
+            _ => {}
+        }
+        later
+    }
 }
 
 /// The manifest with what the profiles of `checker` say, and what came of each container that one is

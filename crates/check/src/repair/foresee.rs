@@ -9,7 +9,9 @@ use manifest::{
 };
 use runtime::Request;
 
-use super::{Applied, Consent, MAX_ROUNDS, Phase, Round, requests};
+use super::round::{Round, requests};
+use super::work::Work;
+use super::{Applied, Consent, MAX_ROUNDS, Phase};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
@@ -83,19 +85,22 @@ impl Checker {
         if foreseen.edits.is_empty() || !(may_share(manifest) || has_blocks(manifest)) {
             return foreseen;
         }
-        let safe = self.repair_but(manifest, Consent::Safe, answer);
-        let all = self.repair_but(manifest, Consent::Unsafe, answer);
-        let is_profile = |one: &Applied| Rule::find(one.rule).is_some_and(Rule::writes_profile);
-        let (by_profile, others): (Vec<_>, Vec<_>) = all.applied.into_iter().partition(is_profile);
-        let safe: Vec<_> = safe.applied.into_iter().filter(|one| !is_profile(one)).collect();
-        Foreseen {
+        let mut work = Work::of(self, answer, manifest, checked.clone());
+        work.settle(Consent::Unsafe, Consent::Safe);
+        let safe = work.count();
+        work.settle(Consent::Unsafe, Consent::Unsafe);
+        let all = work.done();
+        let mut foreseen = Foreseen {
             after: all.checked.containers.iter().map(|container| container.held).collect(),
-            by_profile,
-            not_safe: others.into_iter().skip(safe.len()).collect(),
-            safe,
             refused: all.refused.len(),
-            edits: Vec::new(),
+            ..Foreseen::default()
+        };
+        for (index, one) in all.applied.into_iter().enumerate() {
+            let by_profile = Rule::find(one.rule).is_some_and(Rule::writes_profile);
+            let consent = if index < safe { Consent::Safe } else { Consent::Unsafe };
+            foreseen.of(Phase { by_profile, consent }).push(one);
         }
+        foreseen
     }
 
     /// As [`Checker::foresee`], but without touching what `answer` sets aside; `checked` was answered
@@ -147,7 +152,6 @@ impl Checker {
         answer: &dyn Fn(&mut Checked),
         (place, foreseen): (usize, &mut Foreseen),
     ) {
-        let original = requests(&model, &self.options);
         // Where comments would stand beside what is not written yet nobody knows: what is set aside now
         // stays so.
         let set_aside: Vec<Finding> = checked
@@ -156,7 +160,8 @@ impl Checker {
             .filter(|finding| !finding.standing.is_open())
             .cloned()
             .collect();
-        for phase in Consent::Unsafe.phases() {
+        for phase in Consent::Unsafe.phases(Consent::Unsafe) {
+            let original = requests(&model, &self.options);
             for _ in 0..MAX_ROUNDS {
                 let round = Round::of(&model, &checked, &original, self, phase);
                 if round.edits.is_empty() {

@@ -252,7 +252,10 @@ fn documents(text: &str) -> Option<Vec<Value>> {
     let text = text.trim_start_matches('\u{feff}');
     let documents = serde_yaml_ng::Deserializer::from_str(text).map(|document| {
         let mut value = <Value as serde::Deserialize>::deserialize(document).ok()?;
-        value.apply_merge().ok()?;
+        // What is merged may merge others itself.
+        for _ in 0..3 {
+            value.apply_merge().ok()?;
+        }
         Some(value)
     });
     documents.collect()

@@ -138,7 +138,10 @@ pub fn text(checker: &Checker, name: &str, before: &Manifest, consent: Consent) 
     for (document, (old, new)) in old.iter().zip(new).enumerate() {
         let changed = lines::changed(old, new);
         figures.lines += changed;
-        let Some(least) = least[document].as_ref().map(Cost::lines) else {
+        // Nor does it know that a word that several services have by `extends` stands in all of them.
+        let extends = old.contains("extends:");
+        let least = least[document].as_ref().map(Cost::lines);
+        let Some(least) = least.filter(|least| changed <= *least || !extends) else {
             figures.no_rule += 1;
             figures.least += changed;
             continue;

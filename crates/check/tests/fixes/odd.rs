@@ -50,6 +50,16 @@ const LOOKALIKES: [&str; 5] = [
     "\"- NET_RAW # not a comment\"",
 ];
 
+/// Rules that a comment answers for.
+const ANSWERED: [&str; 6] = [
+    "drop-all-missing",
+    "capability-spelling",
+    "unknown-capability",
+    "ineffective-add",
+    "added-and-dropped",
+    "dangerous-capability",
+];
+
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -399,7 +409,12 @@ impl Odd<'_> {
 
     fn comment(&mut self) -> String {
         self.number += 1;
-        format!("# kept {}", self.number)
+        let number = self.number;
+        if self.rarely(10) {
+            let rule = self.one(&ANSWERED);
+            return format!("# dropcap: ignore[{rule}] it is # kept {number}");
+        }
+        format!("# kept {number}")
     }
 
     /// One line, with what may stand before and behind it.

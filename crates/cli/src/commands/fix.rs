@@ -119,8 +119,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
                 judged.clone().answer(checked);
             }
         };
-        let (written, treated) = by_profile::write(&learnt, manifest, how, &answer);
-        let repaired = checker.repair_but(&written, consent, &answer);
+        let (repaired, treated) =
+            by_profile::fix(&learnt, &checker, manifest, how, consent, &answer);
         let left = match consent {
             Consent::Safe => {
                 checker.announce(&repaired.manifest, &repaired.checked, &answer).not_safe

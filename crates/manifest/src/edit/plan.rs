@@ -57,8 +57,8 @@ pub(super) struct Plan {
     pub(super) direct: HashSet<NodeId>,
     /// How far below the container each of these aliases and values stands.
     pub(super) depths: Vec<(NodeId, usize)>,
-    /// How it shares what it reads, and the key at which it begins to.
-    pub(super) shares: Option<(&'static str, Sharing)>,
+    /// The keys that it shares, the outermost first, and how.
+    pub(super) shares: Vec<(&'static str, Sharing)>,
 }
 
 /// Makes plans on one text.
@@ -176,9 +176,8 @@ impl Planner<'_, '_> {
         } else {
             plan.direct.insert(value);
         }
-        if (entry.merged || is_alias) && plan.shares.is_none() {
-            let how = if entry.merged { Sharing::Merge } else { Sharing::Alias };
-            plan.shares = Some((key, how));
+        if entry.merged || is_alias {
+            plan.shares.push((key, if entry.merged { Sharing::Merge } else { Sharing::Alias }));
         }
         Some((map, key, entry))
     }
@@ -259,7 +258,7 @@ impl Planner<'_, '_> {
             if layer == 0 {
                 own_entry = Some(entry);
             } else {
-                plan.shares.get_or_insert((key, Sharing::Extends));
+                plan.shares.push((key, Sharing::Extends));
             }
             let mark = self.tree.mark(entry.value).filter(|_| form.layered);
             if mark == Some(Mark::Reset) {
@@ -368,6 +367,23 @@ impl Planner<'_, '_> {
 }
 
 impl Plan {
+    /// How it comes to share this list, or all of them, and the key at which it begins to: what is
+    /// around the lists goes before them.
+    pub(super) fn sharing(
+        &self,
+        form: &Form,
+        list: Option<&'static str>,
+    ) -> Option<(&'static str, Sharing)> {
+        let is_it = |key| !form.lists.contains(&key) || list.is_none_or(|list| list == key);
+        self.shares.iter().copied().find(|(key, _)| is_it(key))
+    }
+
+    /// The list that is read at this place, if it is one.
+    pub(super) fn list_at(&self, form: &Form, place: Place) -> Option<&'static str> {
+        let reading = self.reads.iter().find(|reading| reading.place == place)?;
+        form.lists.get(reading.list?).copied()
+    }
+
     /// The step at this place.
     pub(super) fn step(&self, place: Place) -> Option<&Step> {
         self.steps.iter().find(|(there, _)| *there == place).map(|(_, step)| step)

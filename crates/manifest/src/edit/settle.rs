@@ -198,7 +198,7 @@ impl<'a, 't> Settling<'a, 't> {
                 continue;
             };
             if let Some(span) = self.references.elsewhere(document, *place) {
-                let with = Conflict { user: SharedWith::Elsewhere(span), list: None, how: None };
+                let with = Conflict { user: SharedWith::Elsewhere(span), place: None, how: None };
                 failed.extend(wanting.iter().map(|&id| (id, shared(wishes, id, with))));
             }
         }
@@ -277,17 +277,17 @@ impl<'a, 't> Settling<'a, 't> {
 
 /// Why a container is refused what it shares.
 fn shared(wishes: &BTreeMap<ContainerId, Wish<'_>>, id: ContainerId, with: Conflict) -> Refusal {
-    let wish = wishes.get(&id);
-    let lists = wish.map(|wish| wish.goal.form().lists).unwrap_or_default();
-    let first = wish.and_then(|wish| wish.goal.form().way.first().or(lists.first()));
+    let Some(Wish { goal, plan }) = wishes.get(&id) else { return Refusal::Unsupported };
+    let form = goal.form();
     // It is written where it says itself, and others come to it there.
     let by_other = match with.how {
         Some(Sharing::Extends) => Sharing::Extends,
         _ => Sharing::Anchor,
     };
-    let own = wish.and_then(|wish| wish.plan.shares);
-    let (key, how) = own.unwrap_or((first.copied().unwrap_or_default(), by_other));
-    let what = with.list.filter(|_| lists.contains(&key)).unwrap_or(key);
+    let list = with.place.and_then(|place| plan.list_at(form, place));
+    let first = form.way.first().copied().or(list).or(form.lists.first().copied());
+    let own = plan.sharing(form, list);
+    let (what, how) = own.unwrap_or((first.unwrap_or_default(), by_other));
     Refusal::Shared { what, how, user: with.user }
 }
 

@@ -20,10 +20,20 @@ pub(super) struct Wish<'a> {
 pub(super) struct Conflict {
     /// Who reads the place too.
     pub(super) user: SharedWith,
-    /// The list, if it is about one.
-    pub(super) list: Option<&'static str>,
+    /// The place, if it is about one of those that the container reads.
+    pub(super) place: Option<Place>,
     /// How that one comes to read it.
     pub(super) how: Option<Sharing>,
+}
+
+impl Conflict {
+    /// With what this container reads at this place.
+    fn with(id: ContainerId, wish: &Wish<'_>, place: Place) -> Self {
+        let form = wish.goal.form();
+        let list = wish.plan.list_at(form, place);
+        let how = wish.plan.sharing(form, list).map(|(_, how)| how);
+        Self { user: SharedWith::Container(id), place: Some(place), how }
+    }
 }
 
 /// What is to be done in the whole text.
@@ -49,8 +59,10 @@ pub(super) fn agree(
     for (&id, wish) in wishes {
         for (place, step) in &wish.plan.steps {
             match own_part(id, wish, (*place, step), &wanted) {
-                Part::Whole => add(&mut agreement, &mut conflicts, id, (*place, step.clone())),
-                Part::Rest(step) => add(&mut agreement, &mut conflicts, id, (*place, step)),
+                Part::Whole => {
+                    add(&mut agreement, &mut conflicts, id, (*place, step.clone()), wishes)
+                }
+                Part::Rest(step) => add(&mut agreement, &mut conflicts, id, (*place, step), wishes),
                 Part::Served(by) => agreement.served.push((id, by)),
             }
         }
@@ -78,12 +90,7 @@ pub(super) fn agree(
                 (_, None) => agreement.served.iter().any(|(served, _)| *served == reader),
             };
             if !accepts {
-                let form = wish.goal.form();
-                let conflict = Conflict {
-                    user: SharedWith::Container(reader),
-                    list: reading.list.and_then(|index| form.lists.get(index).copied()),
-                    how: wish.plan.shares.map(|(_, how)| how),
-                };
+                let conflict = Conflict::with(reader, wish, reading.place);
                 for &id in wanting.iter().filter(|id| **id != reader) {
                     conflicts.entry(id).or_insert(conflict);
                 }
@@ -192,6 +199,7 @@ fn add(
     conflicts: &mut BTreeMap<ContainerId, Conflict>,
     id: ContainerId,
     (place, step): (Place, Step),
+    wishes: &BTreeMap<ContainerId, Wish<'_>>,
 ) {
     let Some((there, wanting)) = agreement.steps.get_mut(&place) else {
         agreement.steps.insert(place, (step, vec![id]));
@@ -207,12 +215,12 @@ fn add(
         (there, step) if *there == step => {}
         _ => {
             let first = wanting.first().copied().unwrap_or(id);
-            let with =
-                |other| Conflict { user: SharedWith::Container(other), list: None, how: None };
-            conflicts.entry(id).or_insert(with(first));
-            for &other in wanting.iter() {
-                conflicts.entry(other).or_insert(with(id));
-            }
+            let mut say = |id: ContainerId, other: ContainerId| {
+                let with = wishes.get(&other).map(|wish| Conflict::with(other, wish, place));
+                with.map(|with| conflicts.entry(id).or_insert(with));
+            };
+            say(id, first);
+            wanting.iter().for_each(|&other| say(other, id));
             return;
         }
     }

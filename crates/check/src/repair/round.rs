@@ -1,0 +1,119 @@
+//! What is to be done at once: of each finding that is open its edit, if that may be made.
+
+use std::collections::BTreeMap;
+
+use manifest::{ContainerId, Edit, Manifest};
+use runtime::Request;
+
+use super::{Applied, Phase};
+use crate::assess::{Assessment, Verdict};
+use crate::checked::{Checked, Checker};
+use crate::finding::Finding;
+use crate::fix::Class;
+use crate::holding::Entrypoint;
+use crate::options::Options;
+use crate::rules::RULES;
+
+/// One round: for each container all edits that go together.
+pub(super) struct Round {
+    pub(super) edits: Vec<Edit>,
+    pub(super) applied: Vec<Applied>,
+    /// The requests of all containers after it.
+    pub(super) requests: BTreeMap<ContainerId, Request>,
+}
+
+impl Round {
+    pub(super) fn of(
+        manifest: &Manifest,
+        checked: &Checked,
+        original: &BTreeMap<ContainerId, Request>,
+        checker: &Checker,
+        Phase { by_profile, consent }: Phase,
+    ) -> Self {
+        let options = &checker.options;
+        let (mut edits, mut applied) = (Vec::new(), Vec::new());
+        let before = requests(manifest, options);
+        let entrypoints = entrypoints(manifest, options);
+        let mut now = before.clone();
+        let findings = in_order(&checked.findings).into_iter();
+        for finding in findings.filter(|finding| finding.rule.writes_profile() == by_profile) {
+            // What somebody answers for stays as it is.
+            let open = Some(finding).filter(|finding| finding.standing.is_open());
+            let Some(fix) = open.and_then(|finding| finding.remedy.fix()) else { continue };
+            let container = finding.container.and_then(|at| checked.containers.get(at));
+            let Some(id) = container.map(|c| c.id) else { continue };
+            let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
+            let after = fix.change.apply(current);
+            if after == *current {
+                continue;
+            }
+            let entrypoint = entrypoints.get(&id).copied().unwrap_or_default();
+            let Some(workload) = manifest.workloads.get(id.workload) else { continue };
+            let judging = checker.of(workload.pod.format);
+            // As it was planned.
+            let panel = if by_profile { &judging.own } else { &judging.panel };
+            let step = Assessment::new(panel, current, &after, entrypoint);
+            let whole = Assessment::new(panel, first, &after, entrypoint);
+            let known = options.learnt.of(workload, &workload.pod.containers[id.container]);
+            let verdict = step.verdict_with(known.usable());
+            if !consent.covers(verdict) || !consent.covers(whole.verdict_with(known.usable())) {
+                continue;
+            }
+            let class = if verdict == Verdict::Safe { Class::Safe } else { Class::Unsafe };
+            let changes = fix.change.edits().into_iter();
+            edits.extend(changes.map(|change| Edit { container: id, change }));
+            applied.push(Applied {
+                container: id,
+                rule: finding.rule.id,
+                span: finding.primary.span,
+                capabilities: finding.capabilities,
+                title: fix.title.clone(),
+                class,
+                lost: step.lost(),
+                costs: fix.costs.clone(),
+                safe_if_plain: fix.safe_if_plain,
+            });
+            now.insert(id, after);
+        }
+        // An `add` that has become empty is no use to anybody.
+        for (id, request) in before {
+            if !request.add.is_empty() && now.get(&id).is_some_and(|after| after.add.is_empty()) {
+                let change = manifest::Change::RemoveList(manifest::List::Add);
+                edits.push(Edit { container: id, change });
+            }
+        }
+        Self { edits, applied, requests: now }
+    }
+}
+
+/// Container by container, in the order of the rules.
+fn in_order(findings: &[Finding]) -> Vec<&Finding> {
+    let mut ordered: Vec<&Finding> = findings.iter().collect();
+    let place = |finding: &Finding| RULES.iter().position(|rule| *rule == finding.rule);
+    ordered.sort_by_key(|finding| (finding.container, place(finding)));
+    ordered
+}
+
+/// What each container asks for.
+pub(super) fn requests(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Request> {
+    let workloads = manifest.workloads.iter().enumerate();
+    let containers = workloads.flat_map(|(workload, object)| {
+        object.pod.containers.iter().enumerate().map(move |(container, found)| {
+            let context = options.context(&object.pod, found);
+            (ContainerId { workload, container }, options.request(&context, found))
+        })
+    });
+    containers.collect()
+}
+
+/// What is known of what each container executes first.
+fn entrypoints(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Entrypoint> {
+    let workloads = manifest.workloads.iter().enumerate();
+    let containers = workloads.flat_map(|(workload, object)| {
+        object.pod.containers.iter().enumerate().map(move |(container, found)| {
+            let context = options.context(&object.pod, found);
+            (ContainerId { workload, container }, options.entrypoint(&context))
+        })
+    });
+    containers.collect()
+}

@@ -1,0 +1,140 @@
+//! Round after round, until a text is reached of which nothing is left to be done.
+
+use manifest::{ContainerId, Edit, Manifest, Refused};
+
+use super::round::{Round, requests};
+use super::{Applied, Consent, MAX_ROUNDS, Phase, Repaired};
+use crate::checked::{Checked, Checker};
+
+/// A manifest while it is edited.
+pub(super) struct Work<'a> {
+    checker: &'a Checker,
+    answer: &'a dyn Fn(&mut Checked),
+    /// The manifest as it was.
+    first: &'a Manifest,
+    manifest: Manifest,
+    checked: Checked,
+    applied: Vec<Applied>,
+    /// All edits that were made, in order.
+    edits: Vec<Edit>,
+    rounds: usize,
+    /// What the text does not allow: of the ordinary edits, and of those by profile.
+    refused: [Vec<Refused>; 2],
+}
+
+impl<'a> Work<'a> {
+    /// Nothing is done yet; `checked` is what is found in the manifest, answered already.
+    pub(super) fn of(
+        checker: &'a Checker,
+        answer: &'a dyn Fn(&mut Checked),
+        manifest: &'a Manifest,
+        checked: Checked,
+    ) -> Self {
+        Self {
+            checker,
+            answer,
+            first: manifest,
+            manifest: manifest.clone(),
+            checked,
+            applied: Vec::new(),
+            edits: Vec::new(),
+            rounds: 0,
+            refused: [Vec::new(), Vec::new()],
+        }
+    }
+
+    /// So many edits were made.
+    pub(super) fn count(&self) -> usize {
+        self.applied.len()
+    }
+
+    /// Makes all edits that these consents cover; afterwards each phase has been tried on the text as
+    /// it is now and had nothing to do. That is what a second run does, so that it changes nothing.
+    ///
+    /// One time through the phases is not enough. Containers that read one place of the text are edited
+    /// together or not at all, and all edits of one go together: where an unsafe one cannot be written, a
+    /// safe one beside it is not, either, though what others got meanwhile has made it possible.
+    pub(super) fn settle(&mut self, by_profile: Consent, others: Consent) {
+        self.all_phases(by_profile, others);
+        if self.at_once() {
+            // Lists may stand in other places there, where others read them or do not.
+            self.all_phases(by_profile, others);
+        }
+    }
+
+    fn all_phases(&mut self, by_profile: Consent, others: Consent) {
+        for _ in 0..MAX_ROUNDS {
+            let before = self.rounds;
+            others.phases(by_profile).for_each(|phase| self.phase(phase));
+            if self.rounds == before {
+                break;
+            }
+        }
+    }
+
+    /// All rounds of one phase. What is safe is so beside what the phase began with: what somebody
+    /// consented to before it counts no more, as it does not in another run.
+    fn phase(&mut self, phase: Phase) {
+        let original = requests(&self.manifest, &self.checker.options);
+        for _ in 0..MAX_ROUNDS {
+            let Self { manifest, checked, checker, .. } = &*self;
+            let round = Round::of(manifest, checked, &original, checker, phase);
+            if round.edits.is_empty() {
+                self.refused[usize::from(phase.by_profile)].clear();
+                break;
+            }
+            let edited = manifest::apply(manifest, &round.edits);
+            // What is refused beside what others are to have may be possible when they have it.
+            self.refused[usize::from(phase.by_profile)] = edited.refused;
+            if edited.changed.is_empty() {
+                break;
+            }
+            let changed = |container: ContainerId| edited.changed.contains(&container);
+            self.applied.extend(round.applied.into_iter().filter(|a| changed(a.container)));
+            self.edits.extend(round.edits.into_iter().filter(|edit| changed(edit.container)));
+            self.take(edited.manifest);
+            self.rounds += 1;
+        }
+    }
+
+    fn take(&mut self, manifest: Manifest) {
+        self.checked = self.checker.check(&manifest);
+        (self.answer)(&mut self.checked);
+        self.manifest = manifest;
+    }
+
+    /// Round after round leaves traces: a comment in a list that shrinks stands behind it before all of
+    /// it goes. All edits at once are what a person would write. Says whether the text is another one.
+    fn at_once(&mut self) -> bool {
+        if self.rounds < 2 {
+            return false;
+        }
+        let edited = manifest::apply(self.first, &self.edits);
+        let asked = |manifest: &Manifest| requests(manifest, &self.checker.options);
+        let other = edited.refused.is_empty()
+            && edited.source.text() != self.manifest.source.text()
+            && asked(&edited.manifest) == asked(&self.manifest);
+        if other {
+            self.take(edited.manifest);
+        }
+        other
+    }
+
+    /// What it came to.
+    pub(super) fn done(self) -> Repaired {
+        let [others, mut refused] = self.refused;
+        let known = |one: &Refused, all: &[Refused]| {
+            all.iter().any(|other| other.container == one.container)
+        };
+        let more: Vec<_> = others.into_iter().filter(|one| !known(one, &refused)).collect();
+        refused.extend(more);
+        refused.sort_by_key(|refused| refused.container);
+        Repaired {
+            source: self.manifest.source.clone(),
+            applied: self.applied,
+            manifest: self.manifest,
+            checked: self.checked,
+            refused,
+        }
+    }
+}
