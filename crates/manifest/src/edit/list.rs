@@ -6,6 +6,7 @@ use super::layout::{Layout, Quote};
 use super::patch::{Patch, column, line_end, line_start, skip_blank};
 use super::render;
 use crate::tree::{NodeId, NodeKind, Tree};
+use crate::workload::Span;
 
 use granit_parser::ScalarStyle;
 
@@ -157,22 +158,7 @@ impl ListEdit<'_, '_> {
         } else if self.nothing_stays() {
             patches.push(Patch::replace(self.start(0)..last.end, words.join(&separator)));
         } else {
-            let mut kept_before = false;
-            for (index, span) in spans.iter().enumerate() {
-                if self.stays[index] {
-                    kept_before = true;
-                } else if kept_before {
-                    patches.push(Patch::delete(spans[index - 1].end..span.end));
-                } else {
-                    let last = index + 1 == spans.len();
-                    let next = if last { span.end } else { self.start(index + 1) };
-                    patches.push(Patch::delete(self.start(index)..next));
-                }
-            }
-            let tail: String = words.iter().map(|word| format!("{separator}{word}")).collect();
-            if !tail.is_empty() {
-                patches.push(Patch::insert(last.end, tail));
-            }
+            patches.extend(self.one_by_one(&spans, &words, &separator));
         }
         let key_is_block = text[line_start(text, self.colon)..self.colon]
             .trim_start()
@@ -182,6 +168,40 @@ impl ListEdit<'_, '_> {
         if key_is_block {
             patches.extend(line_comment(text, list.end, &self.new));
         }
+        patches
+    }
+
+    /// Runs of items go from between others, with one comma; a comment behind one that stays does, too.
+    fn one_by_one(&self, spans: &[Span], words: &[String], separator: &str) -> Vec<Patch> {
+        let text = self.tree.text;
+        let end_of = |index: usize| spans[index].end;
+        let (mut patches, mut at, mut tail) = (Vec::new(), 0, None);
+        for run in self.stays.chunk_by(|a, b| a == b) {
+            let (first, next) = (at, at + run.len());
+            at = next;
+            if run.contains(&true) {
+                continue;
+            }
+            let behind = if next < spans.len() { self.start(next) } else { end_of(next - 1) };
+            let before = first.checked_sub(1).map(end_of);
+            let start = self.start(first);
+            match before {
+                Some(before) if !text[before..start].contains('#') => {
+                    patches.push(Patch::delete(before..end_of(next - 1)));
+                }
+                // The comma and the comment stay, and so what is new takes this place.
+                Some(_) if next == spans.len() => tail = Some(start..behind),
+                _ => patches.push(Patch::delete(start..behind)),
+            }
+        }
+        patches.extend(match tail {
+            Some(range) => Some(Patch::replace(range, words.join(separator))),
+            None if words.is_empty() => None,
+            None => {
+                let tail: String = words.iter().map(|word| format!("{separator}{word}")).collect();
+                Some(Patch::insert(end_of(spans.len() - 1), tail))
+            }
+        });
         patches
     }
 

@@ -352,3 +352,41 @@ fn a_list_below_its_key_may_have_an_anchor_or_a_tag() {
     let wanted = list(" &d", &own.replace("NET_RAW\n", "NET_RAW\n        - ALL\n")) + other;
     assert_eq!(edited(&text, &[drop_all()]), wanted);
 }
+
+/// What another word says already goes where nobody else reads it, and stays where somebody does.
+#[test]
+fn words_are_absorbed_where_nobody_else_reads_them() {
+    let absorb = [drop_all(), Change::Absorb(List::Drop, vec!["A".into(), "B".into()])];
+    let before = pod(
+        "  - name: one\n    securityContext: {capabilities: {drop: &d [A, C, B]}}\n  - name: two\n    securityContext: {capabilities: {drop: *d}}\n  - name: three\n    securityContext: {capabilities: {drop: [B]}}\n",
+    );
+    let both = before.replace("[A, C, B]", "[C, ALL]").replace("[B]", "[ALL]");
+    assert_eq!(edited(&before, &absorb), both);
+    // One wants it and the other does not know of it.
+    let manifest = parse("t", before.as_str());
+    let of = |container: usize, change: &Change| Edit {
+        container: ContainerId { workload: 0, container },
+        change: change.clone(),
+    };
+    let edits = [
+        of(0, &absorb[0]),
+        of(0, &absorb[1]),
+        of(1, &absorb[0]),
+        of(2, &absorb[0]),
+        of(2, &absorb[1]),
+    ];
+    let result = apply(&manifest, &edits);
+    assert_eq!(result.refused, []);
+    let text = before.replace("[A, C, B]", "[A, C, B, ALL]").replace("[B]", "[ALL]");
+    assert_eq!(result.source.text(), text);
+    assert_eq!(result.changed.iter().map(|id| id.container).collect::<Vec<_>>(), [0, 1, 2]);
+    // What was put in place of the old text makes the new one.
+    let mut made = before.clone();
+    for one in result.replacements.iter().rev() {
+        made.replace_range(one.span.range(), &one.text);
+    }
+    assert_eq!(made, text);
+    // Refused for good: once, and why.
+    let result = apply(&manifest, &edits[..2]);
+    assert_eq!((result.source.text(), result.refused.len()), (before.as_str(), 1));
+}

@@ -1,8 +1,8 @@
 //! Lists in brackets over several lines, with comments and tags.
 
-use dropcap_manifest::{Change, List};
+use dropcap_manifest::{Change, Item, List};
 
-use crate::{drop_all, edit, edited};
+use crate::{drop_all, edited};
 
 /// A container with these lines below `capabilities`.
 fn pod(lines: &str) -> String {
@@ -54,6 +54,26 @@ fn a_new_word_stands_behind_the_comment_of_the_last_one() {
     let wanted =
         pod("        drop: [\n          KILL\n          , CHOWN\n          , ALL\n        ]\n");
     assert_eq!(edited(&text, &[drop_all()]), wanted);
+}
+
+/// Of a list that is broken over lines in another way.
+#[test]
+fn the_comment_of_a_word_that_stays_stays() {
+    let list = |words: &str| pod(&format!("        add: [{words}]\n"));
+    for (before, gone, after) in [
+        ("A, # a\n          B", &["B"][..], "A, # a\n          "),
+        ("A, # a\n          B, C", &["B"], "A, # a\n          C"),
+        ("A, # a\n          B, C, D", &["B", "D"], "A, # a\n          C"),
+        ("A, # a\n          B, # b\n          C", &["B", "C"], "A, # a\n          "),
+        ("A, # a\n          B, # b\n          C", &["A"], "B, # b\n          C"),
+    ] {
+        assert_eq!(edited(&list(before), &without(gone)), list(after));
+    }
+    let more = [without(&["B", "C"]), vec![Change::Include(List::Add, Item::new("D"))]].concat();
+    assert_eq!(
+        edited(&list("A, # a\n          B, # b\n          C"), &more),
+        list("A, # a\n          D")
+    );
 }
 
 /// Go's readers refuse a list or a mapping with the tag of nothing: the tag goes with it.
