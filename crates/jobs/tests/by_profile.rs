@@ -6,7 +6,7 @@ mod made;
 
 use caps::{CapSet, Capability};
 use check::learnt::{Accepted, Library, MAX_AGE_DAYS, Ran};
-use check::{Checked, Checker, Options, PatchError, Selection, panel};
+use check::{Checked, Checker, Consent, Options, PatchError, Selection, panel};
 use dropcap_jobs::by_profile::{self, Outcome, Treated, write};
 use dropcap_jobs::learnt::learnt;
 use jiff::Timestamp;
@@ -436,4 +436,29 @@ fn what_a_user_namespace_cannot_give_is_missing_whatever_the_lists_say() {
     let found = said(&own);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with(expected), "{found:?}");
+}
+
+/// The profile's edit is refused at first: what extends the service would have another word, too. When
+/// both are spelt right nothing is left to be written.
+#[test]
+fn what_an_edit_makes_possible_for_a_profile_is_done_in_the_same_run() {
+    let text = "services:\n  web:\n    image: web:1\n    cap_drop: [all]\n  other:\n    image: other\n    \
+                extends: web\n";
+    let learnt = checker(&[profile(Vec::new())], Accepted::default());
+    let ordinary = Selection::default().without(check::Topic::Profile);
+    let ordinary = Checker::new(Options { selection: ordinary, ..learnt.options.clone() });
+    let fix = |text: &str| {
+        let manifest = manifest::parse("compose.yaml", text);
+        let options = by_profile::Options::default();
+        let (repaired, treated) =
+            by_profile::fix(&learnt, &ordinary, &manifest, options, Consent::Safe, &nobody);
+        let [Treated { outcome: Outcome::Written { .. }, .. }] = treated.as_slice() else {
+            panic!("{treated:?}")
+        };
+        repaired
+    };
+    let first = fix(text);
+    assert_eq!(first.source.text(), text.replace("all", "ALL"));
+    let second = fix(first.source.text());
+    assert_eq!((second.applied.len(), second.source.text()), (0, first.source.text()));
 }

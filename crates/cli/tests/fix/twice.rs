@@ -51,7 +51,7 @@ fn files() -> Vec<(String, String)> {
         let name = if kind == odd::Kind::Compose { "compose" } else { "pod" };
         (format!("{name}-{number}.{end}"), odd::text(kind, &random.choices(length)))
     };
-    (0..count.unwrap_or(60) as usize).map(file).collect()
+    (0..count.unwrap_or(36) as usize).map(file).collect()
 }
 
 fn now(folder: &Folder, files: &[(String, String)]) -> Vec<String> {

@@ -52,7 +52,9 @@ pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edit
                 true => patches.into_iter().map(Replacement::from).collect(),
                 false => vec![patch::difference(original, &text).into()],
             };
-            edited.changed.extend(clusters.iter().flat_map(|cluster| &cluster.members));
+            // What reads an empty list from elsewhere and is to have none has nothing to do.
+            let done = clusters.iter().filter(|cluster| !cluster.steps.is_empty());
+            edited.changed.extend(done.flat_map(|cluster| &cluster.members));
             let Read { documents, workloads, problems } = read;
             let source = manifest.source.with_text(text);
             *manifest = Manifest { source, documents, workloads, problems };

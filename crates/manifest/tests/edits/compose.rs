@@ -1,6 +1,8 @@
 //! Compose: `cap_drop` and `cap_add` in the file's own style.
 
-use dropcap_manifest::{Change, Item, List, Refusal, SharedWith, Sharing, apply, parse};
+use dropcap_manifest::{
+    Change, ContainerId, Edit, Item, List, Refusal, SharedWith, Sharing, apply, parse,
+};
 
 use crate::{all, drop_all, edit, edited, exact};
 
@@ -230,4 +232,39 @@ services:
         edited(before, &[Change::Include(List::Drop, Item::new("ALL"))]),
         before.replace("[NET_RAW]", "[NET_RAW, ALL]")
     );
+}
+
+fn of(workload: usize, change: Change) -> Edit {
+    Edit { container: ContainerId { workload, container: 0 }, change }
+}
+
+#[test]
+fn an_empty_list_of_what_is_extended_is_none_already() {
+    let text =
+        "services:\n  a:\n    image: i\n    cap_add: []\n  b:\n    image: i\n    extends: a\n";
+    let edited = apply(&parse("compose.yaml", text), &[of(1, Change::RemoveList(List::Add))]);
+    assert_eq!(edited.source.text(), text);
+    assert_eq!((edited.changed, edited.refused), (vec![], vec![]));
+}
+
+/// Another list of theirs is shared, too, and in another way.
+#[test]
+fn the_list_that_they_do_not_agree_on_is_named() {
+    let text = "x-caps: &caps [KILL]\nservices:\n  a:\n    image: i\n    cap_add: *caps\n    cap_drop: [all]\n  \
+                b:\n    image: i\n    extends: a\n    cap_drop: [ALL]\n";
+    let manifest = parse("compose.yaml", text);
+    let respelt = |word: &str| Change::Replace(List::Drop, "all".to_owned(), word.to_owned());
+    let edits = [of(0, respelt("NET_RAW")), of(1, respelt("ALL"))];
+    let whose = |place: usize| {
+        let refused = apply(&manifest, &edits).refused[place].clone();
+        refused.message(&manifest)
+    };
+    let said = |other: &str| {
+        format!(
+            "`cap_drop` is written in one place for several (`extends`), and container {other} reads it \
+             too and is not to change like this"
+        )
+    };
+    assert_eq!(whose(0), said("`b` (compose.yaml:7:3)"));
+    assert_eq!(whose(1), said("`a` (compose.yaml:3:3)"));
 }
