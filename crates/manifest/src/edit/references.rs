@@ -141,12 +141,7 @@ impl<'a, 't> References<'a, 't> {
 
     /// In how many ways the last of this way is come to: as it is written, and through each alias of what
     /// is around it, in as many ways as one comes to that.
-    fn ways(
-        &self,
-        document: usize,
-        way: &[NodeId],
-        known: &mut HashMap<NodeId, usize>,
-    ) -> usize {
+    fn ways(&self, document: usize, way: &[NodeId], known: &mut HashMap<NodeId, usize>) -> usize {
         let mut ways = 1usize;
         for node in way {
             let aliases = self.aliases.get(node).into_iter().flatten();

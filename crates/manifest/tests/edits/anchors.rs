@@ -94,6 +94,25 @@ items:
     assert_eq!(edited(twice, &[drop_all()]), twice.replace("{name: a}", hard));
     let (text, refused) = only(twice, 0, &[drop_all()]);
     assert_eq!((text.as_str(), refused.len()), (twice, 1));
+    // Once more, and by a merge key of the object around it.
+    let thrice = "\
+apiVersion: v1
+kind: List
+items:
+- &pod
+  apiVersion: v1
+  kind: Pod
+  spec: &spec {containers: [{name: a}]}
+- {<<: *pod, metadata: {name: b}}
+- {apiVersion: v1, kind: Pod, spec: *spec}
+";
+    assert_eq!(edited(thrice, &[drop_all()]), thrice.replace("{name: a}", hard));
+    let (text, refused) = only(thrice, 0, &[drop_all()]);
+    assert_eq!((text.as_str(), refused.len()), (thrice, 1));
+    // An object that takes another pod spec is none of them.
+    let other = thrice.replace("metadata: {name: b}", "spec: {containers: [{name: b}]}");
+    let (text, refused) = only(&other, 0, &[drop_all()]);
+    assert_eq!((text.as_str(), refused.len()), (other.as_str(), 1));
 }
 
 #[test]
