@@ -101,7 +101,10 @@ impl Writer<'_, '_> {
         let is_tagged = matches!(value.kind, NodeKind::Scalar { tag: Tag::Plain, .. });
         let tag = is_tagged.then(|| tag_between(text, colon..behind).map(Patch::delete)).flatten();
         let written = value.span.start < value.span.end;
+        // A comment between its brackets.
+        let said = value.flow && text[value.span.range()].contains('#');
         let replaced = |new: String| match written {
+            true if said => Patch::insert(value.span.end - 1, &new[1..new.len() - 1]),
             true => Patch::replace(value.span.range(), new),
             false => Patch::insert(behind, format!(" {new}")),
         };
@@ -118,9 +121,13 @@ impl Writer<'_, '_> {
             }
             let column = column(text, self.tree.span(entry.key).start);
             let lines = render::block_value(new, column, &self.layout);
-            let mut patches =
-                vec![insert_lines(text, line_end(text, end), lines, true, &self.layout)];
-            if written {
+            let close = line_start(text, end)..line_end(text, end);
+            let goes = said && text[close.clone()].trim() == "}";
+            let mut patches = vec![insert_lines(text, close.end, lines, !goes, &self.layout)];
+            if said {
+                patches.push(Patch::delete(behind..value.span.start + 1));
+                patches.push(Patch::delete(if goes { close } else { end - 1..end }));
+            } else if written {
                 patches.push(Patch::delete(behind..end));
             }
             patches.extend(tag);

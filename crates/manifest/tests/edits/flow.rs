@@ -76,6 +76,29 @@ fn the_comment_of_a_word_that_stays_stays() {
     );
 }
 
+#[test]
+fn a_comment_between_empty_brackets_stays() {
+    let container = |rest: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    securityContext:\n      capabilities:{rest}"
+        )
+    };
+    let list = "        drop:\n        - ALL\n";
+    for (before, after) in [
+        (" { # x\n      }\n", format!(" # x\n{list}")),
+        (" { # x\n      }", format!(" # x\n{}", list.trim_end())),
+        (" { # x\n        # y\n      } # z\n", format!(" # x\n        # y\n       # z\n{list}")),
+        (" &c { # x\n      }\n# w\n", format!(" &c # x\n{list}# w\n")),
+        (" {drop: [ # x\n      ]}\n", " {drop: [ # x\n      ALL]}\n".to_owned()),
+        ("\n        drop: [ # x\n        ]\n", "\n        drop: [ # x\n        ALL]\n".to_owned()),
+    ] {
+        assert_eq!(edited(&container(before), &[drop_all()]), container(&after));
+    }
+    let text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {name: a, securityContext: { # x\n     }}\n";
+    let filled = "{ # x\n     capabilities: {drop: [ALL]}}";
+    assert_eq!(edited(text, &[drop_all()]), text.replace("{ # x\n     }", filled));
+}
+
 /// Go's readers refuse a list or a mapping with the tag of nothing: the tag goes with it.
 #[test]
 fn what_is_tagged_as_nothing_is_filled_without_the_tag() {
