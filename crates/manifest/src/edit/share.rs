@@ -132,6 +132,14 @@ fn own_part(
     };
     let Step::Put(new) = step else {
         let Step::Items(fates, new) = step else { return Part::Whole };
+        // Nothing of the list stays, and another takes it away whole.
+        if new.is_empty() && fates.iter().all(|fate| *fate == Fate::Goes) {
+            let key = key_of(wish, place);
+            let removes = key.iter().flat_map(&others).find(|(_, other)| **other == Step::Remove);
+            if let Some((by, _)) = removes {
+                return Part::Served(*by);
+            }
+        }
         let (left, by) = left_of(wish, place, new, &others);
         return match by {
             Some(by) if left.is_empty() && fates.iter().all(|fate| *fate == Fate::Stays) => {
@@ -152,6 +160,13 @@ fn own_part(
         (left, Some(_)) => Part::Rest(Step::Put(New::List(left))),
         (_, None) => Part::Whole,
     }
+}
+
+/// The key that a value was found under.
+fn key_of(wish: &Wish<'_>, value: Place) -> Option<Place> {
+    let reads = &wish.plan.reads;
+    let at = reads.iter().position(|reading| reading.place == value)?;
+    reads.get(at.checked_sub(1)?).map(|reading| reading.place)
 }
 
 /// Of new items, those that no other container puts into a list that this one's is put together from;

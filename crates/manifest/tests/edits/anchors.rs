@@ -142,6 +142,13 @@ fn merge_keys_are_followed_or_overridden() {
         "image: a\n    securityContext:\n      capabilities:\n        drop:\n        - ALL\n",
     );
     assert_eq!(edited(&before, &[drop_all()]), once);
+    // What goes where it is written is gone where it is merged: nothing is put against it.
+    let before = pod(
+        "  - name: base\n    securityContext:\n      capabilities: &c\n        add: [SYS_TIME]\n  - name: two\n    securityContext:\n      capabilities:\n        <<: *c\n        drop: [ALL]\n",
+    );
+    let both = [drop_all(), remove[0].clone(), Change::RemoveList(List::Add)];
+    assert_eq!(edited(&before, &both), before.replace("add: [SYS_TIME]", "drop: [ALL]"));
+    assert_eq!(only(&before, 1, &both), (format!("{before}        add: []\n"), vec![]));
     // Deeper merges, from a key that nothing else is read from.
     let before = "\
 apiVersion: v1
