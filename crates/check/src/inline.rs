@@ -14,7 +14,8 @@ use crate::rule::{Rule, Selection};
 use crate::rules::inline_ignore::{self, Fault};
 use crate::standing::Standing;
 
-const HEAD: &str = "dropcap:";
+/// What such a comment begins with.
+pub(crate) const HEAD: &str = "dropcap:";
 
 /// So many other comment lines may stand between a comment and its line: a bound on time.
 const MOST_BETWEEN: usize = 64;

@@ -224,26 +224,58 @@ items:
         );
     }
 
-    /// Beside ALL under both, another spelling under `cap_drop` is not safe; it is when ALL has gone from
-    /// `cap_add`. By then `one` is refused what is unsafe, and the spelling with it unless that is tried alone.
+    fn services(text: &str) -> Repaired {
+        repair(&manifest::parse("compose.yaml", text), &Options::default(), Consent::Unsafe)
+    }
+
+    /// Of `c` an unsafe edit can be written, another one not, and so not the other two's, which read what it
+    /// reads. When it has the first, what is safe for all three is found in another run, or in this one.
     #[test]
     fn what_an_unsafe_edit_makes_possible_is_done_in_the_same_run() {
-        let text = "services:\n  base:\n    image: i\n    cap_add: [ALL, SETUID, net_raw]\n  one:\n    \
-                    image: i\n    extends: base\n    cap_add: [all]\n    cap_drop: [ALL, all]\n";
-        let run = |text: &str| {
-            let manifest = manifest::parse("compose.yaml", text);
-            repair(&manifest, &Options::default(), Consent::Unsafe)
-        };
-        let first = run(text);
+        let text = "x-caps: &caps [all]\nservices:\n  a:\n    image: i\n    cap_drop: [\"*\"]\n  b:\n    \
+                    image: i\n    cap_add: *caps\n    cap_drop: [CHOWN, net_raw]\n  c:\n    image: i\n    \
+                    extends: a\n    cap_add: [SYS_ADMIN, all, NET_RAW]\n    cap_drop: *caps\n";
+        let first = services(text);
         let fixed = text
-            .replace("[ALL, SETUID, net_raw]", "[NET_RAW]\n    cap_drop: [ALL]")
-            .replace("cap_add: [all]", "cap_add: []")
-            .replace("[ALL, all]", "[ALL]");
+            .replace("&caps [all]", "&caps [ALL]")
+            .replace("net_raw", "NET_RAW")
+            .replace("    cap_add: [SYS_ADMIN, all, NET_RAW]\n", "");
         assert_eq!(first.source.text(), fixed);
-        let second = run(&fixed);
+        let second = services(&fixed);
         assert_eq!((second.applied.len(), second.source.text()), (0, fixed.as_str()));
         let refused = |run: &Repaired| run.refused.iter().map(|r| r.container).collect::<Vec<_>>();
-        assert_eq!((refused(&first).len(), refused(&first)), (2, refused(&second)));
+        assert_eq!((refused(&first).len(), refused(&first)), (3, refused(&second)));
+    }
+
+    /// Beside ALL under both, another spelling under `cap_drop` is not safe; it is when ALL has gone from
+    /// `cap_add`, by another edit that is made in the same run.
+    #[test]
+    fn what_is_safe_is_so_beside_what_a_phase_began_with() {
+        let text = "services:\n  base:\n    image: i\n    cap_add: [ALL, SETUID, net_raw]\n  one:\n    \
+                    image: i\n    extends: base\n    cap_add: [all]\n    cap_drop: [ALL, all]\n";
+        let first = services(text);
+        let fixed = text
+            .replace("cap_add: [ALL, SETUID, net_raw]", "cap_drop: [ALL]")
+            .replace("    cap_add: [all]\n", "")
+            .replace("[ALL, all]", "[ALL]");
+        assert_eq!((first.source.text(), first.refused.len()), (fixed.as_str(), 0));
+        assert_eq!(services(&fixed).applied, []);
+    }
+
+    /// The comment is about the first word of a list only, whose second is found by the same rule and is
+    /// about no capability, either.
+    #[test]
+    fn a_comment_answers_in_what_is_announced_as_in_what_is_done() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec:\n  containers:\n    - name: p\n      \
+                    securityContext:\n        runAsUser: 1000\n        capabilities:\n          drop:\n            \
+                    # dropcap: ignore[capability-spelling] it is so\n            - \" CHOWN\"\n            \
+                    - \"13\"\n";
+        let manifest = manifest::parse("p.yaml", text);
+        let checker = Checker::new(Options::default());
+        let foreseen = checker.announce(&manifest, &checker.check(&manifest), &|_| {});
+        let done = checker.repair(&manifest, Consent::Unsafe);
+        assert_eq!((foreseen.safe.len(), foreseen.not_safe), (0, done.applied));
+        assert!(done.source.text().contains("- \" CHOWN\"\n            - \"NET_RAW\"\n"));
     }
 
     /// Whether it can be written is known before: what cannot be is not announced.

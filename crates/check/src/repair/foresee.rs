@@ -15,6 +15,7 @@ use super::{Applied, Consent, MAX_ROUNDS, Phase};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
+use crate::inline;
 use crate::rule::Rule;
 
 /// What all edits of a manifest come to.
@@ -73,7 +74,7 @@ impl Checker {
     }
 
     /// What `fix` comes to in this text: as [`Checker::foresee_but`]; tried, where several containers may
-    /// be written in one place, or words are written as they hardly ever are.
+    /// be written in one place, words are written as they hardly ever are, or comments answer for findings.
     #[must_use]
     pub fn announce(
         &self,
@@ -82,7 +83,8 @@ impl Checker {
         answer: &dyn Fn(&mut Checked),
     ) -> Foreseen {
         let foreseen = self.foresee_but(manifest, checked, answer);
-        if foreseen.edits.is_empty() || !(may_share(manifest) || has_blocks(manifest)) {
+        let tried = may_share(manifest) || has_blocks(manifest) || has_comments(manifest);
+        if foreseen.edits.is_empty() || !tried {
             return foreseen;
         }
         let mut work = Work::of(self, answer, manifest, checked.clone());
@@ -201,6 +203,11 @@ fn may_share(manifest: &Manifest) -> bool {
         text.contains("extends") && manifest.workloads.iter().any(is_compose)
     };
     (text.contains('&') && text.contains('*')) || extends()
+}
+
+/// Whether a comment may answer for a finding: where it stands beside what is written anew only that tells.
+fn has_comments(manifest: &Manifest) -> bool {
+    manifest.source.text().contains(inline::HEAD)
 }
 
 /// Whether a word begins a line of its own, as that of a block scalar does: those are not edited.

@@ -149,10 +149,16 @@ fn lists(manifest: &Manifest, id: ContainerId) -> Lists {
     let sets = container.sets.iter().flat_map(|sets| {
         [&sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient].into_iter().flatten()
     });
-    (
+    let mut lists: Lists = (
         security.add().chain(sets).map(|word| word.value.clone()).collect(),
         security.drop().map(|word| word.value.clone()).collect(),
-    )
+    );
+    // Where a service extends another, what comes first in a list is no matter of its own.
+    if manifest.workloads[id.workload].pod.format == Format::Compose {
+        lists.0.sort_unstable();
+        lists.1.sort_unstable();
+    }
+    lists
 }
 
 fn changed_lists(before: &Manifest, after: &Manifest) -> Vec<ContainerId> {

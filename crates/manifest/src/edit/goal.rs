@@ -235,12 +235,18 @@ impl Goal {
     }
 
     /// Whether the other one has the words that are wanted here. No list and an empty one are the same
-    /// to every runtime.
+    /// to every runtime; so is the order of one that is put together from several, which whoever extends
+    /// a service has no say in.
     pub(super) fn is_reached_by(&self, read: &Self) -> bool {
-        let pairs = self.lists.iter().zip(&read.lists);
-        self.lists.len() == read.lists.len()
-            && pairs
-                .into_iter()
-                .all(|(a, b)| a.words().unwrap_or_default() == b.words().unwrap_or_default())
+        let words = |list: &ListGoal| {
+            let mut words: Vec<String> =
+                list.words().unwrap_or_default().into_iter().map(str::to_owned).collect();
+            if self.form().layered {
+                words.sort_unstable();
+            }
+            words
+        };
+        let mut pairs = self.lists.iter().zip(&read.lists);
+        self.lists.len() == read.lists.len() && pairs.all(|(a, b)| words(a) == words(b))
     }
 }

@@ -1,5 +1,7 @@
 //! Patches of a list that has items.
 
+use std::collections::HashSet;
+
 use super::Item;
 use super::goal::Fate;
 use super::layout::{Layout, Quote};
@@ -13,7 +15,7 @@ use granit_parser::ScalarStyle;
 /// Why a list is not edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unwritten {
-    /// This item has an anchor that an alias refers to.
+    /// One has an anchor that this alias refers to.
     Anchor(NodeId),
     /// It is written in a way that is not edited.
     Unsupported,
@@ -33,13 +35,14 @@ struct ListEdit<'a, 't> {
 }
 
 /// Patches after which each item has become what its fate says, with `new` behind them. `colon` is
-/// the place behind its key's colon.
+/// the place behind its key's colon; `gone` are the items that go or change in the whole text.
 pub(super) fn patches(
     tree: &Tree<'_>,
     list: NodeId,
     colon: usize,
     layout: &Layout,
     (fates, new): (&[Fate], &[Item]),
+    gone: &HashSet<NodeId>,
 ) -> Result<Vec<Patch>, Unwritten> {
     let items = tree.items(list);
     if items.len() != fates.len() {
@@ -49,8 +52,8 @@ pub(super) fn patches(
     for (&item, fate) in items.iter().zip(fates) {
         match fate {
             Fate::Stays => {}
-            Fate::Becomes(word) => patches.push(rewrite(tree, item, word)?),
-            Fate::Goes => unshared(tree, item)?,
+            Fate::Becomes(word) => patches.push(rewrite(tree, item, word, gone)?),
+            Fate::Goes => unshared(tree, item, gone)?,
         }
     }
     let stays = fates.iter().map(|fate| *fate != Fate::Goes).collect();
@@ -61,16 +64,23 @@ pub(super) fn patches(
     Ok(patches)
 }
 
-fn unshared(tree: &Tree<'_>, item: NodeId) -> Result<(), Unwritten> {
-    if tree.node(item).shared {
-        return Err(Unwritten::Anchor(item));
+/// Whether no alias is left that an item's anchor is for.
+fn unshared(tree: &Tree<'_>, item: NodeId, gone: &HashSet<NodeId>) -> Result<(), Unwritten> {
+    if !tree.node(item).shared {
+        return Ok(());
     }
-    Ok(())
+    let mut left = tree.aliases().filter(|(alias, of)| *of == item && !gone.contains(alias));
+    left.next().map_or(Ok(()), |(alias, _)| Err(Unwritten::Anchor(alias)))
 }
 
 /// One item becomes another word, in the same quotes.
-fn rewrite(tree: &Tree<'_>, item: NodeId, word: &str) -> Result<Patch, Unwritten> {
-    unshared(tree, item)?;
+fn rewrite(
+    tree: &Tree<'_>,
+    item: NodeId,
+    word: &str,
+    gone: &HashSet<NodeId>,
+) -> Result<Patch, Unwritten> {
+    unshared(tree, item, gone)?;
     let quote = match &tree.node(item).kind {
         NodeKind::Alias(_) => Quote::Plain,
         _ => quote_of(tree, item).ok_or(Unwritten::Unsupported)?,

@@ -384,6 +384,21 @@ impl Plan {
         form.lists.get(reading.list?).copied()
     }
 
+    /// The key under which a list that is read stands.
+    pub(super) fn key_of(&self, list: Place) -> Option<Place> {
+        let at = self.reads.iter().position(|reading| reading.place == list)?;
+        self.reads.get(at.checked_sub(1)?).map(|reading| reading.place)
+    }
+
+    /// Whether every item of the list under this key is to go, and none comes.
+    pub(super) fn wants_gone(&self, key: Place) -> bool {
+        let at = self.reads.iter().position(|reading| reading.place == key);
+        let list = at.and_then(|at| self.reads.get(at + 1));
+        let step = list.and_then(|list| self.step(list.place));
+        matches!(step, Some(Step::Items(fates, new))
+            if new.is_empty() && fates.iter().all(|fate| *fate == Fate::Goes))
+    }
+
     /// The step at this place.
     pub(super) fn step(&self, place: Place) -> Option<&Step> {
         self.steps.iter().find(|(there, _)| *there == place).map(|(_, step)| step)

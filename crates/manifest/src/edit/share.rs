@@ -86,6 +86,8 @@ pub(super) fn agree(
                     let words = list.and_then(|list| list.words()).unwrap_or_default();
                     items.iter().all(|item| words.contains(&item.word.as_str()))
                 }
+                // The list goes whole, and it wants nothing of that list.
+                (Step::Remove, None) if wish.plan.wants_gone(reading.place) => true,
                 // What it would have put itself, it has from there.
                 (_, None) => agreement.served.iter().any(|(served, _)| *served == reader),
             };
@@ -132,13 +134,11 @@ fn own_part(
     };
     let Step::Put(new) = step else {
         let Step::Items(fates, new) = step else { return Part::Whole };
-        // Nothing of the list stays, and another takes it away whole.
-        if new.is_empty() && fates.iter().all(|fate| *fate == Fate::Goes) {
-            let key = key_of(wish, place);
-            let removes = key.iter().flat_map(&others).find(|(_, other)| **other == Step::Remove);
-            if let Some((by, _)) = removes {
-                return Part::Served(*by);
-            }
+        // Whoever has the list in its own mapping takes it away.
+        let holder = wish.plan.key_of(place).filter(|key| wish.plan.wants_gone(*key));
+        let removed = holder.and_then(|key| others(&key).find(|(_, step)| **step == Step::Remove));
+        if let Some((by, _)) = removed {
+            return Part::Served(*by);
         }
         let (left, by) = left_of(wish, place, new, &others);
         return match by {
@@ -160,13 +160,6 @@ fn own_part(
         (left, Some(_)) => Part::Rest(Step::Put(New::List(left))),
         (_, None) => Part::Whole,
     }
-}
-
-/// The key that a value was found under.
-fn key_of(wish: &Wish<'_>, value: Place) -> Option<Place> {
-    let reads = &wish.plan.reads;
-    let at = reads.iter().position(|reading| reading.place == value)?;
-    reads.get(at.checked_sub(1)?).map(|reading| reading.place)
 }
 
 /// Of new items, those that no other container puts into a list that this one's is put together from;

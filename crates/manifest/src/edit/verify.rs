@@ -95,7 +95,8 @@ impl Compare<'_, '_> {
         // A tag of nothing goes with it.
         let untagged = matches!(old.kind, NodeKind::Scalar { tag: Tag::Plain, .. })
             && matches!(self.values.get(&a), Some(Step::Fill(_)));
-        if old.shared != new.shared
+        // The last alias of it may have gone; one that stays is compared where it stands.
+        if (new.shared && !old.shared)
             || (old.decorated != new.decorated && !untagged)
             || self.old.mark(a) != self.new.mark(b)
         {

@@ -11,6 +11,7 @@ use super::refusal::{Refusal, SharedWith, Sharing};
 use super::render::{self, Flow, Lines, New};
 use crate::tree::{Entry, NodeId, NodeKind, Tag, Tree};
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use granit_parser::ScalarStyle;
@@ -20,6 +21,8 @@ pub(super) struct Writer<'a, 't> {
     pub(super) tree: &'a Tree<'t>,
     pub(super) form: &'static Form,
     pub(super) layout: Layout,
+    /// Items of lists that go or change, in the whole text.
+    pub(super) gone: &'a HashSet<NodeId>,
 }
 
 /// Entries to be put into a mapping.
@@ -47,8 +50,9 @@ impl Writer<'_, '_> {
                     let entry = self.entry(map, |_, there| there == value)?;
                     let colon = self.colon(entry.key)?;
                     let layout = self.layout.inside(self.tree, map);
-                    let changed = list::patches(self.tree, value, colon, &layout, (fates, new));
-                    patches.extend(changed.map_err(|unwritten| self.refusal(unwritten))?);
+                    let steps = (fates.as_slice(), new.as_slice());
+                    let changed = list::patches(self.tree, value, colon, &layout, steps, self.gone);
+                    patches.extend(changed.map_err(|why| self.refusal(entry.key, why))?);
                 }
                 _ => return Err(Refusal::Unsupported),
             }
@@ -70,11 +74,11 @@ impl Writer<'_, '_> {
         Ok(patches)
     }
 
-    fn refusal(&self, unwritten: Unwritten) -> Refusal {
-        let Unwritten::Anchor(item) = unwritten else { return Refusal::Unsupported };
-        let alias = self.tree.aliases().find(|(_, target)| *target == item);
-        let user = SharedWith::Elsewhere(self.tree.span(alias.map_or(item, |(alias, _)| alias)));
-        let what = self.form.lists.first().copied().unwrap_or_default();
+    fn refusal(&self, key: NodeId, unwritten: Unwritten) -> Refusal {
+        let Unwritten::Anchor(alias) = unwritten else { return Refusal::Unsupported };
+        let user = SharedWith::Elsewhere(self.tree.span(alias));
+        let is_key = |list: &&&str| self.tree.text(key) == Some(**list);
+        let what = self.form.lists.iter().find(is_key).copied().unwrap_or_default();
         Refusal::Shared { what, how: Sharing::Anchor, user }
     }
 

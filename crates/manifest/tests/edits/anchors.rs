@@ -416,3 +416,29 @@ fn words_are_absorbed_where_nobody_else_reads_them() {
     let result = apply(&manifest, &edits[..2]);
     assert_eq!((result.source.text(), result.refused.len()), (before.as_str(), 1));
 }
+
+/// A word with an anchor goes if each that is written by its name goes, too.
+#[test]
+fn a_word_with_an_anchor_goes_with_its_aliases() {
+    let before = pod(
+        "  - name: one\n    securityContext: {capabilities: {add: [&t SYS_TIME, KILL]}}\n  - name: two\n    securityContext: {capabilities: {add: [*t, CHOWN]}}\n",
+    );
+    let remove = [Change::Remove(List::Add, "SYS_TIME".into())];
+    let both = before.replace("[&t SYS_TIME, KILL]", "[KILL]").replace("[*t, CHOWN]", "[CHOWN]");
+    assert_eq!(edited(&before, &remove), both);
+    let respell = [Change::Replace(List::Add, "SYS_TIME".into(), "X".into())];
+    let both = before.replace("&t SYS_TIME", "&t X").replace("*t", "X");
+    assert_eq!(edited(&before, &respell), both);
+    assert_eq!(
+        only(&before, 0, &remove),
+        (
+            before.clone(),
+            vec![
+                "`add` is written in one place for several (an anchor `&…` that is used elsewhere \
+                 too), and container `two` (t:7:11) reads it too and is not to change like this"
+                    .to_owned()
+            ]
+        )
+    );
+    assert_eq!(only(&before, 1, &remove), (before.replace("[*t, CHOWN]", "[CHOWN]"), vec![]));
+}

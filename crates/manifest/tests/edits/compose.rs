@@ -268,3 +268,29 @@ fn the_list_that_they_do_not_agree_on_is_named() {
     assert_eq!(whose(0), said("`b` (compose.yaml:7:3)"));
     assert_eq!(whose(1), said("`a` (compose.yaml:3:3)"));
 }
+
+#[test]
+fn a_list_that_goes_goes_for_what_extends_it_too() {
+    let text = "services:\n  a:\n    image: i\n    cap_add: [NET_ADMIN]\n    cap_drop: [ALL]\n  b:\n    \
+                extends: a\n";
+    let gone = |place| {
+        [Change::Remove(List::Add, "NET_ADMIN".to_owned()), Change::RemoveList(List::Add)]
+            .map(|change| of(place, change))
+    };
+    let edited = apply(&parse("compose.yaml", text), &[gone(0), gone(1)].concat());
+    assert_eq!(edited.source.text(), text.replace("    cap_add: [NET_ADMIN]\n", ""));
+    assert_eq!((edited.changed.len(), edited.refused), (2, vec![]));
+    // Not where that one is to keep it.
+    let alone = apply(&parse("compose.yaml", text), &gone(0));
+    assert_eq!((alone.source.text(), alone.refused.len()), (text, 1));
+}
+
+/// `b` has ALL in front of its own word then, which is the same to every engine.
+#[test]
+fn what_is_extended_brings_a_word_in_front() {
+    let text = "services:\n  a:\n    image: i\n  b:\n    extends: a\n    cap_drop: [NET_RAW]\n";
+    let edited = apply(&parse("compose.yaml", text), &[of(0, drop_all()), of(1, drop_all())]);
+    let expected = text.replace("image: i\n", "image: i\n    cap_drop: [ALL]\n");
+    assert_eq!(edited.source.text(), expected);
+    assert_eq!((edited.changed.len(), edited.refused), (2, vec![]));
+}
