@@ -3,9 +3,10 @@
 use manifest::{ContainerId, Edit, Manifest, Replacement, Span};
 use runtime::Request;
 
+use crate::absorb;
 use crate::checked::Checked;
 use crate::finding::Finding;
-use crate::fix::Fix;
+use crate::fix::Change;
 
 /// So many bytes are read again for the findings of one document; beyond, its findings are told
 /// without replacements.
@@ -51,10 +52,12 @@ impl<'m> Alone<'m> {
     ) -> Option<Result<Vec<Replacement>, String>> {
         let fix = finding.remedy.fix().filter(|_| finding.standing.is_open())?;
         let id = checked.containers.get(finding.container?)?.id;
-        Some(self.of(id, fix))
+        let workload = self.manifest.workloads.get(id.workload)?;
+        let change = absorb::leaving(&fix.change, workload, finding, &checked.findings);
+        Some(self.of(id, &change))
     }
 
-    fn of(&mut self, id: ContainerId, fix: &Fix) -> Result<Vec<Replacement>, String> {
+    fn of(&mut self, id: ContainerId, change: &Change) -> Result<Vec<Replacement>, String> {
         if self.broken {
             return Err("the file has an error, and is not edited until that is mended".to_owned());
         }
@@ -70,7 +73,7 @@ impl<'m> Alone<'m> {
             return Err("the document is too long for so many edits to be told apart".to_owned());
         }
         let id = ContainerId { workload: id.workload - first, ..id };
-        let mut edited = manifest::apply(manifest, &edits(manifest, id, fix));
+        let mut edited = manifest::apply(manifest, &edits(manifest, id, change));
         if let Some(refused) = edited.refused.pop() {
             return Err(refused.reason.to_string());
         }
@@ -107,8 +110,8 @@ impl<'m> Alone<'m> {
     }
 }
 
-/// The edits of one fix; an `add` that becomes empty goes.
-fn edits(manifest: &Manifest, id: ContainerId, fix: &Fix) -> Vec<Edit> {
+/// The edits of one change; an `add` that becomes empty goes.
+fn edits(manifest: &Manifest, id: ContainerId, change: &Change) -> Vec<Edit> {
     let container = manifest
         .workloads
         .get(id.workload)
@@ -119,8 +122,8 @@ fn edits(manifest: &Manifest, id: ContainerId, fix: &Fix) -> Vec<Edit> {
         drop: container.security.drop().map(words).collect(),
         ..Request::default()
     });
-    let empty = !before.add.is_empty() && fix.change.apply(&before).add.is_empty();
+    let empty = !before.add.is_empty() && change.apply(&before).add.is_empty();
     let gone = empty.then_some(manifest::Change::RemoveList(manifest::List::Add));
-    let changes = fix.change.edits().into_iter().chain(gone);
+    let changes = change.edits().into_iter().chain(gone);
     changes.map(|change| Edit { container: id, change }).collect()
 }

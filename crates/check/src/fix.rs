@@ -14,12 +14,17 @@ use crate::panel::Panel;
 use crate::subject::Subject;
 use crate::words;
 
+pub use crate::absorb::Single;
+
 /// A change of the two lists. Nothing else of a manifest is ever edited. Words are compared
 /// exactly, as they are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// `ALL` into `drop`, beside what is there.
-    DropAll,
+    DropAll {
+        /// Words there that it stands for, which go.
+        instead: Vec<Single>,
+    },
     /// Another spelling of a word; one word less if that is there already.
     Respell {
         /// The list.
@@ -40,6 +45,8 @@ pub enum Change {
     DropAllInstead {
         /// The words under `add` that are `ALL`, each spelling once.
         words: Vec<String>,
+        /// Words under `drop` that it stands for, which go.
+        instead: Vec<Single>,
     },
     /// `drop: [ALL]` and exactly these under `add`.
     Exactly {
@@ -71,20 +78,17 @@ impl Change {
     #[must_use]
     pub fn edits(&self) -> Vec<manifest::Change> {
         match self {
-            Change::DropAll => {
-                vec![manifest::Change::Include(manifest::List::Drop, Item::new("ALL"))]
-            }
+            Change::DropAll { instead } => drop_all_edits(instead).collect(),
             Change::Respell { list, from, to } => {
                 vec![manifest::Change::Replace(key(*list), from.clone(), to.clone())]
             }
             Change::Remove { list, word } => {
                 vec![manifest::Change::Remove(key(*list), word.clone())]
             }
-            Change::DropAllInstead { words } => {
+            Change::DropAllInstead { words, instead } => {
                 let remove =
                     |word: &String| manifest::Change::Remove(manifest::List::Add, word.clone());
-                let drop = manifest::Change::Include(manifest::List::Drop, Item::new("ALL"));
-                words.iter().map(remove).chain([drop]).collect()
+                words.iter().map(remove).chain(drop_all_edits(instead)).collect()
             }
             Change::Exactly { add, kept } => {
                 let item = |(capability, comment): &(Capability, Option<String>)| Item {
@@ -125,10 +129,10 @@ impl Change {
     pub fn apply(&self, request: &Request) -> Request {
         let mut after = request.clone();
         match self {
-            Change::DropAll => drop_all(&mut after),
-            Change::DropAllInstead { words } => {
+            Change::DropAll { instead } => drop_all(&mut after, instead),
+            Change::DropAllInstead { words, instead } => {
                 after.add.retain(|there| !words.contains(there));
-                drop_all(&mut after);
+                drop_all(&mut after, instead);
             }
             Change::Respell { list, from, to } => {
                 for words in lists_of(&mut after, *list) {
@@ -156,7 +160,7 @@ impl Change {
         if format != Format::Kubernetes {
             let (add, drop) = (name(List::Add), name(List::Drop));
             match self {
-                Change::DropAll => return format!("put `ALL` into `{drop}`"),
+                Change::DropAll { .. } => return format!("put `ALL` into `{drop}`"),
                 Change::DropAllInstead { .. } => {
                     return format!("put `ALL` into `{drop}` instead of `{add}`");
                 }
@@ -167,7 +171,7 @@ impl Change {
             }
         }
         match self {
-            Change::DropAll => "drop `ALL`".to_owned(),
+            Change::DropAll { .. } => "drop `ALL`".to_owned(),
             Change::Respell { list, from, to } => format!("{list} `{to}` instead of `{from}`"),
             Change::Remove { list, word } => format!("remove `{word}` from `{}`", name(*list)),
             Change::DropAllInstead { .. } => "drop `ALL` instead of adding it".to_owned(),
@@ -187,7 +191,16 @@ impl Change {
     }
 }
 
-fn drop_all(request: &mut Request) {
+/// The edits of the text that drop ALL instead of these.
+fn drop_all_edits(instead: &[Single]) -> impl Iterator<Item = manifest::Change> {
+    let include = manifest::Change::Include(manifest::List::Drop, Item::new("ALL"));
+    let spellings: Vec<String> = instead.iter().flat_map(Single::spellings).collect();
+    let absorb = manifest::Change::Absorb(manifest::List::Drop, spellings);
+    std::iter::once(include).chain((!instead.is_empty()).then_some(absorb))
+}
+
+fn drop_all(request: &mut Request, instead: &[Single]) {
+    request.drop.retain(|there| !instead.iter().any(|single| single.is(there)));
     if !request.drop.iter().any(|word| word == "ALL") {
         request.drop.push("ALL".to_owned());
     }

@@ -4,6 +4,7 @@
 //! question, in which way, and why. An edit is tried on every runtime before it is offered. One
 //! rule, one file, in `rules/`.
 
+mod absorb;
 pub mod alone;
 mod announced;
 pub mod assess;

@@ -43,7 +43,8 @@ pub fn load_with(paths: &[PathBuf], args: &KindArgs, more: &[PathBuf]) -> Result
 }
 
 /// Says what could not be read, on standard error, each with file, line and column. Returns
-/// whether everything could be: a template that nobody rendered is a warning, the rest is an error.
+/// whether everything could be: a template that nobody rendered is a warning, as is what only
+/// kubectl refuses; the rest is an error.
 pub fn report(loaded: &Loaded, ui: &Ui) -> bool {
     for error in &loaded.failed {
         ui.error(&error.to_string(), None);
@@ -55,7 +56,7 @@ pub fn report(loaded: &Loaded, ui: &Ui) -> bool {
     for manifest in &loaded.manifests {
         for problem in &manifest.problems {
             let message = format!("{}: {}", manifest.source.locate(problem.span), problem.kind);
-            if problem.kind.is_template() {
+            if problem.kind.is_warning() {
                 ui.warning(&message);
             } else {
                 errors += 1;

@@ -27,7 +27,7 @@ mod share;
 mod verify;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::manifest::{Ease, Manifest};
 use crate::source::Source;
@@ -96,6 +96,9 @@ pub enum Change {
     Remove(List, String),
     /// The word is another word, such as its right spelling; removed if that is there already.
     Replace(List, String, String),
+    /// The list does not hold these words, because another one in it says what they say: `ALL`. They
+    /// stay where the container could not be edited otherwise, such as in a list that others read.
+    Absorb(List, Vec<String>),
     /// The list is not there, or `[]` where it would leave `capabilities` with nothing.
     RemoveList(List),
 }
@@ -152,26 +155,18 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
         changed: Vec::new(),
         refused: Vec::new(),
     };
-    let mut goals: BTreeMap<ContainerId, Goal> = BTreeMap::new();
-    for Edit { container: id, change } in edits {
-        if let Some((workload, container)) = find(&manifest.workloads, *id) {
-            let format = workload.pod.format;
-            goals.entry(*id).or_insert_with(|| Goal::of(format, container)).change(change);
-        } else {
-            edited.refused.push(Refused {
-                container: *id,
-                reason: Refusal::NoSuchContainer,
-                snippet: String::new(),
-            });
+    for Edit { container, .. } in edits {
+        if find(&manifest.workloads, *container).is_none() {
+            let (reason, snippet) = (Refusal::NoSuchContainer, String::new());
+            edited.refused.push(Refused { container: *container, reason, snippet });
         }
     }
-    goals.retain(|_, goal| goal.changes_something());
-    if goals.is_empty() {
+    let all = goals(manifest, edits.iter());
+    if all.is_empty() {
         return edited;
     }
-
     if manifest.ease == Ease::TooLarge {
-        edited.refused.extend(goals.into_keys().map(|container| Refused {
+        edited.refused.extend(all.into_keys().map(|container| Refused {
             container,
             reason: Refusal::TooLarge,
             snippet: String::new(),
@@ -181,11 +176,43 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     }
 
     let mut current = manifest.clone();
-    settle::settle(manifest.source.text(), &mut current, goals, &mut edited);
+    settle::settle(manifest.source.text(), &mut current, all, &mut edited);
+    // Where words could not be absorbed they stay; who shares them was refused for that, too.
+    let absorbs = |edit: &Edit| matches!(edit.change, Change::Absorb(..));
+    let refused: BTreeSet<_> = edited.refused.iter().map(|refused| refused.container).collect();
+    let is_refused = |edit: &&Edit| refused.contains(&edit.container);
+    if !edits.iter().filter(is_refused).any(absorbs) {
+        return done(edited, current);
+    }
+    let others = edits.iter().filter(is_refused).filter(|edit| !absorbs(edit));
+    let without = goals(manifest, others);
+    if !without.is_empty() {
+        edited.refused.retain(|refused| !without.contains_key(&refused.container));
+        settle::settle(manifest.source.text(), &mut current, without, &mut edited);
+    }
+    done(edited, current)
+}
+
+fn done(mut edited: Edited, current: Manifest) -> Edited {
     (edited.source, edited.manifest) = (current.source.clone(), current);
     edited.changed.sort_unstable();
     edited.refused.sort_by_key(|refused| refused.container);
     edited
+}
+
+/// What each container is to have that is to change.
+fn goals<'e>(
+    manifest: &Manifest,
+    edits: impl Iterator<Item = &'e Edit>,
+) -> BTreeMap<ContainerId, Goal> {
+    let mut goals: BTreeMap<ContainerId, Goal> = BTreeMap::new();
+    for Edit { container: id, change } in edits {
+        let Some((workload, container)) = find(&manifest.workloads, *id) else { continue };
+        let format = workload.pod.format;
+        goals.entry(*id).or_insert_with(|| Goal::of(format, container)).change(change);
+    }
+    goals.retain(|_, goal| goal.changes_something());
+    goals
 }
 
 fn find(workloads: &[Workload], id: ContainerId) -> Option<(&Workload, &Container)> {

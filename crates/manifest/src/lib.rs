@@ -5,6 +5,7 @@ mod comment;
 mod compose;
 mod edit;
 mod indentation;
+mod json;
 mod kinds;
 mod line_break;
 mod manifest;

@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::compose;
 use crate::edit;
 use crate::indentation;
-use crate::line_break;
 use crate::object;
 use crate::oci;
 use crate::problem::{Problem, ProblemKind};
@@ -14,7 +13,8 @@ use crate::reader::{At, Reader};
 use crate::source::{ReadError, Source};
 use crate::template;
 use crate::tree::{self, Tree, TreeDocument};
-use crate::workload::{Container, Span, Workload};
+use crate::workload::{Container, Format, Span, Workload};
+use crate::{json, line_break};
 
 /// What is kept of one file; the problem says so where there is more.
 struct Limits {
@@ -92,9 +92,9 @@ impl Manifest {
         self.workloads.iter().flat_map(|w| w.pod.containers.iter().map(move |c| (w, c)))
     }
 
-    /// The problems that are errors: all but templates.
+    /// The problems that are errors, not warnings.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().filter(|problem| !problem.kind.is_template())
+        self.problems.iter().filter(|problem| !problem.kind.is_warning())
     }
 }
 
@@ -138,14 +138,29 @@ impl Read {
 /// Reads a text as that of `source`; a document that says something else where other line breaks
 /// count is broken.
 pub(crate) fn read_text(source: &Source, text: &str) -> Read {
-    with_line_breaks(source, text, read_documents(source, text, &LIMITS))
+    with_json(text, with_line_breaks(source, text, read_documents(source, text, &LIMITS)))
 }
 
 /// As [`read_text`], of a text whose tree is there already.
 pub(crate) fn read_tree(source: &Source, tree: &Tree<'_>) -> Read {
     let mut reading = Reading::new(source, &LIMITS);
     let _ = tree.documents.iter().all(|document| reading.document(tree, document));
-    with_line_breaks(source, tree.text, reading.all(tree.text))
+    with_json(tree.text, with_line_breaks(source, tree.text, reading.all(tree.text)))
+}
+
+/// With a warning, where kubectl reads Kubernetes objects as JSON that they are not.
+fn with_json(text: &str, mut read: Read) -> Read {
+    let is_kubernetes = |workload: &Workload| workload.pod.format == Format::Kubernetes;
+    let Some((span, reason)) =
+        read.workloads.iter().any(is_kubernetes).then(|| json::fault(text)).flatten()
+    else {
+        return read;
+    };
+    let behind = read.documents.partition_point(|document| document.span.start <= span.start);
+    let kind = ProblemKind::NotJson { reason };
+    read.problems.push(Problem { document: behind.saturating_sub(1), span, kind });
+    read.problems.sort_by_key(|problem| problem.document);
+    read
 }
 
 fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {

@@ -91,6 +91,15 @@ pub enum ProblemKind {
         /// The character.
         character: char,
     },
+    /// A file of Kubernetes objects that begins as JSON and is none.
+    #[error(
+        "kubectl reads a file that begins with `{{` as JSON, and this is none ({reason}); put `---` in \
+         front, so that it is read as YAML"
+    )]
+    NotJson {
+        /// What is wrong there.
+        reason: String,
+    },
     /// A value of the wrong type, which the API server refuses.
     #[error("{path} is {found}, expected {expected}")]
     WrongType {
@@ -204,12 +213,19 @@ impl ProblemKind {
         matches!(self, Self::Template)
     }
 
+    /// Whether it is told and does not count: templates, and what only kubectl refuses.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::Template | Self::NotJson { .. })
+    }
+
     /// Whether the object could still be read, so that its workloads are there nevertheless.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         matches!(
             self,
             Self::NoContainers { .. }
+                | Self::NotJson { .. }
                 | Self::NoApiVersion { .. }
                 | Self::MergeOverrides { .. }
                 | Self::WrongType { elsewhere: true, .. }

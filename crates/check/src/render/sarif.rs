@@ -272,7 +272,11 @@ fn notifications(report: &Report<'_>) -> Vec<Value> {
         let source = &file.manifest.source;
         file.manifest.problems.iter().map(|problem| {
             json!({
-                "level": if problem.kind.is_template() { "note" } else { "error" },
+                "level": match &problem.kind {
+                    kind if kind.is_template() => "note",
+                    kind if kind.is_warning() => "warning",
+                    _ => "error",
+                },
                 "message": { "text": problem.kind.to_string() },
                 "locations": [{ "physicalLocation": physical(source, problem.span) }],
             })

@@ -206,7 +206,8 @@ fn has_comments(manifest: &Manifest) -> bool {
 }
 
 /// Puts the lists of all requests into their containers in memory; where they would be written nobody
-/// knows, so their place is the container's.
+/// knows, so their place is the container's. But words of `drop` that are there stay in theirs, for the
+/// comments beside them.
 fn write_all(manifest: &mut Manifest, requests: BTreeMap<ContainerId, Request>) {
     for (id, request) in requests {
         let workload = manifest.workloads.get_mut(id.workload);
@@ -218,7 +219,18 @@ fn write_all(manifest: &mut Manifest, requests: BTreeMap<ContainerId, Request>) 
         };
         let list =
             |words: &[String]| (!words.is_empty()).then(|| CapList { span, items: items(words) });
-        let (add, drop) = (list(&request.add), list(&request.drop));
+        let (add, mut drop) = (list(&request.add), list(&request.drop));
+        let old = container.security.capabilities.take().and_then(|old| old.drop);
+        if let (Some(drop), Some(old)) = (&mut drop, old) {
+            let as_many = drop.items.len() == old.items.len();
+            drop.span = old.span;
+            for (at, item) in drop.items.iter_mut().enumerate() {
+                let same = old.items.iter().find(|old| old.value == item.value);
+                // One in another spelling stands where it stood.
+                let there = same.or(old.items.get(at).filter(|_| as_many));
+                item.span = there.map_or(span, |there| there.span);
+            }
+        }
         container.security.capabilities = Some(Capabilities { span, add, drop });
         container.sets = request.spec.map(|spec| SetLists {
             effective: items(&spec.effective),

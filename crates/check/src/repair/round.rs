@@ -6,6 +6,7 @@ use manifest::{ContainerId, Edit, Manifest};
 use runtime::Request;
 
 use super::{Applied, Phase};
+use crate::absorb;
 use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
@@ -44,12 +45,13 @@ impl Round {
             let container = finding.container.and_then(|at| checked.containers.get(at));
             let Some(id) = container.map(|c| c.id) else { continue };
             let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
-            let after = fix.change.apply(current);
+            let Some(workload) = manifest.workloads.get(id.workload) else { continue };
+            let change = absorb::leaving(&fix.change, workload, finding, &checked.findings);
+            let after = change.apply(current);
             if after == *current {
                 continue;
             }
             let entrypoint = entrypoints.get(&id).copied().unwrap_or_default();
-            let Some(workload) = manifest.workloads.get(id.workload) else { continue };
             let judging = checker.of(workload.pod.format);
             // As it was planned.
             let panel = if by_profile { &judging.own } else { &judging.panel };
@@ -62,7 +64,7 @@ impl Round {
                 continue;
             }
             let class = if verdict == Verdict::Safe { Class::Safe } else { Class::Unsafe };
-            let changes = fix.change.edits().into_iter();
+            let changes = change.edits().into_iter();
             edits.extend(changes.map(|change| Edit { container: id, change }));
             applied.push(Applied {
                 container: id,

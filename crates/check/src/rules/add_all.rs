@@ -3,6 +3,7 @@
 use caps::CapSet;
 use runtime::{List, Reason};
 
+use crate::absorb::absorbing;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::rule::{Fixes, rule};
@@ -107,5 +108,5 @@ pub(super) fn instead(subject: &Subject<'_>) -> Change {
             words.push(word.text);
         }
     }
-    Change::DropAllInstead { words }
+    absorbing(subject, |instead| Change::DropAllInstead { words: words.clone(), instead })
 }

@@ -4,6 +4,7 @@ use caps::{CapSet, Capability};
 use manifest::Format;
 use runtime::{List, Reason};
 
+use crate::absorb::absorbing;
 use crate::dialect;
 use crate::finding::Finding;
 use crate::fix::Change;
@@ -58,7 +59,8 @@ rule! {
     /// Which ones to add back is a question to the program: `dropcap trace` answers it.
     ///
     /// ## Fix
-    /// `ALL` is put into `drop`. That is safe only where nothing could use what is lost: a
+    /// `ALL` is put into `drop`; words there that it stands for go, but for those with a comment of
+    /// their own. That is safe only where nothing could use what is lost: a
     /// process that is not root, with `allowPrivilegeEscalation: false`, whose entrypoint is
     /// known to carry no file capabilities. An entrypoint that does carry one, such as that of
     /// CoreDNS or caddy, cannot even be executed once it is dropped.
@@ -158,7 +160,7 @@ pub(super) fn place(subject: &Subject<'_>) -> (manifest::Span, &'static str) {
     }
 }
 
-/// `ALL` in front, or in place of a word that means it and is not read so.
+/// `ALL`, for the words that it stands for, or in place of one that means it and is not read so.
 fn change(subject: &Subject<'_>) -> Change {
     let meant = subject
         .words(List::Drop)
@@ -167,6 +169,6 @@ fn change(subject: &Subject<'_>) -> Change {
         Some((word, _)) => {
             Change::Respell { list: List::Drop, from: word.text.clone(), to: "ALL".to_owned() }
         }
-        None => Change::DropAll,
+        None => absorbing(subject, |instead| Change::DropAll { instead }),
     }
 }

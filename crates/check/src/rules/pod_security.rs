@@ -5,6 +5,7 @@ use resolve::Fault;
 use runtime::{List, Meaning, Word};
 
 use super::{add_all, drop_all_missing};
+use crate::absorb::absorbing;
 use crate::finding::Finding;
 use crate::fix::Change;
 use crate::rule::{Fixes, KUBERNETES, rule};
@@ -121,7 +122,7 @@ fn change(subject: &Subject<'_>, fault: &Fault) -> Change {
             Some((word, _)) => {
                 Change::Respell { list: List::Drop, from: word.text, to: "ALL".to_owned() }
             }
-            None => Change::DropAll,
+            None => absorbing(subject, |instead| Change::DropAll { instead }),
         },
     }
 }

@@ -201,6 +201,9 @@ impl Goal {
             Change::Set(list, items) => self.list_mut(*list).set(items),
             Change::Remove(list, word) => self.list_mut(*list).retain(|there| there != word),
             Change::Replace(list, from, to) => self.list_mut(*list).replace(from, to),
+            Change::Absorb(list, words) => {
+                self.list_mut(*list).retain(|there| !words.iter().any(|word| word == there));
+            }
             Change::RemoveList(list) => {
                 let other = if *list == List::Add { List::Drop } else { List::Add };
                 // `capabilities` with nothing in it would be null; a service has other keys.

@@ -1,18 +1,21 @@
 //! Patches of a list that has items.
 
+use std::collections::HashSet;
+
 use super::Item;
 use super::goal::Fate;
 use super::layout::{Layout, Quote};
 use super::patch::{Patch, column, line_end, line_start, skip_blank};
 use super::render;
 use crate::tree::{NodeId, NodeKind, Tree};
+use crate::workload::Span;
 
 use granit_parser::ScalarStyle;
 
 /// Why a list is not edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unwritten {
-    /// This item has an anchor that an alias refers to.
+    /// One has an anchor that this alias refers to.
     Anchor(NodeId),
     /// It is written in a way that is not edited.
     Unsupported,
@@ -32,13 +35,14 @@ struct ListEdit<'a, 't> {
 }
 
 /// Patches after which each item has become what its fate says, with `new` behind them. `colon` is
-/// the place behind its key's colon.
+/// the place behind its key's colon; `gone` are the items that go or change in the whole text.
 pub(super) fn patches(
     tree: &Tree<'_>,
     list: NodeId,
     colon: usize,
     layout: &Layout,
     (fates, new): (&[Fate], &[Item]),
+    gone: &HashSet<NodeId>,
 ) -> Result<Vec<Patch>, Unwritten> {
     let items = tree.items(list);
     if items.len() != fates.len() {
@@ -48,8 +52,8 @@ pub(super) fn patches(
     for (&item, fate) in items.iter().zip(fates) {
         match fate {
             Fate::Stays => {}
-            Fate::Becomes(word) => patches.push(rewrite(tree, item, word)?),
-            Fate::Goes => unshared(tree, item)?,
+            Fate::Becomes(word) => patches.push(rewrite(tree, item, word, gone)?),
+            Fate::Goes => unshared(tree, item, gone)?,
         }
     }
     let stays = fates.iter().map(|fate| *fate != Fate::Goes).collect();
@@ -60,16 +64,23 @@ pub(super) fn patches(
     Ok(patches)
 }
 
-fn unshared(tree: &Tree<'_>, item: NodeId) -> Result<(), Unwritten> {
-    if tree.node(item).shared {
-        return Err(Unwritten::Anchor(item));
+/// Whether no alias is left that an item's anchor is for.
+fn unshared(tree: &Tree<'_>, item: NodeId, gone: &HashSet<NodeId>) -> Result<(), Unwritten> {
+    if !tree.node(item).shared {
+        return Ok(());
     }
-    Ok(())
+    let mut left = tree.aliases().filter(|(alias, of)| *of == item && !gone.contains(alias));
+    left.next().map_or(Ok(()), |(alias, _)| Err(Unwritten::Anchor(alias)))
 }
 
 /// One item becomes another word, in the same quotes.
-fn rewrite(tree: &Tree<'_>, item: NodeId, word: &str) -> Result<Patch, Unwritten> {
-    unshared(tree, item)?;
+fn rewrite(
+    tree: &Tree<'_>,
+    item: NodeId,
+    word: &str,
+    gone: &HashSet<NodeId>,
+) -> Result<Patch, Unwritten> {
+    unshared(tree, item, gone)?;
     let quote = match &tree.node(item).kind {
         NodeKind::Alias(_) => Quote::Plain,
         _ => quote_of(tree, item).ok_or(Unwritten::Unsupported)?,
@@ -105,10 +116,10 @@ impl ListEdit<'_, '_> {
     /// A block list: whole lines go and come.
     fn block(&self) -> Result<Vec<Patch>, Unwritten> {
         let text = self.tree.text;
-        // An anchor or a tag stands between the colon and the first dash.
-        let node = self.tree.node(self.list);
-        let first = if node.decorated { node.span.start } else { self.colon };
-        let (mut patches, mut from, mut dash_column) = (Vec::new(), first, 0);
+        // An anchor or a tag stands between the colon and the first dash. Where the dashes stand below
+        // the key itself, the list's own place is behind the first of them.
+        let open = behind_lines_of_properties(text, self.colon);
+        let (mut patches, mut from, mut dash_column) = (Vec::new(), open, 0);
         let mut end = from;
         for (&item, &stays) in self.items.iter().zip(&self.stays) {
             let dash = skip_blank(text, from);
@@ -124,7 +135,7 @@ impl ListEdit<'_, '_> {
             }
         }
         if self.nothing_stays() && self.new.is_empty() {
-            patches.push(Patch::insert(behind_properties(text, self.colon), " []"));
+            patches.push(Patch::insert(open, " []"));
             return Ok(patches);
         }
         let lines: String = self
@@ -157,22 +168,7 @@ impl ListEdit<'_, '_> {
         } else if self.nothing_stays() {
             patches.push(Patch::replace(self.start(0)..last.end, words.join(&separator)));
         } else {
-            let mut kept_before = false;
-            for (index, span) in spans.iter().enumerate() {
-                if self.stays[index] {
-                    kept_before = true;
-                } else if kept_before {
-                    patches.push(Patch::delete(spans[index - 1].end..span.end));
-                } else {
-                    let last = index + 1 == spans.len();
-                    let next = if last { span.end } else { self.start(index + 1) };
-                    patches.push(Patch::delete(self.start(index)..next));
-                }
-            }
-            let tail: String = words.iter().map(|word| format!("{separator}{word}")).collect();
-            if !tail.is_empty() {
-                patches.push(Patch::insert(last.end, tail));
-            }
+            patches.extend(self.one_by_one(&spans, &words, &separator));
         }
         let key_is_block = text[line_start(text, self.colon)..self.colon]
             .trim_start()
@@ -182,6 +178,40 @@ impl ListEdit<'_, '_> {
         if key_is_block {
             patches.extend(line_comment(text, list.end, &self.new));
         }
+        patches
+    }
+
+    /// Runs of items go from between others, with one comma; a comment behind one that stays does, too.
+    fn one_by_one(&self, spans: &[Span], words: &[String], separator: &str) -> Vec<Patch> {
+        let text = self.tree.text;
+        let end_of = |index: usize| spans[index].end;
+        let (mut patches, mut at, mut tail) = (Vec::new(), 0, None);
+        for run in self.stays.chunk_by(|a, b| a == b) {
+            let (first, next) = (at, at + run.len());
+            at = next;
+            if run.contains(&true) {
+                continue;
+            }
+            let behind = if next < spans.len() { self.start(next) } else { end_of(next - 1) };
+            let before = first.checked_sub(1).map(end_of);
+            let start = self.start(first);
+            match before {
+                Some(before) if !text[before..start].contains('#') => {
+                    patches.push(Patch::delete(before..end_of(next - 1)));
+                }
+                // The comma and the comment stay, and so what is new takes this place.
+                Some(_) if next == spans.len() => tail = Some(start..behind),
+                _ => patches.push(Patch::delete(start..behind)),
+            }
+        }
+        patches.extend(match tail {
+            Some(range) => Some(Patch::replace(range, words.join(separator))),
+            None if words.is_empty() => None,
+            None => {
+                let tail: String = words.iter().map(|word| format!("{separator}{word}")).collect();
+                Some(Patch::insert(end_of(spans.len() - 1), tail))
+            }
+        });
         patches
     }
 
@@ -265,14 +295,32 @@ impl ListEdit<'_, '_> {
 }
 
 /// Behind the anchor and the tag that stand at `at`, if any do.
-pub(super) fn behind_properties(text: &str, mut at: usize) -> usize {
+fn behind_properties(text: &str, mut at: usize) -> usize {
     loop {
         let rest = text[at..].trim_start_matches([' ', '\t']);
         if !rest.starts_with(['&', '!']) {
             return at;
         }
-        let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        at = text.len() - rest.len() + length;
+        at = text.len() - rest.len() + property(rest);
+    }
+}
+
+/// The length of the anchor or tag that this begins with: neither has brackets or commas in it, but
+/// for a tag in `!<…>` (YAML 1.2, 6.8.1 and 6.9.2).
+pub(super) fn property(rest: &str) -> usize {
+    let verbatim = rest.starts_with("!<").then(|| rest.find('>')).flatten();
+    let ends = |c: char| c.is_whitespace() || ",[]{}".contains(c);
+    verbatim.map_or_else(|| rest.find(ends).unwrap_or(rest.len()), |close| close + 1)
+}
+
+/// The same, where they may stand in lines of their own.
+pub(super) fn behind_lines_of_properties(text: &str, mut at: usize) -> usize {
+    loop {
+        let next = skip_blank(text, at);
+        if !text[next..].starts_with(['&', '!']) {
+            return at;
+        }
+        at = behind_properties(text, next);
     }
 }
 

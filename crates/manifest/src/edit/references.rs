@@ -107,7 +107,7 @@ impl<'a, 't> References<'a, 't> {
             let aliases = self.aliases.get(&shared).into_iter().flatten();
             let others: Vec<NodeId> =
                 aliases.copied().filter(|alias| !self.followed.contains(alias)).collect();
-            if around && self.all_are_containers(&way, in_container) {
+            if around && self.all_are_containers(document, &way, in_container) {
                 continue;
             }
             for alias in others {
@@ -128,16 +128,37 @@ impl<'a, 't> References<'a, 't> {
 
     /// Whether each way to the container through aliases of what is around it leads to one that was
     /// read as such.
-    fn all_are_containers(&self, way: &[NodeId], in_container: Option<usize>) -> bool {
+    fn all_are_containers(
+        &self,
+        document: usize,
+        way: &[NodeId],
+        in_container: Option<usize>,
+    ) -> bool {
         let Some(way) = in_container.and_then(|at| way.get(..=at)) else { return false };
         let count = way.last().and_then(|container| self.containers.get(container));
+        count == Some(&self.ways(document, way, &mut HashMap::new()))
+    }
+
+    /// In how many ways the last of this way is come to: as it is written, and through each alias of what
+    /// is around it, in as many ways as one comes to that.
+    fn ways(&self, document: usize, way: &[NodeId], known: &mut HashMap<NodeId, usize>) -> usize {
         let mut ways = 1usize;
         for node in way {
             let aliases = self.aliases.get(node).into_iter().flatten();
-            let others = aliases.filter(|alias| !self.followed.contains(*alias)).count();
-            ways = ways.saturating_mul(others + 1);
+            for &alias in aliases.filter(|alias| !self.followed.contains(*alias)) {
+                let more = match known.get(&alias) {
+                    Some(more) => *more,
+                    // An alias stands behind what it stands for, so that this ends.
+                    None => match way_to(self.tree, document, alias) {
+                        Some(way) => self.ways(document, &way, known),
+                        None => return usize::MAX,
+                    },
+                };
+                known.insert(alias, more);
+                ways = ways.saturating_add(more);
+            }
         }
-        count == Some(&ways)
+        ways
     }
 
     /// Whether this way leads through a key at the top that nothing is read from.

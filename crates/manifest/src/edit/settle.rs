@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::form::Form;
-use super::goal::Goal;
+use super::goal::{Fate, Goal};
 use super::layout::{Layout, Seen, layout, quoted_keys};
 use super::lookup::{way_to, way_to_map};
 use super::plan::{Place, Plan, Planner, Step};
@@ -234,11 +234,12 @@ impl<'a, 't> Settling<'a, 't> {
             steps.push((place, step.clone()));
             all.extend(wanting);
         }
+        let gone = self.gone(agreement);
         for (map, (way, steps, wanting)) in groups {
             let Some(wish) = wanting.first().and_then(|id| wishes.get(id)) else { continue };
             let form = wish.goal.form();
             let layout = self.layout(&way, &wanting, wish.goal.format);
-            match (Writer { tree: self.tree, form, layout }).patches(map, &steps) {
+            match (Writer { tree: self.tree, form, layout, gone: &gone }).patches(map, &steps) {
                 Ok(new) => patches.extend(new),
                 Err(reason) => {
                     failed.extend(wanting.into_iter().map(|id| (id, reason.clone())));
@@ -246,6 +247,27 @@ impl<'a, 't> Settling<'a, 't> {
             }
         }
         (patches, failed)
+    }
+
+    /// The items of all lists that go or become another word.
+    fn gone(&self, agreement: &Agreement) -> HashSet<NodeId> {
+        let mut gone = HashSet::new();
+        for (place, (step, _)) in &agreement.steps {
+            match (place, step) {
+                (Place::Value(list), Step::Items(fates, _)) => {
+                    let items = self.tree.items(*list).iter().zip(fates);
+                    let goes = items.filter(|(_, fate)| **fate != Fate::Stays);
+                    gone.extend(goes.map(|(item, _)| *item));
+                }
+                (Place::Key(map, key), Step::Remove) => {
+                    let entries = self.tree.entries(*map).iter();
+                    let removed = entries.filter(|entry| self.tree.text(entry.0) == Some(*key));
+                    gone.extend(removed.flat_map(|entry| self.tree.items(entry.1)));
+                }
+                _ => {}
+            }
+        }
+        gone
     }
 
     /// How it is written around a mapping: the nearest container on the way there counts, else the
@@ -261,8 +283,27 @@ impl<'a, 't> Settling<'a, 't> {
         layout(tree, way, form, habits.or_insert_with(|| Seen::of(tree, document, form)))
     }
 
+    /// A place in a container by that container's name.
+    fn named(&self, user: SharedWith) -> SharedWith {
+        let SharedWith::Elsewhere(span) = user else { return user };
+        let workloads = self.manifest.workloads.iter().enumerate();
+        let mut all = workloads.flat_map(|(workload, object)| {
+            let containers = object.pod.containers.iter().enumerate();
+            containers
+                .map(move |(container, found)| (ContainerId { workload, container }, found.span))
+        });
+        let around = all.find(|(_, there)| there.start <= span.start && span.end <= there.end);
+        around.map_or(user, |(id, _)| SharedWith::Container(id))
+    }
+
     fn refuse(&self, edited: &mut Edited, id: ContainerId, reason: Refusal, goals: &Goals) {
         let Some(goal) = goals.get(&id) else { return };
+        let reason = match reason {
+            Refusal::Shared { what, how, user } => {
+                Refusal::Shared { what, how, user: self.named(user) }
+            }
+            other => other,
+        };
         let snippet = match reason {
             Refusal::Format { .. } => String::new(),
             _ => {

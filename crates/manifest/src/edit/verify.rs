@@ -92,8 +92,12 @@ impl Compare<'_, '_> {
     /// documents be.
     fn node(&mut self, a: NodeId, b: NodeId) -> bool {
         let (old, new) = (self.old.node(a), self.new.node(b));
-        if old.shared != new.shared
-            || old.decorated != new.decorated
+        // A tag of nothing goes with it.
+        let untagged = matches!(old.kind, NodeKind::Scalar { tag: Tag::Plain, .. })
+            && matches!(self.values.get(&a), Some(Step::Fill(_)));
+        // The last alias of it may have gone; one that stays is compared where it stands.
+        if (new.shared && !old.shared)
+            || (old.decorated != new.decorated && !untagged)
             || self.old.mark(a) != self.new.mark(b)
         {
             return false;

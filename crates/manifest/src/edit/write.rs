@@ -2,12 +2,17 @@
 
 use super::form::Form;
 use super::layout::{Layout, quoted_keys};
-use super::list::{self, Unwritten, behind_properties, insert_lines, line_comment};
+use super::list::{
+    self, Unwritten, behind_lines_of_properties, insert_lines, line_comment, property,
+};
 use super::patch::{Patch, column, line_end, line_start, skip_blank};
 use super::plan::{Place, Step};
 use super::refusal::{Refusal, SharedWith, Sharing};
 use super::render::{self, Flow, Lines, New};
-use crate::tree::{Entry, NodeId, NodeKind, Tree};
+use crate::tree::{Entry, NodeId, NodeKind, Tag, Tree};
+
+use std::collections::HashSet;
+use std::ops::Range;
 
 use granit_parser::ScalarStyle;
 
@@ -16,6 +21,8 @@ pub(super) struct Writer<'a, 't> {
     pub(super) tree: &'a Tree<'t>,
     pub(super) form: &'static Form,
     pub(super) layout: Layout,
+    /// Items of lists that go or change, in the whole text.
+    pub(super) gone: &'a HashSet<NodeId>,
 }
 
 /// Entries to be put into a mapping.
@@ -43,8 +50,9 @@ impl Writer<'_, '_> {
                     let entry = self.entry(map, |_, there| there == value)?;
                     let colon = self.colon(entry.key)?;
                     let layout = self.layout.inside(self.tree, map);
-                    let changed = list::patches(self.tree, value, colon, &layout, (fates, new));
-                    patches.extend(changed.map_err(|unwritten| self.refusal(unwritten))?);
+                    let steps = (fates.as_slice(), new.as_slice());
+                    let changed = list::patches(self.tree, value, colon, &layout, steps, self.gone);
+                    patches.extend(changed.map_err(|why| self.refusal(entry.key, why))?);
                 }
                 _ => return Err(Refusal::Unsupported),
             }
@@ -66,11 +74,11 @@ impl Writer<'_, '_> {
         Ok(patches)
     }
 
-    fn refusal(&self, unwritten: Unwritten) -> Refusal {
-        let Unwritten::Anchor(item) = unwritten else { return Refusal::Unsupported };
-        let alias = self.tree.aliases().find(|(_, target)| *target == item);
-        let user = SharedWith::Elsewhere(self.tree.span(alias.map_or(item, |(alias, _)| alias)));
-        let what = self.form.lists.first().copied().unwrap_or_default();
+    fn refusal(&self, key: NodeId, unwritten: Unwritten) -> Refusal {
+        let Unwritten::Anchor(alias) = unwritten else { return Refusal::Unsupported };
+        let user = SharedWith::Elsewhere(self.tree.span(alias));
+        let is_key = |list: &&&str| self.tree.text(key) == Some(**list);
+        let what = self.form.lists.iter().find(is_key).copied().unwrap_or_default();
         Refusal::Shared { what, how: Sharing::Anchor, user }
     }
 
@@ -92,20 +100,21 @@ impl Writer<'_, '_> {
         let text = self.tree.text;
         let value = self.tree.node(entry.value);
         let colon = self.colon(entry.key)?;
-        let behind = if value.decorated { behind_properties(text, colon) } else { colon };
-        let is_null_tag = |word: &str| word.starts_with('!') && word.contains("null");
-        if text[colon..behind].split_whitespace().any(is_null_tag) {
-            // What is put there would be tagged as nothing: no reader takes that.
-            return Err(Refusal::Unsupported);
-        }
+        let behind = if value.decorated { behind_lines_of_properties(text, colon) } else { colon };
+        // What is put there would be tagged as nothing, which no reader takes.
+        let is_tagged = matches!(value.kind, NodeKind::Scalar { tag: Tag::Plain, .. });
+        let tag = is_tagged.then(|| tag_between(text, colon..behind).map(Patch::delete)).flatten();
         let written = value.span.start < value.span.end;
+        // A comment between its brackets.
+        let said = value.flow && text[value.span.range()].contains('#');
         let replaced = |new: String| match written {
+            true if said => Patch::insert(value.span.end - 1, &new[1..new.len() - 1]),
             true => Patch::replace(value.span.range(), new),
             false => Patch::insert(behind, format!(" {new}")),
         };
         if self.tree.node(map).flow {
-            let new = self.flow_value(map, new);
-            return Ok(vec![replaced(new)]);
+            let new = replaced(self.flow_value(map, new));
+            return Ok(tag.into_iter().chain([new]).collect());
         }
         let end = if written { value.span.end } else { behind };
         let is_brackets = matches!(value.kind, NodeKind::Seq(_));
@@ -116,14 +125,20 @@ impl Writer<'_, '_> {
             }
             let column = column(text, self.tree.span(entry.key).start);
             let lines = render::block_value(new, column, &self.layout);
-            let mut patches =
-                vec![insert_lines(text, line_end(text, end), lines, true, &self.layout)];
-            if written {
+            let close = line_start(text, end)..line_end(text, end);
+            let goes = said && text[close.clone()].trim() == "}";
+            let mut patches = vec![insert_lines(text, close.end, lines, !goes, &self.layout)];
+            if said {
+                patches.push(Patch::delete(behind..value.span.start + 1));
+                patches.push(Patch::delete(if goes { close } else { end - 1..end }));
+            } else if written {
                 patches.push(Patch::delete(behind..end));
             }
+            patches.extend(tag);
             return Ok(patches);
         }
         let mut patches = vec![replaced(render::flow(new, &self.layout, Flow::default()))];
+        patches.extend(tag);
         if let New::List(items) = new {
             patches.extend(line_comment(text, end, &items.iter().collect::<Vec<_>>()));
         }
@@ -313,5 +328,20 @@ impl Writer<'_, '_> {
         }
         let step = indent.strip_prefix(close).filter(|step| !step.is_empty()).unwrap_or("  ");
         Some(Lines { indent, step })
+    }
+}
+
+/// The tag among the properties in this range, with the white space in front of it.
+fn tag_between(text: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let mut at = range.start;
+    loop {
+        let start = skip_blank(text, at);
+        if start >= range.end || !text[start..].starts_with(['&', '!']) {
+            return None;
+        }
+        at = start + property(&text[start..]);
+        if text[start..].starts_with('!') {
+            return Some(text[..start].trim_end().len()..at);
+        }
     }
 }

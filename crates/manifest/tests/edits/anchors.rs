@@ -94,6 +94,25 @@ items:
     assert_eq!(edited(twice, &[drop_all()]), twice.replace("{name: a}", hard));
     let (text, refused) = only(twice, 0, &[drop_all()]);
     assert_eq!((text.as_str(), refused.len()), (twice, 1));
+    // Once more, and by a merge key of the object around it.
+    let thrice = "\
+apiVersion: v1
+kind: List
+items:
+- &pod
+  apiVersion: v1
+  kind: Pod
+  spec: &spec {containers: [{name: a}]}
+- {<<: *pod, metadata: {name: b}}
+- {apiVersion: v1, kind: Pod, spec: *spec}
+";
+    assert_eq!(edited(thrice, &[drop_all()]), thrice.replace("{name: a}", hard));
+    let (text, refused) = only(thrice, 0, &[drop_all()]);
+    assert_eq!((text.as_str(), refused.len()), (thrice, 1));
+    // An object that takes another pod spec is none of them.
+    let other = thrice.replace("metadata: {name: b}", "spec: {containers: [{name: b}]}");
+    let (text, refused) = only(&other, 0, &[drop_all()]);
+    assert_eq!((text.as_str(), refused.len()), (other.as_str(), 1));
 }
 
 #[test]
@@ -123,6 +142,13 @@ fn merge_keys_are_followed_or_overridden() {
         "image: a\n    securityContext:\n      capabilities:\n        drop:\n        - ALL\n",
     );
     assert_eq!(edited(&before, &[drop_all()]), once);
+    // What goes where it is written is gone where it is merged: nothing is put against it.
+    let before = pod(
+        "  - name: base\n    securityContext:\n      capabilities: &c\n        add: [SYS_TIME]\n  - name: two\n    securityContext:\n      capabilities:\n        <<: *c\n        drop: [ALL]\n",
+    );
+    let both = [drop_all(), remove[0].clone(), Change::RemoveList(List::Add)];
+    assert_eq!(edited(&before, &both), before.replace("add: [SYS_TIME]", "drop: [ALL]"));
+    assert_eq!(only(&before, 1, &both), (format!("{before}        add: []\n"), vec![]));
     // Deeper merges, from a key that nothing else is read from.
     let before = "\
 apiVersion: v1
@@ -313,4 +339,106 @@ fn a_snippet_keeps_what_stands_beside_the_lists() {
             format!("securityContext:\n  {kept}\n  capabilities:\n    drop: [A, ALL]\n")
         );
     }
+}
+
+/// The commonest style: the dashes stand below the key itself, so that the anchor or the tag behind the
+/// key is not in front of the list's first column.
+#[test]
+fn a_list_below_its_key_may_have_an_anchor_or_a_tag() {
+    let list = |head: &str, items: &str| {
+        pod(&format!(
+            "  - name: a\n    securityContext:\n      capabilities:\n        drop:{head}\n{items}"
+        ))
+    };
+    let (own, deeper) = ("        - NET_RAW\n", "          - NET_RAW\n");
+    for head in [
+        " &d",
+        " !!seq",
+        " &d !!seq",
+        " !!seq &d # why",
+        " # why\n          &d",
+        "\n          !!seq",
+    ] {
+        for items in [own, deeper] {
+            let text = list(head, items);
+            let all = items.replace("NET_RAW", "ALL");
+            assert_eq!(edited(&text, &[drop_all()]), format!("{text}{all}"), "{text}");
+            let none = edited(&text, &[Change::Set(List::Drop, vec![])]);
+            let open = head.find(" # why").filter(|_| head.ends_with("why"));
+            let empty = match open {
+                Some(at) => format!("{} []{}", &head[..at], &head[at..]),
+                None => format!("{head} []"),
+            };
+            assert_eq!(none, list(&empty, ""), "{text}");
+        }
+    }
+    // Another container reads the same list and wants the same.
+    let other = "  - name: b\n    securityContext: {capabilities: {drop: *d}}\n";
+    let text = list(" &d", own) + other;
+    let wanted = list(" &d", &own.replace("NET_RAW\n", "NET_RAW\n        - ALL\n")) + other;
+    assert_eq!(edited(&text, &[drop_all()]), wanted);
+}
+
+/// What another word says already goes where nobody else reads it, and stays where somebody does.
+#[test]
+fn words_are_absorbed_where_nobody_else_reads_them() {
+    let absorb = [drop_all(), Change::Absorb(List::Drop, vec!["A".into(), "B".into()])];
+    let before = pod(
+        "  - name: one\n    securityContext: {capabilities: {drop: &d [A, C, B]}}\n  - name: two\n    securityContext: {capabilities: {drop: *d}}\n  - name: three\n    securityContext: {capabilities: {drop: [B]}}\n",
+    );
+    let both = before.replace("[A, C, B]", "[C, ALL]").replace("[B]", "[ALL]");
+    assert_eq!(edited(&before, &absorb), both);
+    // One wants it and the other does not know of it.
+    let manifest = parse("t", before.as_str());
+    let of = |container: usize, change: &Change| Edit {
+        container: ContainerId { workload: 0, container },
+        change: change.clone(),
+    };
+    let edits = [
+        of(0, &absorb[0]),
+        of(0, &absorb[1]),
+        of(1, &absorb[0]),
+        of(2, &absorb[0]),
+        of(2, &absorb[1]),
+    ];
+    let result = apply(&manifest, &edits);
+    assert_eq!(result.refused, []);
+    let text = before.replace("[A, C, B]", "[A, C, B, ALL]").replace("[B]", "[ALL]");
+    assert_eq!(result.source.text(), text);
+    assert_eq!(result.changed.iter().map(|id| id.container).collect::<Vec<_>>(), [0, 1, 2]);
+    // What was put in place of the old text makes the new one.
+    let mut made = before.clone();
+    for one in result.replacements.iter().rev() {
+        made.replace_range(one.span.range(), &one.text);
+    }
+    assert_eq!(made, text);
+    // Refused for good: once, and why.
+    let result = apply(&manifest, &edits[..2]);
+    assert_eq!((result.source.text(), result.refused.len()), (before.as_str(), 1));
+}
+
+/// A word with an anchor goes if each that is written by its name goes, too.
+#[test]
+fn a_word_with_an_anchor_goes_with_its_aliases() {
+    let before = pod(
+        "  - name: one\n    securityContext: {capabilities: {add: [&t SYS_TIME, KILL]}}\n  - name: two\n    securityContext: {capabilities: {add: [*t, CHOWN]}}\n",
+    );
+    let remove = [Change::Remove(List::Add, "SYS_TIME".into())];
+    let both = before.replace("[&t SYS_TIME, KILL]", "[KILL]").replace("[*t, CHOWN]", "[CHOWN]");
+    assert_eq!(edited(&before, &remove), both);
+    let respell = [Change::Replace(List::Add, "SYS_TIME".into(), "X".into())];
+    let both = before.replace("&t SYS_TIME", "&t X").replace("*t", "X");
+    assert_eq!(edited(&before, &respell), both);
+    assert_eq!(
+        only(&before, 0, &remove),
+        (
+            before.clone(),
+            vec![
+                "`add` is written in one place for several (an anchor `&…` that is used elsewhere \
+                 too), and container `two` (t:7:11) reads it too and is not to change like this"
+                    .to_owned()
+            ]
+        )
+    );
+    assert_eq!(only(&before, 1, &remove), (before.replace("[*t, CHOWN]", "[CHOWN]"), vec![]));
 }

@@ -1,8 +1,8 @@
 //! Lists in brackets over several lines, with comments and tags.
 
-use dropcap_manifest::{Change, List};
+use dropcap_manifest::{Change, Item, List};
 
-use crate::{drop_all, edit, edited};
+use crate::{drop_all, edited};
 
 /// A container with these lines below `capabilities`.
 fn pod(lines: &str) -> String {
@@ -56,18 +56,87 @@ fn a_new_word_stands_behind_the_comment_of_the_last_one() {
     assert_eq!(edited(&text, &[drop_all()]), wanted);
 }
 
-/// Go's readers refuse a list or a mapping with the tag of nothing.
+/// Of a list that is broken over lines in another way.
 #[test]
-fn what_is_tagged_as_nothing_is_not_filled() {
-    for text in [
-        pod("        drop: !!null\n"),
-        pod("        drop: !!null ~ # none\n"),
-        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    securityContext: !!null\n".to_owned(),
+fn the_comment_of_a_word_that_stays_stays() {
+    let list = |words: &str| pod(&format!("        add: [{words}]\n"));
+    for (before, gone, after) in [
+        ("A, # a\n          B", &["B"][..], "A, # a\n          "),
+        ("A, # a\n          B, C", &["B"], "A, # a\n          C"),
+        ("A, # a\n          B, C, D", &["B", "D"], "A, # a\n          C"),
+        ("A, # a\n          B, # b\n          C", &["B", "C"], "A, # a\n          "),
+        ("A, # a\n          B, # b\n          C", &["A"], "B, # b\n          C"),
     ] {
-        let edited = edit(&text, &[drop_all()]);
-        assert_eq!(edited.source.text(), text);
-        let [refused] = &edited.refused[..] else { panic!("{:?}", edited.refused) };
-        assert!(refused.snippet.contains("drop: [ALL]") || refused.snippet.contains("- ALL"));
+        assert_eq!(edited(&list(before), &without(gone)), list(after));
+    }
+    let more = [without(&["B", "C"]), vec![Change::Include(List::Add, Item::new("D"))]].concat();
+    assert_eq!(
+        edited(&list("A, # a\n          B, # b\n          C"), &more),
+        list("A, # a\n          D")
+    );
+}
+
+#[test]
+fn a_comment_between_empty_brackets_stays() {
+    let container = |rest: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    securityContext:\n      capabilities:{rest}"
+        )
+    };
+    let list = "        drop:\n        - ALL\n";
+    for (before, after) in [
+        (" { # x\n      }\n", format!(" # x\n{list}")),
+        (" { # x\n      }", format!(" # x\n{}", list.trim_end())),
+        (" { # x\n        # y\n      } # z\n", format!(" # x\n        # y\n       # z\n{list}")),
+        (" &c { # x\n      }\n# w\n", format!(" &c # x\n{list}# w\n")),
+        (" {drop: [ # x\n      ]}\n", " {drop: [ # x\n      ALL]}\n".to_owned()),
+        ("\n        drop: [ # x\n        ]\n", "\n        drop: [ # x\n        ALL]\n".to_owned()),
+    ] {
+        assert_eq!(edited(&container(before), &[drop_all()]), container(&after));
+    }
+    let text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {name: a, securityContext: { # x\n     }}\n";
+    let filled = "{ # x\n     capabilities: {drop: [ALL]}}";
+    assert_eq!(edited(text, &[drop_all()]), text.replace("{ # x\n     }", filled));
+}
+
+/// Go's readers refuse a list or a mapping with the tag of nothing: the tag goes with it.
+#[test]
+fn what_is_tagged_as_nothing_is_filled_without_the_tag() {
+    let container = |security: &str| {
+        let lines = security.replace('\n', "\n    ");
+        format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    {lines}\n")
+    };
+    let block = "\n  capabilities:\n    drop:\n    - ALL";
+    for (before, after) in [
+        (pod("        drop: !!null\n"), pod("        drop:\n        - ALL\n")),
+        (pod("        drop: !!null ~ # none\n"), pod("        drop: # none\n        - ALL\n")),
+        (container("securityContext: !!null"), container(&format!("securityContext:{block}"))),
+        (
+            container("securityContext: !<tag:yaml.org,2002:null> null"),
+            container(&format!("securityContext:{block}")),
+        ),
+        (
+            container("securityContext: !!null &a null"),
+            container(&format!("securityContext: &a{block}")),
+        ),
+        (
+            container("securityContext: &a !!null null"),
+            container(&format!("securityContext: &a{block}")),
+        ),
+        (
+            container("securityContext: # why\n  !!null\n# more"),
+            container(&format!("securityContext: # why{block}\n# more")),
+        ),
+        (
+            container("securityContext: {capabilities: !!null}"),
+            container("securityContext: {capabilities: {drop: [ALL]}}"),
+        ),
+        (
+            container("securityContext: {capabilities: !!null null}"),
+            container("securityContext: {capabilities: {drop: [ALL]}}"),
+        ),
+    ] {
+        assert_eq!(edited(&before, &[drop_all()]), after);
     }
     let text = pod("        drop: !!seq []\n");
     assert_eq!(edited(&text, &[drop_all()]), pod("        drop: !!seq [ALL]\n"));

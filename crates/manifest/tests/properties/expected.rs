@@ -56,6 +56,11 @@ pub fn expect(lists: &mut Lists, change: &Change) {
                 words.retain(|other| other != word);
             }
         }
+        Change::Absorb(list, gone) => {
+            if let Some(words) = both[pick(list).0] {
+                words.retain(|other| !gone.contains(other));
+            }
+        }
         Change::Replace(list, from, to) => {
             if let Some(words) = both[pick(list).0]
                 && from != to

@@ -129,6 +129,8 @@ pub fn change() -> impl Strategy<Value = Change> {
         (list(), item()).prop_map(|(list, item)| Change::Include(list, item)),
         (list(), prop::collection::vec(item(), 0..4)).prop_map(|(l, items)| Change::Set(l, items)),
         (list(), name()).prop_map(|(list, word)| Change::Remove(list, word)),
+        (list(), prop::collection::vec(name(), 1..4))
+            .prop_map(|(list, words)| Change::Absorb(list, words)),
         (list(), name(), name()).prop_map(|(list, from, to)| Change::Replace(list, from, to)),
         list().prop_map(Change::RemoveList),
     ]
