@@ -96,6 +96,8 @@ pub struct Learnt {
     /// Whether it was watched in a container, and not as a command on some machine, where the user
     /// may have been another.
     pub in_container: bool,
+    /// Whether the image's own user was seen to be root.
+    pub as_root: bool,
 }
 
 impl Learnt {

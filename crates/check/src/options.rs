@@ -6,7 +6,7 @@ use resolve::{Context, FromImage, Policy};
 use runtime::{Engine, Request, Runtime};
 
 use crate::holding::Entrypoint;
-use crate::learnt::Library;
+use crate::learnt::{Learnt, Library};
 use crate::rule::Selection;
 
 /// How a check is configured.
@@ -48,12 +48,22 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What the runtime is asked for, with what is known of the image.
+    /// What the runtime is asked for, with what is known of the image. Who watched it knows its user, where
+    /// nothing else says who that is.
     #[must_use]
-    pub fn request(&self, context: &Context, container: &Container) -> Request {
+    pub fn request(
+        &self,
+        context: &Context,
+        container: &Container,
+        learnt: Option<&Learnt>,
+    ) -> Request {
         let entrypoint = self.entrypoint(context);
         let (entrypoint, set_uid) = (entrypoint.carried(), entrypoint.set_uid());
-        Request { entrypoint, set_uid, ..context.request(container) }
+        let request = Request { entrypoint, set_uid, ..context.request(container) };
+        match learnt {
+            Some(learnt) if learnt.as_root => request.of_root(),
+            Some(_) | None => request,
+        }
     }
 
     /// The security context in effect, with what is known of the image.

@@ -32,6 +32,8 @@ pub struct PatchOptions {
     pub options: Options,
     /// Whether the container may get more than it has.
     pub widen: Widen,
+    /// Whether its image's own user is known to be root.
+    pub as_root: bool,
 }
 
 /// A container after its set was written.
@@ -73,6 +75,8 @@ pub struct Wanted<'a> {
     pub needs: &'a [Need],
     /// What stays because somebody answers for it.
     pub answered: &'a [Answered],
+    /// Whether its image's own user is known to be root.
+    pub as_root: bool,
 }
 
 /// A capability that an `add` does not bring.
@@ -143,7 +147,7 @@ pub fn set_capabilities(
     patch: &PatchOptions,
 ) -> Result<Patched, PatchError> {
     let checker = Checker::new(patch.options.clone());
-    let wanted = Wanted { id, needs, answered: &[] };
+    let wanted = Wanted { id, needs, answered: &[], as_root: patch.as_root };
     let (_, mut each) = set_all(&checker, manifest, &[wanted], patch.widen);
     each.pop().unwrap_or(Err(PatchError::NoSuchContainer))
 }
@@ -227,7 +231,7 @@ impl Planned {
         wanted: &Wanted<'_>,
         widen: Widen,
     ) -> Result<Self, PatchError> {
-        let Wanted { id, needs, answered } = *wanted;
+        let Wanted { id, needs, answered, as_root } = *wanted;
         let subject = subject(checker, manifest, id)?;
         if subject.is_privileged() {
             return Err(PatchError::Privileged);
@@ -241,7 +245,8 @@ impl Planned {
         let assess = |before: &Request| {
             Assessment::new(subject.own, before, &change.apply(before), subject.entrypoint)
         };
-        let before = subject.request();
+        let asked = subject.request().clone();
+        let before = &if as_root { asked.of_root() } else { asked };
         let assessment = assess(before);
         let gained = assessment.gained();
         if !gained.is_empty() && widen != Widen::Allow {

@@ -76,7 +76,8 @@ impl<'a> Subject<'a> {
         let Checker { options, panel, own, .. } = checker;
         let context = options.context(&workload.pod, container);
         let entrypoint = options.entrypoint(&context);
-        let request = options.request(&context, container);
+        let learnt = options.learnt.of(workload, container, &options.runtime);
+        let request = options.request(&context, container, learnt.usable());
         let answer = if context.windows.is_some() {
             Arc::new(Answer::none())
         } else {
@@ -98,7 +99,7 @@ impl<'a> Subject<'a> {
             request,
             held,
             exposure,
-            learnt: options.learnt.of(workload, container, &options.runtime),
+            learnt,
             answer,
         }
     }

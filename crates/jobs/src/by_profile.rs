@@ -221,7 +221,8 @@ struct Asked<'l> {
 
 impl Asked<'_> {
     fn as_wanted(&self) -> Wanted<'_> {
-        Wanted { id: self.id, needs: &self.needs, answered: &self.answered }
+        // Who watched it says so in the request already (`Options::request`).
+        Wanted { id: self.id, needs: &self.needs, answered: &self.answered, as_root: false }
     }
 }
 

@@ -117,6 +117,14 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// It needs what has no name yet, and no other system reads a number.
+    #[error("the profile {name} needs {set}, which this dropcap knows no name of")]
+    Nameless {
+        /// The profile.
+        name: String,
+        /// The numbers.
+        set: CapSet,
+    },
     /// No profile at all.
     #[error("no profile to export")]
     NoProfile,
@@ -204,6 +212,12 @@ pub fn export(form: Form, profiles: &[Profile], options: &Options) -> Result<Exp
     {
         let why = profile.status.incomplete.join("; ");
         return Err(Error::Incomplete { name: profile.metadata.name.clone(), why });
+    }
+    for profile in profiles {
+        let set = profile.add() - CapSet::all_known();
+        if !set.is_empty() {
+            return Err(Error::Nameless { name: profile.metadata.name.clone(), set });
+        }
     }
     let one = || match profiles {
         [] => Err(Error::NoProfile),

@@ -48,6 +48,7 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
         changed: false,
         age: age(watched.chain(tried).max(), now),
         in_container: in_container(profile),
+        as_root: as_root(profile),
     };
     let ways = profile.ways().map(|way| with_changes(&learnt, way, now)).collect();
     Learnt { ways, ..learnt }
@@ -99,6 +100,7 @@ fn with_changes(learnt: &Learnt, way: Way<'_>, now: Timestamp) -> check::learnt:
             false => Basis::Tried { word: "unproven".to_owned(), test },
         },
         changed: true,
+        as_root: user.is_none() && learnt.as_root,
         age: age(zero.recorded, now),
         about: About { user: user.or(learnt.about.user), ..learnt.about.clone() },
         ..learnt.clone()
@@ -127,6 +129,14 @@ fn is_searched(profile: &Profile) -> bool {
 fn in_container(profile: &Profile) -> bool {
     let runs = &profile.status.runs;
     !runs.is_empty() && runs.iter().all(|run| matches!(run.target, Target::Container(_)))
+}
+
+/// Whether its image's own user is root: every run of it that saw the start says so, and nobody chose the user.
+pub(crate) fn as_root(profile: &Profile) -> bool {
+    let target = &profile.spec.target;
+    let mut runs = profile.status.runs.iter().filter_map(|run| run.as_root).peekable();
+    let is_the_images = target.image.is_some() && target.user.is_none();
+    is_the_images && in_container(profile) && runs.peek().is_some() && runs.all(|root| root)
 }
 
 /// What the profile needs, each with what it is for.

@@ -6,7 +6,7 @@ use check::{PatchError, PatchOptions, Patched, set_capabilities};
 use manifest::{ContainerId, Manifest};
 use record::profile::Profile;
 
-use crate::learnt::needs;
+use crate::learnt::{as_root, needs};
 
 /// Why a profile could not be written into a manifest.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,7 @@ pub fn patch(
         return Err(Error::Problem { at, problem: problem.kind.clone() });
     }
     let id = find(manifest, container)?;
+    let options = &PatchOptions { as_root: options.as_root || as_root(profile), ..options.clone() };
     set_capabilities(manifest, id, &needs(profile), options).map_err(|error| {
         let found = &manifest.workloads[id.workload].pod.containers[id.container];
         let at = manifest.source.locate(found.name_span);

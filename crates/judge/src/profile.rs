@@ -39,6 +39,7 @@ pub fn to_profile(
         backend: recording.machine.backend.clone(),
         target: recording.target.clone(),
         start_seen: recording.start_seen,
+        as_root: as_root(recording),
         duration_ms: recording.duration_ns / 1_000_000,
         exit: recording.exit,
         lost: recording.lost,
@@ -48,6 +49,12 @@ pub fn to_profile(
     let mut profile = Profile::new(name, target, judgement.requirements.clone(), vec![run]);
     profile.status.unknown_sites = judgement.unknown_sites.iter().map(|s| s.line()).collect();
     profile
+}
+
+/// Processes are numbered in the order of their first `execve`.
+fn as_root(recording: &Recording) -> Option<bool> {
+    let (_, first) = recording.processes.first_key_value().filter(|_| recording.start_seen)?;
+    Some(first.uid? == recording.root)
 }
 
 fn target(watched: &Watched) -> Target {

@@ -245,6 +245,9 @@ pub struct Run {
     pub target: observation::Target,
     /// Whether the target's first `execve` was seen.
     pub start_seen: bool,
+    /// Whether the target's first program ran as root of its user namespace, if its start was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_root: Option<bool>,
     /// How long it was watched, milliseconds.
     pub duration_ms: u64,
     /// How the target's first process ended, if it did while watched.

@@ -78,6 +78,7 @@ fn run() -> impl Strategy<Value = Run> {
         backend: "tp_btf".to_owned(),
         target: Watched::Process { pid: id.into() },
         start_seen: id % 2 == 0,
+        as_root: None,
         duration_ms: 5,
         exit: Some(Exit::Code(id.into())),
         lost: Lost::default(),

@@ -99,6 +99,15 @@ impl fmt::Display for Word {
 }
 
 impl Request {
+    /// The same where it is known that the user is root, if nothing says who it is.
+    #[must_use]
+    pub fn of_root(self) -> Self {
+        match self.user {
+            User::Unknown => Self { user: User::Root, ..self },
+            User::Root | User::NonRoot => self,
+        }
+    }
+
     /// The words of one list, each with its place.
     pub fn words(&self, list: List) -> impl Iterator<Item = Word> + '_ {
         let texts = match list {

@@ -105,7 +105,9 @@ pub(super) fn requests(manifest: &Manifest, options: &Options) -> BTreeMap<Conta
     let containers = workloads.flat_map(|(workload, object)| {
         object.pod.containers.iter().enumerate().map(move |(container, found)| {
             let context = options.context(&object.pod, found);
-            (ContainerId { workload, container }, options.request(&context, found))
+            let known = options.learnt.of(object, found, &options.runtime);
+            let request = options.request(&context, found, known.usable());
+            (ContainerId { workload, container }, request)
         })
     });
     containers.collect()

@@ -79,6 +79,30 @@ fn every_engine_that_reads_a_compose_file_is_asked() {
     insta::assert_snapshot!("compose", fixed(&raw, ("compose.yaml", service), &[]));
 }
 
+/// Podman makes ambient what is added for a user that is not root: whose image was watched as root is none.
+#[test]
+fn who_watched_an_image_knows_whether_its_user_is_root() {
+    let service = "services:\n  own:\n    image: own:1\n";
+    let kill = profile("", &["KILL"], true);
+    let of = |watched: &str, user: &str| {
+        let target = "{ container: { id: \"0\", engine: docker, image: \"own:1\" } }";
+        let text = kill.replace("{ command: { argv: [own] } }", target);
+        let text = text.replace("startSeen: true", &format!("startSeen: true{watched}"));
+        let text = text.replace("image: \"own:1\" }\n  cap", &format!("image: \"own:1\"{user} }}\n  cap"));
+        let folder = Folder::new(&[("own.profile.yaml", &text), ("compose.yaml", service)]);
+        let output = folder.run(&["fix", "--profile", "own.profile.yaml", "compose.yaml"]);
+        let now = fs::read_to_string(folder.path().join("compose.yaml")).expect("it is there");
+        (code(&output), now.contains("cap_add:"), said(&output))
+    };
+    let root = of("\n    asRoot: true", "");
+    assert_eq!((root.0, root.1), (0, true), "{}", root.2);
+    for (watched, user) in [("", ""), ("\n    asRoot: false", "")] {
+        let refused = of(watched, user);
+        assert_eq!((refused.0, refused.1), (2, false), "{}", refused.2);
+        assert!(refused.2.contains("unless its image's user is root"), "{}", refused.2);
+    }
+}
+
 #[test]
 fn a_proof_is_of_the_user_it_was_made_as() {
     let text = pod("runAsUser: 33");

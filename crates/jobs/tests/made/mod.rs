@@ -32,6 +32,7 @@ pub fn run(target: Target) -> Run {
         backend: "tp_btf".to_owned(),
         target,
         start_seen: true,
+        as_root: None,
         duration_ms: 1,
         exit: None,
         lost: Lost::default(),
