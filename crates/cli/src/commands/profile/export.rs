@@ -237,7 +237,9 @@ fn explain(error: Error) -> Failure {
         Error::Incomplete { .. } => {
             "trace it from its start, or take it as it is with --incomplete"
         }
-        Error::Nameless { .. } => "a newer dropcap may know it; no system reads a number in its place",
+        Error::Nameless { .. } => {
+            "a newer dropcap may know it; no system reads a number in its place"
+        }
         Error::NoProfile => "`dropcap trace -o FILE -- COMMAND` writes a profile",
         Error::Several { .. } => "`dropcap profile merge` makes one of several runs",
         Error::OnePlace { .. } => "each profile says where it goes, or is exported by itself",

@@ -42,12 +42,11 @@ pub fn patched(args: &Args, observed: &[Observed], ui: &Ui) -> Result<(), Failur
     let widen = if args.allow_widen { Widen::Allow } else { Widen::Refuse };
     let manifest = manifest::read(file).map_err(Failure::new)?;
     let images = args.images.load_for(&manifest, file, ui)?;
-    let options =
-        PatchOptions {
-            widen,
-            options: check::Options { images, ..check::Options::default() },
-            ..PatchOptions::default()
-        };
+    let options = PatchOptions {
+        widen,
+        options: check::Options { images, ..check::Options::default() },
+        ..PatchOptions::default()
+    };
     // The judgement itself was shown above, with what it is incomplete for.
     let patched =
         patch_file(file, args.container.as_deref(), &profile, args.incomplete(), &options)
