@@ -140,6 +140,28 @@ fn what_somebody_answers_for_stays() {
     insta::assert_snapshot!("answered_container", fixed(&none, ("pod.yaml", &whole), &[]));
 }
 
+/// What is written is told, though what it has become is nobody's business but of who answers for it.
+#[test]
+fn what_was_written_beside_what_stays_is_told() {
+    let none = profile("", &["CHOWN"], true);
+    let text = pod(
+        "capabilities:\n          add: [SYS_TIME] # dropcap: ignore[dangerous-capability] it sets the clock",
+    );
+    let text =
+        text.replace("- name: own\n", "- name: own # dropcap: ignore[over-granted] we know\n");
+    let folder = Folder::new(&[("own.profile.yaml", &none), ("pod.yaml", &text)]);
+    let run = |more: &[&str]| {
+        let words = ["fix", "--unsafe-fixes", "--profile", "own.profile.yaml", "pod.yaml"];
+        folder.run(&[&words, more].concat())
+    };
+    let checked = run(&["--check"]);
+    assert_eq!(code(&checked), Some(1), "{}", said(&checked));
+    let output = run(&[]);
+    let now = fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there");
+    assert_ne!(now, text);
+    assert!(text_of(&output).contains("1 edit made in 1 file"), "{}", said(&output));
+}
+
 #[test]
 fn nothing_seen_is_not_nothing_needed() {
     let none = profile("", &[], false);

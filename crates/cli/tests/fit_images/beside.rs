@@ -1,6 +1,5 @@
 //! Containers side by side.
 
-
 use crate::{engine_options, image_fit};
 
 #[test]
