@@ -160,7 +160,7 @@ impl Checker {
         let phases: Vec<Phase> = phases.collect();
         let (mut at, mut rounds, mut consented) = (0, 0, Consent::Safe);
         while let Some(phase) = phases.get(at).copied().filter(|_| rounds < MAX_ROUNDS) {
-            let (original, before) = (requests(&model, &self.options), rounds);
+            let (original, before) = (requests(&model, self), rounds);
             loop {
                 let round = Round::of(&model, &checked, &original, self, phase);
                 if round.edits.is_empty() || rounds == MAX_ROUNDS {
