@@ -121,11 +121,12 @@ pub fn fix<'l>(
 }
 
 impl<'l> Treated<'l> {
-    /// What came of it in two rounds.
+    /// What came of it in two rounds. What was written stays told, whatever is said of what it has become.
     fn and(self, mut later: Self) -> Self {
         let Outcome::Written { patched: first, .. } = &self.outcome else { return later };
         match &mut later.outcome {
             Outcome::Written { patched, .. } if !patched.changed => return self,
+            Outcome::Kept { .. } | Outcome::HeldBack { .. } if first.changed => return self,
             Outcome::Written { patched, .. } => {
                 patched.before = first.before;
                 patched.lost = patched.lost | first.lost;

@@ -323,7 +323,9 @@ impl<'a> Service<'a> {
             && let Some(text) = reader.tree.text(node)
         {
             let span = reader.tree.span(node);
-            let (user, group) = text.split_once(':').map_or((text, None), |(u, g)| (u, Some(g)));
+            // What the environment fills in may have colons of its own, and be anybody.
+            let parts = text.split_once(':').filter(|_| !text.contains('$'));
+            let (user, group) = parts.map_or((text, None), |(user, group)| (user, Some(group)));
             let id = |name: &str| match name {
                 "root" => Some(0),
                 _ if name.bytes().all(|byte| byte.is_ascii_digit()) => name.parse().ok(),

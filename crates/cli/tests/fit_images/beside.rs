@@ -1,7 +1,5 @@
 //! Containers side by side.
 
-use serde_json::Value;
-
 use crate::{engine_options, image_fit};
 
 #[test]
@@ -11,7 +9,7 @@ fn containers_go_side_by_side() {
     fit.args(["--json", "--jobs", "2", "--until-exit", "--engine-args", &engine_options()]);
     let output = fit.args(["--", "sh", "-c", "chown 33 /etc && chroot / true"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let profile: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let profile = crate::json_of(&output);
     let search = &profile["status"]["searches"][0];
     assert_eq!(search["found"], "proven");
     assert_eq!(search["minimum"], serde_json::json!(["CHOWN", "SYS_CHROOT"]));

@@ -24,6 +24,12 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use testkit::{debian_image, debian_image_with, need};
 
+/// The profile that a `fit --json` printed.
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
 /// One program.
 pub struct Case {
     /// Its name.
@@ -203,7 +209,7 @@ fn as_image(case: &Case, image: &str) {
     let output = fit(&words, case.engine);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{}: {said}", case.name);
-    let profile: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let profile = json_of(&output);
     let search = &profile["status"]["searches"][0];
     assert_eq!((&search["place"], &search["found"]), (&"container".into(), &"explained".into()));
     let names = search["minimum"].as_array().unwrap();

@@ -124,7 +124,7 @@ fn the_redis_image_comes_to_zero_as_its_user() {
     debian_image();
     let image = debian_image_with("redis-official", REDIS);
     let output = fit(&["--image", &image, "--watch", "0s", "--json", "--try-zero"], "");
-    let profile: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let profile = crate::json_of(&output);
     let zero = &profile["status"]["zero"][0];
     assert_eq!(output.status.code(), Some(0), "{zero}\n{}", text(&output.stderr));
     assert_eq!((&zero["reached"], &zero["remains"]), (&json!(true), &json!([])), "{zero}");
