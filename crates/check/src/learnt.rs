@@ -4,6 +4,7 @@
 
 mod basis;
 mod image_name;
+mod joined;
 mod matching;
 mod survey;
 mod user;
@@ -264,6 +265,7 @@ impl Library {
     #[must_use]
     pub fn new(all: Vec<Learnt>, max_age: i64) -> Self {
         let entry = |learnt: Learnt| {
+            let learnt = Learnt { ways: joined::joined(learnt.ways), ..learnt };
             let About { image, image_digest, .. } = &learnt.about;
             let image = image.as_deref().map(ImageName::new);
             let image = image.map(|name| name.with_digest(image_digest.as_deref()));

@@ -34,11 +34,16 @@ pub(super) fn of<'l>(
     let start = Start { workload, container, context, runtimes };
     let gone = |way: &'l Way| (way, start.gone(way, learnt.about.user));
     let gone: Vec<(&Way, Gone<'_>)> = learnt.ways.iter().map(gone).collect();
+    // Who goes several goes the one that joins them, too, which has the needs of all.
     let whole = gone.iter().filter(|(_, gone)| gone.is_whole());
-    if let Some((way, _)) = whole.min_by_key(|(way, _)| way.with.needs.len()) {
+    if let Some((way, _)) = whole.max_by_key(|(way, _)| way.with.needs.len()) {
         return (&way.with, None);
     }
-    let nearest = gone.iter().min_by_key(|(way, gone)| (gone.left(), way.with.needs.len()));
+    let joins = |way: &Way, gone: &Gone<'_>, (other, more): &(&Way, Gone<'_>)| {
+        more == gone && other.with.needs.len() > way.with.needs.len()
+    };
+    let alone = gone.iter().filter(|(way, known)| !gone.iter().any(|one| joins(way, known, one)));
+    let nearest = alone.min_by_key(|(way, gone)| (gone.left(), way.with.needs.len()));
     (learnt, nearest.map(|(way, gone)| gone.words(way, learnt)))
 }
 
@@ -61,7 +66,7 @@ enum There {
 }
 
 /// How far a container goes a way.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Gone<'w> {
     /// Each with the runtimes on which it is missing; none if it is on all.
     missing: Vec<(&'w Change, Vec<Runtime>)>,

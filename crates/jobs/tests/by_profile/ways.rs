@@ -42,8 +42,8 @@ fn changes() -> [(Change, CapSet); 4] {
 struct Case {
     compose: bool,
     needs: Vec<(Capability, &'static str)>,
-    /// The changes of each way.
-    ways: Vec<Vec<(Change, CapSet)>>,
+    /// The changes of each way, and whether it came to need what they are to make needless all the same.
+    ways: Vec<(Vec<(Change, CapSet)>, bool)>,
     /// What of [`changes`] the manifest has.
     has: [bool; 4],
     host_network: bool,
@@ -53,8 +53,8 @@ struct Case {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let way = prop::sample::subsequence(changes().to_vec(), 1..3);
-    let lists = [None, Some("SETUID, KILL"), Some("NET_BIND_SERVICE, CHOWN")];
+    let way = (prop::sample::subsequence(changes().to_vec(), 1..3), prop::bool::weighted(0.3));
+    let lists = [None, Some("SETUID, KILL"), Some("NET_BIND_SERVICE, NET_RAW, CHOWN")];
     (
         any::<bool>(),
         prop::sample::subsequence(NEEDS.to_vec(), 0..4),
@@ -129,8 +129,9 @@ impl Case {
             profile.status.proofs.push(Proof { capabilities, test, trials: 3, recorded: None });
         }
         let all = profile.add();
-        for changes in &self.ways {
+        for (changes, in_vain) in &self.ways {
             let gone = changes.iter().fold(CapSet::EMPTY, |all, (_, removes)| all | *removes);
+            let gone = if *in_vain { CapSet::EMPTY } else { gone };
             let tried = changes.iter().map(|(change, removes)| Tried {
                 change: change.clone(),
                 removes: *removes,
@@ -152,6 +153,26 @@ impl Case {
         }
         profile.settle();
         profile
+    }
+
+    /// What of the needs a way that it goes by its own words came to need, too.
+    fn remains(&self) -> CapSet {
+        let (known, all) = (changes(), self.needs.iter().map(|(need, _)| *need).collect());
+        let [_, _, as_user, _] = self.has;
+        let has = |change: &Change| {
+            known.iter().zip(self.has).any(|((one, _), has)| has && one == change)
+        };
+        let of = |(changes, in_vain): &(Vec<(Change, CapSet)>, bool)| {
+            let changes_user = changes.iter().any(|(one, _)| matches!(one, Change::User { .. }));
+            let goes = changes.iter().all(|(one, _)| has(one)) && changes_user == as_user;
+            let gone = changes.iter().fold(CapSet::EMPTY, |all, (_, removes)| all | *removes);
+            match (goes, in_vain) {
+                (false, _) => CapSet::EMPTY,
+                (true, true) => all,
+                (true, false) => all - gone,
+            }
+        };
+        self.ways.iter().fold(CapSet::EMPTY, |all, way| all | of(way))
     }
 
     /// All that read such a file, and a release that nobody is asked about by default.
@@ -187,6 +208,13 @@ proptest! {
         let assumed = Checker::new(Options { learnt: library, ..Options::default() });
         let how = by_profile::Options::default();
         let (written, _) = write(&assumed, &manifest, how, &nobody);
+        let held = |manifest| {
+            let found = assumed.check(manifest).containers;
+            found[0].held.map_or(CapSet::EMPTY, |held| held.reach())
+        };
+        let taken = (held(&manifest) - held(&written)) & case.remains();
+        // emptyDirs of a Compose file are not read.
+        prop_assert!(case.compose || taken.is_empty(), "{}\n{}", taken, written.source.text());
         for checker in &runtimes {
             let name = checker.options.runtime.to_string();
             let more = missing(checker, &written) - missing(checker, &manifest);
@@ -213,7 +241,7 @@ fn what_a_default_opens_on_some_counts_for_no_edit() {
     let case = |compose, has| Case {
         compose,
         needs: vec![NEEDS[0]],
-        ways: vec![vec![ports.clone()]],
+        ways: vec![(vec![ports.clone()], false)],
         has: [has, false, false, false],
         host_network: false,
         lists: None,
@@ -238,4 +266,39 @@ fn what_a_default_opens_on_some_counts_for_no_edit() {
         assert!(way.contains(&format!("it lacks: sysctl {LOW_PORTS} = \"80\" ({on}).")), "{way}");
         assert_eq!(of(true), (CapSet::EMPTY, None));
     }
+}
+
+/// One test passes with nothing, another one does not: what any of them needs is needed.
+#[test]
+fn of_several_ways_the_needs_of_all_count() {
+    let [ports, ping, ..] = changes();
+    let add = |ways: &[(&[&(Change, CapSet)], bool)]| {
+        let own = |(changes, in_vain): &(&[&(Change, CapSet)], bool)| {
+            (changes.iter().map(|one| (*one).clone()).collect(), *in_vain)
+        };
+        let case = Case {
+            compose: false,
+            needs: NEEDS[..2].to_vec(),
+            ways: ways.iter().map(own).collect(),
+            has: [true, true, false, false],
+            host_network: false,
+            lists: Some("NET_BIND_SERVICE, NET_RAW, KILL"),
+            proven: true,
+        };
+        let library = Library::new(vec![learnt("a.yaml", &case.profile(), now())], MAX_AGE_DAYS);
+        let checker = Checker::new(Options { learnt: library, ..Options::default() });
+        let (written, _) =
+            write(&checker, &case.manifest(), by_profile::Options::default(), &nobody);
+        let words = written.workloads[0].pod.containers[0].security.add();
+        words.map(|word| word.value.clone()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(add(&[(&[&ports, &ping], false)]), "");
+    assert_eq!(
+        add(&[(&[&ports, &ping], false), (&[&ports, &ping], true)]),
+        "NET_BIND_SERVICE NET_RAW"
+    );
+    // Each leaves what the other makes needless.
+    assert_eq!(add(&[(&[&ports], false), (&[&ping], false)]), "NET_BIND_SERVICE NET_RAW");
+    assert_eq!(add(&[(&[&ports, &ping], false), (&[&ping], false)]), "NET_BIND_SERVICE");
+    assert_eq!(add(&[(&[&ping], false)]), "NET_BIND_SERVICE");
 }
