@@ -47,7 +47,7 @@ impl From<Foreseen> for Announced {
             by_profile: about(seen),
             safe: about(foreseen.safe),
             not_safe: [about(foreseen.not_safe), about(unseen)].concat(),
-            refused: foreseen.refused,
+            refused: foreseen.refused.len(),
         }
     }
 }

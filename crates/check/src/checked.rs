@@ -1,10 +1,11 @@
 //! A manifest checked: every container, every rule.
 
-use manifest::{Comment, ContainerId, ContainerList, Format, Manifest, Span};
+use manifest::{Comment, Container, ContainerId, ContainerList, Format, Manifest, Span, Workload};
 
 use crate::finding::Finding;
 use crate::holding::Held;
 use crate::inline;
+use crate::learnt::Match;
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::rule::{Selection, Topic};
@@ -81,6 +82,15 @@ impl Checker {
             Format::Compose => self.compose.as_deref().unwrap_or(self),
             Format::Kubernetes | Format::Oci => self,
         }
+    }
+
+    /// What was learnt of a container, for its edits: a way to start it with which it needs less counts
+    /// where all its changes are met on every runtime that an edit is judged on, not where the default of
+    /// one of them meets some.
+    #[must_use]
+    pub fn learnt_of(&self, workload: &Workload, container: &Container) -> Match<'_> {
+        let Self { options, own, .. } = self.of(workload.pod.format);
+        options.learnt.of(workload, container, own.runtimes())
     }
 
     /// Checks all containers of a manifest.

@@ -4,6 +4,7 @@
 
 mod basis;
 mod image_name;
+mod joined;
 mod matching;
 mod survey;
 mod user;
@@ -264,6 +265,7 @@ impl Library {
     #[must_use]
     pub fn new(all: Vec<Learnt>, max_age: i64) -> Self {
         let entry = |learnt: Learnt| {
+            let learnt = Learnt { ways: joined::joined(learnt.ways), ..learnt };
             let About { image, image_digest, .. } = &learnt.about;
             let image = image.as_deref().map(ImageName::new);
             let image = image.map(|name| name.with_digest(image_digest.as_deref()));
@@ -316,15 +318,20 @@ impl Library {
         self.all.iter().map(|entry| &entry.learnt)
     }
 
-    /// What was learnt of this container, as `runtime` starts it: what fits best. Where it is started
-    /// with all changes of a way that trials have shown, what is needed with those.
+    /// What was learnt of this container: what fits best. Where it is started with all changes of a way
+    /// that trials have shown, on each of `runtimes`, what is needed with those.
     #[must_use]
-    pub fn of(&self, workload: &Workload, container: &Container, runtime: &Runtime) -> Match<'_> {
+    pub fn of(
+        &self,
+        workload: &Workload,
+        container: &Container,
+        runtimes: &[Runtime],
+    ) -> Match<'_> {
         let best = self.best(workload, container);
         match best.as_slice() {
             [] => Match::None,
             [(entry, by)] => {
-                let (learnt, way) = way::of(&entry.learnt, workload, container, runtime);
+                let (learnt, way) = way::of(&entry.learnt, workload, container, runtimes);
                 let all = self.objections(entry, learnt, workload, container);
                 let (accepted, objections) =
                     all.into_iter().partition(|objection| self.accepted.covers(objection));
@@ -406,7 +413,7 @@ mod tests {
         let known = manifest.containers().filter_map(|(workload, container)| {
             Some(
                 library
-                    .of(workload, container, &Runtime::assumed_for_kubernetes())
+                    .of(workload, container, &[Runtime::assumed_for_kubernetes()])
                     .known()?
                     .objections
                     .len(),

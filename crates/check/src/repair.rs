@@ -299,7 +299,7 @@ items:
             let manifest = manifest::parse("p.yaml", text);
             let checker = Checker::new(Options::default());
             let foreseen = checker.announce(&manifest, &checker.check(&manifest), &|_| {});
-            (foreseen.safe.len(), foreseen.not_safe.len(), foreseen.refused)
+            (foreseen.safe.len(), foreseen.not_safe.len(), foreseen.refused.len())
         };
         assert_eq!(pod("          drop:\n            - all\n"), (1, 0, 0));
         assert_eq!(pod("          drop:\n            - |-\n              all\n"), (0, 0, 1));

@@ -45,7 +45,7 @@ pub struct Subject<'a> {
     pub held: Held,
     /// What makes it more dangerous, or less.
     pub exposure: Exposure,
-    /// What was learnt of it.
+    /// What was learnt of it, for its edits: [`Checker::learnt_of`].
     pub learnt: Match<'a>,
     request: Request,
     answer: Arc<Answer>,
@@ -76,7 +76,7 @@ impl<'a> Subject<'a> {
         let Checker { options, panel, own, .. } = checker;
         let context = options.context(&workload.pod, container);
         let entrypoint = options.entrypoint(&context);
-        let learnt = options.learnt.of(workload, container, &options.runtime);
+        let learnt = checker.learnt_of(workload, container);
         let request = options.request(&context, container, learnt.usable());
         let answer = if context.windows.is_some() {
             Arc::new(Answer::none())
@@ -102,6 +102,13 @@ impl<'a> Subject<'a> {
             learnt,
             answer,
         }
+    }
+
+    /// What was learnt of it, as the one runtime starts it.
+    #[must_use]
+    pub fn learnt_here(&self) -> Match<'a> {
+        let runtime = std::slice::from_ref(&self.options.runtime);
+        self.options.learnt.of(self.workload, self.container, runtime)
     }
 
     /// Whether it is a container of Windows, where there are no capabilities.

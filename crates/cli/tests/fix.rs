@@ -450,3 +450,24 @@ fn a_name_with_a_line_break_stays_on_its_line() {
     let check = folder.command(&["check", "."]).output().expect("dropcap runs");
     assert!(text(&check.stdout).contains("--> a\\n+b\"c.yaml:"), "{}", said(&check));
 }
+
+/// What is unsafe is not asked for, so that it is no error; but nobody is left to think that all is done.
+#[test]
+fn what_cannot_be_edited_is_said_without_consent_too() {
+    // The lists of the other mean nothing, and stay.
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec:\n  containers:\n    - name: one\n      \
+                securityContext:\n        runAsUser: 0\n        capabilities: &c { drop: [NET_RAW] }\n    - name: \
+                two\n      securityContext: { privileged: true, capabilities: *c }\n";
+    let place = Place::new(text);
+    for more in [&[][..], &["--check"], &["--diff"]] {
+        let output = place.run(&[&["web.yaml"], more].concat());
+        let (now, said) = (place.now(), said(&output));
+        assert_eq!((output.status.code(), now.as_str()), (Some(0), text), "{said}");
+        assert!(said.contains("\nnot edited web.yaml:6:13: container `one`: `"), "{said}");
+        assert!(said.contains("; 1 container cannot be edited, --unsafe-fixes"), "{said}");
+    }
+    // Then it is asked for.
+    let asked = place.run(&["--unsafe-fixes", "web.yaml"]);
+    assert_eq!(asked.status.code(), Some(2), "{}", said(&asked));
+    assert!(!said(&asked).contains("not edited"), "{}", said(&asked));
+}

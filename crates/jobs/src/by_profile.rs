@@ -147,8 +147,7 @@ pub fn write<'l>(
     options: Options,
     answer: &dyn Fn(&mut Checked),
 ) -> (Manifest, Vec<Treated<'l>>) {
-    let library = &checker.options.learnt;
-    if library.is_empty() {
+    if checker.options.learnt.is_empty() {
         return (manifest.clone(), Vec::new());
     }
     let kept = Kept::of(checker, manifest, answer);
@@ -157,8 +156,7 @@ pub fn write<'l>(
     for (workload, object) in manifest.workloads.iter().enumerate() {
         for (container, found) in object.pod.containers.iter().enumerate() {
             let id = ContainerId { workload, container };
-            let runtime = checker.options.runtime_for(object.pod.format);
-            let known = match library.of(object, found, runtime) {
+            let known = match checker.learnt_of(object, found) {
                 Match::None => continue,
                 Match::Several(all) => {
                     treated.push(Treated { id, outcome: Outcome::Ambiguous(all) });

@@ -5,6 +5,8 @@
 #[path = "by_profile/everywhere.rs"]
 mod everywhere;
 mod made;
+#[path = "by_profile/ways.rs"]
+mod ways;
 
 use caps::{CapSet, Capability};
 use check::learnt::{Accepted, Basis, Library, MAX_AGE_DAYS, Ran};

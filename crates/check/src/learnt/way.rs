@@ -7,6 +7,7 @@ use resolve::{Context, Ping, Resolved};
 use runtime::Runtime;
 
 use super::Learnt;
+use crate::fix::names;
 use crate::words;
 
 /// Changes of how a container is started, and what is needed with all of them.
@@ -18,24 +19,31 @@ pub struct Way {
     pub with: Learnt,
 }
 
-/// What is needed of a container as it is started, and in a sentence with which changes it would need less.
+/// What is needed of a container as all of these runtimes start it, and in a sentence with which changes it
+/// would need less.
 pub(super) fn of<'l>(
     learnt: &'l Learnt,
     workload: &Workload,
     container: &Container,
-    runtime: &Runtime,
+    runtimes: &[Runtime],
 ) -> (&'l Learnt, Option<String>) {
     if learnt.ways.is_empty() {
         return (learnt, None);
     }
-    let start = Start::new(workload, container, runtime);
+    let context = Context::of(&workload.pod, container);
+    let start = Start { workload, container, context, runtimes };
     let gone = |way: &'l Way| (way, start.gone(way, learnt.about.user));
     let gone: Vec<(&Way, Gone<'_>)> = learnt.ways.iter().map(gone).collect();
+    // Who goes several goes the one that joins them, too, which has the needs of all.
     let whole = gone.iter().filter(|(_, gone)| gone.is_whole());
-    if let Some((way, _)) = whole.min_by_key(|(way, _)| way.with.needs.len()) {
+    if let Some((way, _)) = whole.max_by_key(|(way, _)| way.with.needs.len()) {
         return (&way.with, None);
     }
-    let nearest = gone.iter().min_by_key(|(way, gone)| (gone.left(), way.with.needs.len()));
+    let joins = |way: &Way, gone: &Gone<'_>, (other, more): &(&Way, Gone<'_>)| {
+        more == gone && other.with.needs.len() > way.with.needs.len()
+    };
+    let alone = gone.iter().filter(|(way, known)| !gone.iter().any(|one| joins(way, known, one)));
+    let nearest = alone.min_by_key(|(way, gone)| (gone.left(), way.with.needs.len()));
     (learnt, nearest.map(|(way, gone)| gone.words(way, learnt)))
 }
 
@@ -44,42 +52,37 @@ struct Start<'a> {
     workload: &'a Workload,
     container: &'a Container,
     context: Context,
-    resolved: Resolved,
+    runtimes: &'a [Runtime],
 }
 
 /// Whether a container is started with a change.
 enum There {
     Yes,
     No,
+    /// Not on these of the runtimes, which by default set something else.
+    NotOn(Vec<Runtime>),
     /// Nobody can tell from the manifest, and why.
     Untold(&'static str),
 }
 
 /// How far a container goes a way.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Gone<'w> {
-    missing: Vec<&'w Change>,
+    /// Each with the runtimes on which it is missing; none if it is on all.
+    missing: Vec<(&'w Change, Vec<Runtime>)>,
     /// What cannot be told, and why.
     untold: Vec<(String, &'static str)>,
 }
 
-impl<'a> Start<'a> {
-    fn new(workload: &'a Workload, container: &'a Container, runtime: &Runtime) -> Self {
-        Self {
-            workload,
-            container,
-            context: Context::of(&workload.pod, container),
-            resolved: resolve::container(&workload.pod, container, runtime),
-        }
-    }
-
+impl Start<'_> {
     /// `user` is whom the trials were made as before the changes; `None` for the image's own.
     fn gone<'w>(&self, way: &'w Way, user: Option<u32>) -> Gone<'w> {
         let mut gone = Gone { missing: Vec::new(), untold: Vec::new() };
         for change in &way.changes {
             match self.has(change) {
                 There::Yes => {}
-                There::No => gone.missing.push(change),
+                There::No => gone.missing.push((change, Vec::new())),
+                There::NotOn(runtimes) => gone.missing.push((change, runtimes)),
                 There::Untold(why) => gone.untold.push((change.to_string(), why)),
             }
         }
@@ -133,13 +136,24 @@ impl<'a> Start<'a> {
         let same = |known: &str| known.split_whitespace().eq(value.split_whitespace());
         let sysctls = &self.workload.pod.sysctls;
         let written = sysctls.iter().rfind(|one| one.value.0.replace('/', ".") == name);
-        let open = match name {
+        if written.is_some_and(|one| same(&one.value.1)) {
+            return There::Yes;
+        }
+        let is_open = |resolved: Resolved| match name {
             // From a lower port on is open to more.
-            LOW_PORTS => value.parse().is_ok_and(|port| self.resolved.low_ports.start() <= port),
-            PING => self.resolved.ping == Ping::OpenedByRuntime && same(ALL_GROUPS),
+            LOW_PORTS => value.parse().is_ok_and(|port| resolved.low_ports.start() <= port),
+            PING => resolved.ping == Ping::OpenedByRuntime && same(ALL_GROUPS),
             _ => false,
         };
-        There::from(open || written.is_some_and(|one| same(&one.value.1)))
+        let closed = self.runtimes.iter().filter(|runtime| {
+            !is_open(resolve::container(&self.workload.pod, self.container, runtime))
+        });
+        let closed: Vec<Runtime> = closed.cloned().collect();
+        match closed.len() {
+            0 => There::Yes,
+            all if all == self.runtimes.len() => There::No,
+            _ => There::NotOn(closed),
+        }
     }
 
     fn has_empty(&self, path: &str, group: Option<u32>) -> There {
@@ -202,20 +216,25 @@ impl Gone<'_> {
         } else {
             ""
         };
-        let list = |changes: &mut dyn Iterator<Item = &Change>| {
-            changes.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        let missing = |(change, on): &(&Change, Vec<Runtime>)| match on.is_empty() {
+            true => change.to_string(),
+            false => format!("{change} (not on {})", names(on)),
         };
+        let on_some = self.missing.iter().any(|(_, on)| !on.is_empty());
         let number = words::count(way.changes.len(), "change");
         let shown = format!("Runs have shown a way to need {needs}{alone}");
         let mut text = match self.left() >= way.changes.len() {
-            true => format!("{shown}, with {number}: {}.", list(&mut way.changes.iter())),
-            false if self.missing.is_empty() => {
+            true if !on_some => {
+                let all: Vec<String> = way.changes.iter().map(ToString::to_string).collect();
+                format!("{shown}, with {number}: {}.", all.join("; "))
+            }
+            _ if self.missing.is_empty() => {
                 format!("{shown}, and it has those of its {number} that can be told.")
             }
-            false => format!(
-                "{shown}, and of its {number} it lacks: {}.",
-                list(&mut self.missing.iter().copied())
-            ),
+            _ => {
+                let all: Vec<String> = self.missing.iter().map(missing).collect();
+                format!("{shown}, and of its {number} it lacks: {}.", all.join("; "))
+            }
         };
         for (what, why) in &self.untold {
             text.push_str(&format!(" Not known: {what} ({why})."));

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use manifest::{CapList, Capabilities, ContainerId, Ease, Edit, Manifest, SetLists, Spanned};
+use manifest::{
+    CapList, Capabilities, ContainerId, Ease, Edit, Manifest, Refusal, Refused, SetLists, Spanned,
+};
 use runtime::Request;
 
 use super::round::{Round, requests};
@@ -27,8 +29,8 @@ pub struct Foreseen {
     /// Those that take consent, and what they make possible, behind the safe ones.
     pub not_safe: Vec<Applied>,
     /// Containers that the text does not allow to be edited as they should; [`Checker::announce`] looks
-    /// for them.
-    pub refused: usize,
+    /// for them. Each with why.
+    pub refused: Vec<Refused>,
     /// All that in terms of the text.
     pub(super) edits: Vec<Edit>,
 }
@@ -76,7 +78,13 @@ impl Checker {
         if manifest.ease == Ease::TooLarge {
             let containers: BTreeSet<_> = foreseen.edits.iter().map(|one| one.container).collect();
             let after = checked.containers.iter().map(|container| container.held).collect();
-            return Foreseen { after, refused: containers.len(), ..Foreseen::default() };
+            let refused = |container| Refused {
+                container,
+                reason: Refusal::TooLarge,
+                snippet: String::new(),
+            };
+            let refused = containers.into_iter().map(refused).collect();
+            return Foreseen { after, refused, ..Foreseen::default() };
         }
         let mut work = Work::of(self, answer, manifest, checked.clone());
         work.settle(Consent::Unsafe, Consent::Safe);
@@ -85,7 +93,7 @@ impl Checker {
         let all = work.done();
         let mut foreseen = Foreseen {
             after: all.checked.containers.iter().map(|container| container.held).collect(),
-            refused: all.refused.len(),
+            refused: all.refused,
             ..Foreseen::default()
         };
         for (index, one) in all.applied.into_iter().enumerate() {
@@ -160,7 +168,7 @@ impl Checker {
         let phases: Vec<Phase> = phases.collect();
         let (mut at, mut rounds, mut consented) = (0, 0, Consent::Safe);
         while let Some(phase) = phases.get(at).copied().filter(|_| rounds < MAX_ROUNDS) {
-            let (original, before) = (requests(&model, &self.options), rounds);
+            let (original, before) = (requests(&model, self), rounds);
             loop {
                 let round = Round::of(&model, &checked, &original, self, phase);
                 if round.edits.is_empty() || rounds == MAX_ROUNDS {

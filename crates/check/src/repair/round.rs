@@ -34,7 +34,7 @@ impl Round {
     ) -> Self {
         let options = &checker.options;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
-        let before = requests(manifest, options);
+        let before = requests(manifest, checker);
         let entrypoints = entrypoints(manifest, options);
         let mut now = before.clone();
         let findings = in_order(&checked.findings).into_iter();
@@ -56,7 +56,7 @@ impl Round {
             // As it was planned.
             let panel = if by_profile { &judging.own } else { &judging.panel };
             let container = &workload.pod.containers[id.container];
-            let known = options.learnt.of(workload, container, &judging.options.runtime);
+            let known = checker.learnt_of(workload, container);
             let step = Assessment::new(panel, current, &after, entrypoint);
             let whole = Assessment::new(panel, first, &after, entrypoint);
             let verdict = step.verdict_with(known.usable());
@@ -100,12 +100,13 @@ fn in_order(findings: &[Finding]) -> Vec<&Finding> {
 }
 
 /// What each container asks for.
-pub(super) fn requests(manifest: &Manifest, options: &Options) -> BTreeMap<ContainerId, Request> {
+pub(super) fn requests(manifest: &Manifest, checker: &Checker) -> BTreeMap<ContainerId, Request> {
+    let options = &checker.options;
     let workloads = manifest.workloads.iter().enumerate();
     let containers = workloads.flat_map(|(workload, object)| {
         object.pod.containers.iter().enumerate().map(move |(container, found)| {
             let context = options.context(&object.pod, found);
-            let known = options.learnt.of(object, found, &options.runtime);
+            let known = checker.learnt_of(object, found);
             let request = options.request(&context, found, known.usable());
             (ContainerId { workload, container }, request)
         })

@@ -84,7 +84,7 @@ impl<'a> Work<'a> {
     /// All rounds of one phase. What is safe is so beside what the phase began with: what somebody
     /// consented to before it counts no more, as it does not in another run.
     fn phase(&mut self, phase: Phase) {
-        let original = requests(&self.manifest, &self.checker.options);
+        let original = requests(&self.manifest, self.checker);
         for _ in 0..MAX_ROUNDS {
             let Self { manifest, checked, checker, .. } = &*self;
             let round = Round::of(manifest, checked, &original, checker, phase);
@@ -135,7 +135,7 @@ impl<'a> Work<'a> {
             return false;
         }
         let edited = manifest::apply(self.first, &self.edits);
-        let asked = |manifest: &Manifest| requests(manifest, &self.checker.options);
+        let asked = |manifest: &Manifest| requests(manifest, self.checker);
         let other = edited.refused.is_empty()
             && edited.source.text() != self.manifest.source.text()
             && asked(&edited.manifest) == asked(&self.manifest);

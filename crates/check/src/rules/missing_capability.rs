@@ -9,7 +9,7 @@ use super::instead;
 use crate::dialect;
 use crate::finding::Finding;
 use crate::holding::Holding;
-use crate::learnt::{Learnt, Need, Objection};
+use crate::learnt::{Known, Learnt, Match, Need, Objection};
 use crate::rule::{Fixes, Topic, rule};
 use crate::severity::Severity;
 use crate::subject::Subject;
@@ -26,8 +26,8 @@ rule! {
     /// carry it; a note for what the profile calls doubtful. A profile that is incomplete or old
     /// counts here, too: what was needed is needed. One of another image or user does not.
     /// Where trials have shown changes with which less is needed (`fit --try-zero`: a user, sysctls,
-    /// emptyDirs) and the container is started with all of them, that is what it is asked for; where it
-    /// lacks some, these are named.
+    /// emptyDirs) and the container is started with all of them on this runtime, that is what it is asked
+    /// for; where it lacks some, these are named.
     /// What the kernel asks for in the initial user namespace (SYS_TIME, SYS_MODULE) no list gives to
     /// a pod with `hostUsers: false`.
     ///
@@ -77,7 +77,15 @@ rule! {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(known) = subject.learnt.known() else { return };
+    // What is written goes by what is needed on every runtime, which serves on this one, too.
+    let everywhere = &subject.learnt;
+    let has_way = everywhere.known().is_some_and(|known| known.way.is_some());
+    let here = if has_way { subject.learnt_here() } else { Match::None };
+    let unmet = |known: &&Known<'_>| {
+        known.learnt.needs.iter().filter(|need| !is_met(subject, need)).count()
+    };
+    let both = [here.known(), everywhere.known()].into_iter().flatten();
+    let Some(known) = both.min_by_key(unmet) else { return };
     if subject.is_windows()
         || known
             .objections

@@ -66,7 +66,7 @@ fn fixed_by(checker: &Checker, name: &str, text: &str, consent: Consent) -> Trie
     };
     assert_eq!(announced, repaired.applied.len(), "{text}");
     if consent == Consent::Unsafe {
-        assert_eq!(foreseen.refused, repaired.refused.len(), "{text}");
+        assert_eq!(foreseen.refused.len(), repaired.refused.len(), "{text}");
     }
     comments_stay(&before, &after);
     let compared = others_stay(&before, repaired.source.text(), &changed);

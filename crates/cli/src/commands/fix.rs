@@ -12,7 +12,8 @@ use check::fix::Class;
 use check::learnt::Accepted;
 use check::render::text;
 use check::{
-    Applied, Checked, Checker, Consent, Options, RULES, Repaired, Selection, Topic, parallel, words,
+    Applied, Checked, Checker, Consent, Foreseen, Options, RULES, Repaired, Selection, Topic,
+    parallel, words,
 };
 use jobs::by_profile;
 use manifest::{Loaded, Manifest, WriteError};
@@ -137,9 +138,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             by_profile::fix(&learnt, &checker, manifest, how, consent, &answer);
         let left = match consent {
             Consent::Safe => {
-                checker.announce(&repaired.manifest, &repaired.checked, &answer).not_safe
+                let left = checker.announce(&repaired.manifest, &repaired.checked, &answer);
+                held_back::untold(left, &repaired, &treated)
             }
-            Consent::Unsafe => Vec::new(),
+            Consent::Unsafe => Foreseen::default(),
         };
         Some((repaired, treated, left))
     };
@@ -166,7 +168,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             say(manifest, &repaired, args, ui)?;
             let writes = !args.diff && !args.check;
             let as_it_is = (!writes).then_some(*manifest);
-            let left = left.into_iter().map(|edit| HeldBack::new(&repaired, edit, as_it_is));
+            let refused = left.refused.iter();
+            let refused = refused.map(|one| held_back::not_edited(&repaired, one, as_it_is));
+            done.not_edited.extend(refused);
+            let left = left.not_safe.into_iter();
+            let left = left.map(|edit| HeldBack::new(&repaired, edit, as_it_is));
             done.held_back.extend(left);
             done.count(manifest, &repaired);
         }
@@ -275,6 +281,8 @@ struct Done {
     /// Files that could not be written.
     unwritten: usize,
     held_back: Vec<HeldBack>,
+    /// Containers of which the text does not allow what is unsafe, in a line each.
+    not_edited: Vec<String>,
 }
 
 impl Done {
@@ -301,6 +309,9 @@ impl Done {
             return Ok(());
         }
         held_back::report(&self.held_back, options, ui)?;
+        for line in &self.not_edited {
+            writeln!(ui.err(), "{}", wrapped(line, 4))?;
+        }
         let verb = if args.diff || args.check { "to make" } else { "made" };
         let edits = words::count(self.edits(), "edit");
         let files = words::count(self.files, "file");
@@ -313,6 +324,12 @@ impl Done {
             line.push_str(&format!(
                 "; {} held back, --unsafe-fixes makes them",
                 words::count(held_back, "unsafe edit")
+            ));
+        }
+        if !self.not_edited.is_empty() {
+            let containers = words::count(self.not_edited.len(), "container");
+            line.push_str(&format!(
+                "; {containers} cannot be edited, --unsafe-fixes says what to write by hand"
             ));
         }
         if self.unwritten > 0 {

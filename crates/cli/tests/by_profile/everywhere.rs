@@ -221,3 +221,25 @@ fn an_image_pinned_by_the_digest_of_the_profile_is_met() {
         assert_eq!(code(&output), Some(if met { 0 } else { 2 }), "{name}: {}", said(&output));
     }
 }
+
+/// The advice is about the one container, not about the other, of which nobody knows anything.
+#[test]
+fn what_a_profile_holds_back_is_told_once_and_its_advice_edits_no_other() {
+    let nothing = profile("", &[], false);
+    let text = format!("{}    - name: other\n      image: other:1\n", pod("{}"));
+    let folder = Folder::new(&[("own.profile.yaml", &nothing), ("pod.yaml", &text)]);
+    let profile = ["--profile", "own.profile.yaml", "pod.yaml"];
+    let output = folder.run(&[&["fix"], &profile[..]].concat());
+    let fix = said(&output);
+    assert_eq!((code(&output), fix.matches("held back pod.yaml").count()), (Some(0), 2), "{fix}");
+    assert!(fix.contains("; 2 unsafe edits held back"), "{fix}");
+    assert!(fix.contains("dropcap fix --unsafe-fixes --select over-granted --profile "), "{fix}");
+    let check = said(&folder.run(&[&["check"], &profile[..]].concat()));
+    assert!(check.contains("2 unsafe edits with --unsafe-fixes"), "{check}");
+    folder.run(&[&["fix", "--unsafe-fixes", "--select", "over-granted"], &profile[..]].concat());
+    let now = fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there");
+    assert_eq!(
+        now.split("- name: other").map(|part| part.contains("ALL")).collect::<Vec<_>>(),
+        [true, false]
+    );
+}

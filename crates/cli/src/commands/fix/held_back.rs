@@ -3,9 +3,10 @@
 use std::io::{self, Write as _};
 
 use check::render::text;
-use check::{Applied, Options, Repaired};
+use check::{Applied, Foreseen, Options, Repaired};
+use jobs::by_profile::{Outcome, Treated};
 use jobs::shell;
-use manifest::{Format, Manifest};
+use manifest::{ContainerId, Format, Manifest, Refused, Span};
 
 use super::called;
 use crate::ui::{BOLD, Ui, YELLOW, next_step, wrapped};
@@ -50,6 +51,47 @@ pub(super) fn report(all: &[HeldBack], options: &Options, ui: &Ui) -> io::Result
     Ok(())
 }
 
+/// Of what is left what no other line tells: an edit by profile that waits for consent stands for all of
+/// its container, and what the text does not allow has been told if it was tried.
+pub(super) fn untold(mut left: Foreseen, repaired: &Repaired, treated: &[Treated<'_>]) -> Foreseen {
+    let of = |id, is: &dyn Fn(&Outcome<'_>) -> bool| {
+        treated.iter().any(|treated| treated.id == id && is(&treated.outcome))
+    };
+    let waits = |outcome: &Outcome<'_>| matches!(outcome, Outcome::HeldBack { .. });
+    let refused = |outcome: &Outcome<'_>| matches!(outcome, Outcome::Refused { .. });
+    left.not_safe.retain(|edit| !of(edit.container, &waits));
+    left.refused.retain(|one| {
+        let told = repaired.refused.iter().any(|known| known.container == one.container);
+        !told && !of(one.container, &refused)
+    });
+    left
+}
+
+/// A line about a container of which the text does not allow what is unsafe. `as_it_is` as for
+/// [`HeldBack::new`].
+pub(super) fn not_edited(
+    repaired: &Repaired,
+    refused: &Refused,
+    as_it_is: Option<&Manifest>,
+) -> String {
+    let ContainerId { workload, container } = refused.container;
+    let container = &repaired.manifest.workloads[workload].pod.containers[container];
+    format!(
+        "{YELLOW}not edited{YELLOW:#} {}: {}: {}",
+        place(repaired, container.name_span, as_it_is),
+        called(&container.name, container.index),
+        text::clean(&refused.message(as_it_is.unwrap_or(&repaired.manifest)))
+    )
+}
+
+/// Where that is, in the text that is there.
+fn place(repaired: &Repaired, span: Span, as_it_is: Option<&Manifest>) -> String {
+    match as_it_is {
+        None => repaired.source.locate(span),
+        Some(manifest) => before(manifest, repaired, span.start),
+    }
+}
+
 /// Where a place of the text that would be written is in the one that is there: FILE:LINE:COLUMN, or
 /// FILE:LINE where the line would change.
 fn before(manifest: &Manifest, repaired: &Repaired, offset: usize) -> String {
@@ -76,10 +118,7 @@ impl HeldBack {
         let container = &workload.pod.containers[edit.container.container];
         let path = repaired.source.path();
         Self {
-            at: match as_it_is {
-                None => repaired.source.locate(edit.span),
-                Some(manifest) => before(manifest, repaired, edit.span.start),
-            },
+            at: place(repaired, edit.span, as_it_is),
             file: path.map_or("-".to_owned(), |path| path.display().to_string()),
             container: container.name.clone(),
             index: container.index,

@@ -147,7 +147,9 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
                 false => format!("dropcap fix --profile {} PATH", learnt.file),
                 true => {
                     indented(&mut err, "nothing seen is not nothing needed: an unsafe edit")?;
-                    format!("dropcap fix --unsafe-fixes --profile {} PATH", learnt.file)
+                    // Not what else is unsafe: nobody knows anything of that.
+                    let select = "--unsafe-fixes --select over-granted";
+                    format!("dropcap fix {select} --profile {} PATH", learnt.file)
                 }
             };
             next_line(&mut err, "if you trust it:", &command)?;
