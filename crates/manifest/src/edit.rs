@@ -7,6 +7,7 @@
 //! in the file's own style (`layout`). The outcome is read again and compared with what was wanted
 //! (`verify`); an edit that would say anything else, anywhere in the file, is refused.
 
+mod by_hand;
 mod compose;
 mod form;
 mod goal;

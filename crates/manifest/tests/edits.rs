@@ -10,6 +10,8 @@ mod flow;
 mod json;
 #[path = "edits/oci.rs"]
 mod oci;
+#[path = "edits/refusals.rs"]
+mod refusals;
 
 use dropcap_manifest::{
     Change, ContainerId, Edit, Edited, Item, List, Manifest, Refusal, apply, parse,

@@ -35,11 +35,14 @@ pub(super) enum Step {
     Items(Vec<Fate>, Vec<Item>),
 }
 
-/// A place that a container reads, and which of its lists is read there, if it is one.
+/// A place that a container reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading {
     pub(super) place: Place,
+    /// Which of its lists is read there, if it is one.
     pub(super) list: Option<usize>,
+    /// What it first went through on the way there, if that is not written in itself.
+    pub(super) how: Option<Sharing>,
 }
 
 /// How one container comes to what it is to have.
@@ -57,8 +60,6 @@ pub(super) struct Plan {
     pub(super) direct: HashSet<NodeId>,
     /// How far below the container each of these aliases and values stands.
     pub(super) depths: Vec<(NodeId, usize)>,
-    /// The keys that it shares, the outermost first, and how.
-    pub(super) shares: Vec<(&'static str, Sharing)>,
 }
 
 /// Makes plans on one text.
@@ -106,8 +107,9 @@ impl Planner<'_, '_> {
         let form = goal.form();
         let layers = self.layers(id).ok_or(Refusal::Unsupported)?;
         let mut map = *layers.first().ok_or(Refusal::Unsupported)?;
+        let mut around = None;
         for (depth, key) in form.way.iter().enumerate() {
-            let Some(level) = self.level(form, (map, key), None, plan) else {
+            let Some(level) = self.level(form, (map, key), (None, around), plan) else {
                 if goal.changes_something() {
                     self.put(form, (map, key), form.below(depth, goal), plan);
                 }
@@ -116,6 +118,7 @@ impl Planner<'_, '_> {
             if own == Some(depth) {
                 return self.put_own(goal, level, depth, plan);
             }
+            around = plan.reads.last().and_then(|reading| reading.how);
             let value = self.tree.resolve(level.2.value);
             match &self.tree.node(value).kind {
                 NodeKind::Map(entries) if !entries.is_empty() => map = value,
@@ -133,7 +136,7 @@ impl Planner<'_, '_> {
         let mut own_lists = 0;
         for index in 0..form.lists.len() {
             let own = own == Some(form.way.len());
-            own_lists += usize::from(self.list(goal, index, &maps, own, plan)?);
+            own_lists += usize::from(self.list(goal, (index, around), &maps, own, plan)?);
         }
         if own.is_some() && own_lists == 0 { Err(Refusal::Unsupported) } else { Ok(()) }
     }
@@ -150,12 +153,12 @@ impl Planner<'_, '_> {
         compose::layers(self.tree, kinds, workload.document, (&workload.name, node))
     }
 
-    /// Looks a key up and keeps what was read.
+    /// Looks a key up and keeps what was read, of this list, in a mapping that was come to like this.
     fn level(
         &self,
         form: &Form,
         (map, key): (NodeId, &'static str),
-        list: Option<usize>,
+        (list, around): (Option<usize>, Option<Sharing>),
         plan: &mut Plan,
     ) -> Option<Level> {
         let mut aliases = HashSet::new();
@@ -164,20 +167,21 @@ impl Planner<'_, '_> {
         plan.depths.extend(aliases.iter().map(|&alias| (alias, depth)));
         plan.aliases.extend(aliases);
         let lookup = look(self.tree, form.own_first, map, key);
-        let places = lookup.passed.iter().map(|&map| Place::Key(map, key));
-        plan.reads.extend(places.map(|place| Reading { place, list }));
+        plan.reads.extend(lookup.passed.iter().map(|&passed| {
+            let how = around.or((passed != map).then_some(Sharing::Merge));
+            Reading { place: Place::Key(passed, key), list, how }
+        }));
         let entry = lookup.found?;
         let value = self.tree.resolve(entry.value);
-        plan.reads.push(Reading { place: Place::Value(value), list });
         let is_alias = value != entry.value;
+        let how = around.or(entry.merged.then_some(Sharing::Merge));
+        let how = how.or(is_alias.then_some(Sharing::Alias));
+        plan.reads.push(Reading { place: Place::Value(value), list, how });
         plan.depths.push((entry.value, depth + 1));
         if is_alias {
             plan.aliases.insert(entry.value);
         } else {
             plan.direct.insert(value);
-        }
-        if entry.merged || is_alias {
-            plan.shares.push((key, if entry.merged { Sharing::Merge } else { Sharing::Alias }));
         }
         Some((map, key, entry))
     }
@@ -236,12 +240,12 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// One list, put together from those of `maps`. With `own`, one that is merged is written out;
+    /// One list, put together from those of `maps`, the first of which was come to like this. With `own`, one that is merged is written out;
     /// says whether it was.
     fn list(
         &self,
         goal: &Goal,
-        index: usize,
+        (index, around): (usize, Option<Sharing>),
         maps: &[NodeId],
         own: bool,
         plan: &mut Plan,
@@ -253,12 +257,11 @@ impl Planner<'_, '_> {
         let mut lists = Vec::new();
         let mut own_entry = None;
         for (layer, &map) in maps.iter().enumerate() {
-            let found = self.level(form, (map, key), Some(index), plan);
+            let around = if layer == 0 { around } else { Some(Sharing::Extends) };
+            let found = self.level(form, (map, key), (Some(index), around), plan);
             let Some((.., entry)) = found else { continue };
             if layer == 0 {
                 own_entry = Some(entry);
-            } else {
-                plan.shares.push((key, Sharing::Extends));
             }
             let mark = self.tree.mark(entry.value).filter(|_| form.layered);
             if mark == Some(Mark::Reset) {
@@ -313,9 +316,15 @@ impl Planner<'_, '_> {
             self.put(form, (own_map, key), New::List(items), plan);
             return Ok(true);
         }
-        let is_own = !entry.merged && value == entry.value;
-        let goes = wanted.slots.is_none() && is_own && !self.has_anchor(value);
-        if goes && (!form.layered || self.tree.entries(own_map).len() > 1) {
+        // An alias that goes takes nothing from what it stands for, nor from who else reads that.
+        let is_alias = value != entry.value;
+        let is_own = !entry.merged && (is_alias || !self.has_anchor(value));
+        // No list and an empty one are the same; a mapping with nothing in it is not.
+        let stays = wanted.slots.is_some();
+        let goes = is_own && wanted.items().is_empty() && (is_alias || !stays);
+        if goes && (!(form.layered || stays) || self.tree.entries(own_map).len() > 1) {
+            let read = |at: &Reading| at.place == Place::Value(value) && at.list == Some(index);
+            plan.reads.retain(|at| !(is_alias && read(at)));
             plan.steps.push((Place::Key(own_map, key), Step::Remove));
             return Ok(false);
         }
@@ -367,21 +376,17 @@ impl Planner<'_, '_> {
 }
 
 impl Plan {
-    /// How it comes to share this list, or all of them, and the key at which it begins to: what is
-    /// around the lists goes before them.
-    pub(super) fn sharing(
-        &self,
-        form: &Form,
-        list: Option<&'static str>,
-    ) -> Option<(&'static str, Sharing)> {
-        let is_it = |key| !form.lists.contains(&key) || list.is_none_or(|list| list == key);
-        self.shares.iter().copied().find(|(key, _)| is_it(key))
+    /// How it comes to this place, if that is not written in itself.
+    pub(super) fn how(&self, place: Place) -> Option<Sharing> {
+        self.reads.iter().find(|reading| reading.place == place)?.how
     }
 
-    /// The list that is read at this place, if it is one.
-    pub(super) fn list_at(&self, form: &Form, place: Place) -> Option<&'static str> {
-        let reading = self.reads.iter().find(|reading| reading.place == place)?;
-        form.lists.get(reading.list?).copied()
+    /// Whether a list is read at this place of which nothing is wanted, beside one of which something is.
+    pub(super) fn is_torn_at(&self, place: Place) -> bool {
+        let here = self.reads.iter().filter(|reading| reading.place == place);
+        let lists: HashSet<usize> = here.filter_map(|reading| reading.list).collect();
+        let steps = self.steps.iter().filter(|(there, _)| *there == place).count();
+        (1..lists.len()).contains(&steps)
     }
 
     /// The key under which a list that is read stands.

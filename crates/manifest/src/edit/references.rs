@@ -105,8 +105,10 @@ impl<'a, 't> References<'a, 't> {
                 return Some(self.tree.span(shared));
             }
             let aliases = self.aliases.get(&shared).into_iter().flatten();
-            let others: Vec<NodeId> =
+            let mut others: Vec<NodeId> =
                 aliases.copied().filter(|alias| !self.followed.contains(alias)).collect();
+            // Where it is not the services' own, another one is.
+            others.sort_by_key(|alias| around && self.is_of_services(document, *alias));
             if around && self.all_are_containers(document, &way, in_container) {
                 continue;
             }
@@ -126,6 +128,22 @@ impl<'a, 't> References<'a, 't> {
         None
     }
 
+    /// Whether this alias stands for a Compose file's services, for a part of them that is merged, or for
+    /// one.
+    fn is_of_services(&self, document: usize, alias: NodeId) -> bool {
+        let Some(way) = way_to(self.tree, document, alias) else { return false };
+        let [root, below, ..] = *way.as_slice() else { return false };
+        let entries = self.tree.entries(root).iter();
+        entries
+            .filter(|entry| entry.1 == below)
+            .any(|entry| self.tree.text(entry.0) == Some("services"))
+            && match *way.as_slice() {
+                [_, _] | [_, _, _] => true,
+                [_, _, list, _] => !self.tree.items(list).is_empty(),
+                _ => false,
+            }
+    }
+
     /// Whether each way to the container through aliases of what is around it leads to one that was
     /// read as such.
     fn all_are_containers(
@@ -142,7 +160,8 @@ impl<'a, 't> References<'a, 't> {
     /// In how many ways the last of this way is come to: as it is written, and through each alias of what
     /// is around it, in as many ways as one comes to that.
     fn ways(&self, document: usize, way: &[NodeId], known: &mut HashMap<NodeId, usize>) -> usize {
-        let mut ways = 1usize;
+        // What is there for its anchor only is read where that is used.
+        let mut ways = usize::from(!self.is_below_unread(way));
         for node in way {
             let aliases = self.aliases.get(node).into_iter().flatten();
             for &alias in aliases.filter(|alias| !self.followed.contains(*alias)) {
@@ -161,13 +180,19 @@ impl<'a, 't> References<'a, 't> {
         ways
     }
 
-    /// Whether this way leads through a key at the top that nothing is read from.
+    /// Whether this way leads through a key at the top that nothing is read from, and through no
+    /// container.
     fn is_unread(&self, way: &[NodeId]) -> bool {
+        self.is_below_unread(way) && way.iter().all(|node| !self.containers.contains_key(node))
+    }
+
+    /// Whether this way leads through a key at the top that nothing is read from.
+    fn is_below_unread(&self, way: &[NodeId]) -> bool {
         let [root, below, ..] = *way else { return false };
         let entry = self.tree.entries(root).iter().find(|entry| entry.1 == below);
         let key = entry.and_then(|&(key, _)| self.tree.text(key));
         key.is_some_and(|key| {
             !READ.contains(&key) && !self.tree.is_merge_key(entry.map_or(root, |e| e.0))
-        }) && way.iter().all(|node| !self.containers.contains_key(node))
+        })
     }
 }

@@ -29,8 +29,10 @@ pub enum Refusal {
          not to change like this"
     )]
     Shared {
-        /// The field.
-        what: &'static str,
+        /// The key, the service or the word, as it is written.
+        what: String,
+        /// Where that is.
+        at: Span,
         /// What makes it common.
         how: Sharing,
         /// Who reads it too.
@@ -95,6 +97,8 @@ impl std::fmt::Display for Sharing {
 pub enum SharedWith {
     /// A container, which is not to change, or not like this.
     Container(ContainerId),
+    /// The container that is to change, as something else of its own.
+    Itself,
     /// Something that is no container.
     Elsewhere(Span),
 }
@@ -103,7 +107,7 @@ impl Refused {
     /// Why, with the places that it is about; `manifest` is the one that was edited.
     #[must_use]
     pub fn message(&self, manifest: &Manifest) -> String {
-        let Refusal::Shared { what, how, user } = &self.reason else {
+        let Refusal::Shared { what, at, how, user } = &self.reason else {
             return self.reason.to_string();
         };
         let user = match *user {
@@ -117,13 +121,16 @@ impl Refused {
                     name => format!("container `{}` ({at})", name.escape_debug()),
                 }
             }
+            SharedWith::Itself => "another field of the same container".to_owned(),
             SharedWith::Elsewhere(span) => {
                 format!("something that is no container ({})", manifest.source.locate(span))
             }
         };
+        let what = what.escape_debug();
+        let at = manifest.source.locate(*at);
         format!(
-            "`{what}` is written in one place for several ({how}), and {user} reads it too and is \
-             not to change like this"
+            "`{what}` ({at}) is written in one place for several ({how}), and {user} reads it too \
+             and is not to change like this"
         )
     }
 }

@@ -3,7 +3,6 @@
 use std::iter::repeat_n;
 
 use super::Item;
-use super::goal::Goal;
 use super::layout::{Layout, Quote};
 use crate::scalar::{self, Value};
 
@@ -162,38 +161,3 @@ pub(super) fn one_line(comment: &str) -> String {
     let words: Vec<_> = comment.split(|c: char| c.is_control() || c.is_whitespace()).collect();
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
-
-/// What the container should hold, to be put there by hand, in the words of its format, with the lines
-/// that stand beside it; as JSON where the file is JSON.
-pub(super) fn snippet(goal: &Goal, kept: &[String], json: bool) -> String {
-    let form = goal.form();
-    let entries = match form.way.first() {
-        Some(key) => vec![(*key, form.below(0, goal))],
-        None => form.all_lists(goal),
-    };
-    if !json {
-        let written = block(&entries, 0, &SNIPPET);
-        let Some((head, rest)) = written.split_once('\n').filter(|_| !kept.is_empty()) else {
-            return written;
-        };
-        let kept: String = kept.iter().map(|line| format!("  {line}\n")).collect();
-        return format!("{head}\n{kept}{rest}");
-    }
-    let layout = Layout { quote: Quote::Double, ..SNIPPET };
-    let place = Flow { lines: Some(Lines { indent: "", step: "  " }), quoted_keys: true };
-    let entries: Vec<_> =
-        entries.iter().map(|(key, value)| flow_entry(key, value, &layout, place)).collect();
-    entries.join(",\n") + "\n"
-}
-
-const SNIPPET: Layout = Layout {
-    eol: "\n",
-    step: 2,
-    dash: 0,
-    block_lists: false,
-    tall_lists: false,
-    quote: Quote::Plain,
-    colon: ": ",
-    comma: ", ",
-    pad: "",
-};

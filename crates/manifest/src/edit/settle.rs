@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::form::Form;
 use super::goal::{Fate, Goal};
-use super::layout::{Layout, Seen, layout, quoted_keys};
+use super::layout::{Layout, Seen, layout};
 use super::lookup::{way_to, way_to_map};
 use super::plan::{Place, Plan, Planner, Step};
 use super::references::References;
 use super::refusal::{Refusal, Refused, SharedWith, Sharing};
 use super::share::{Agreement, Conflict, Wish, agree};
 use super::write::Writer;
-use super::{ContainerId, Edited, Replacement, kept, patch, render, verify};
+use super::{ContainerId, Edited, Replacement, by_hand, patch, verify};
 use crate::manifest::Manifest;
 use crate::tree::{self, NodeId, Tree};
-use crate::workload::Format;
+use crate::workload::{Format, Span};
 
 type Goals = BTreeMap<ContainerId, Goal>;
 
@@ -118,11 +118,12 @@ impl<'a, 't> Settling<'a, 't> {
         }
         loop {
             let mut failed: BTreeMap<ContainerId, Refusal> = BTreeMap::new();
-            let agreement = match agree(&wishes, &readers) {
+            let agreement = match agree(&wishes, &readers, &refused) {
                 Ok(agreement) => agreement,
                 Err(conflicts) => {
-                    let reasons =
-                        conflicts.into_iter().map(|(id, with)| (id, shared(&wishes, id, with)));
+                    let reasons = conflicts
+                        .into_iter()
+                        .map(|(id, with)| (id, self.shared(&wishes, id, with)));
                     failed.extend(reasons);
                     Agreement::default()
                 }
@@ -152,6 +153,7 @@ impl<'a, 't> Settling<'a, 't> {
                     continue;
                 }
                 wishes.remove(&id);
+                refused.insert(id);
                 self.refuse(edited, id, reason, goals);
                 if let Some(goal) = unchanged.get(&id) {
                     readers.insert(id, Wish { goal, plan: planner.in_place(id, goal).0 });
@@ -194,13 +196,19 @@ impl<'a, 't> Settling<'a, 't> {
         wishes: &BTreeMap<ContainerId, Wish<'_>>,
     ) -> BTreeMap<ContainerId, Refusal> {
         let mut failed = BTreeMap::new();
-        for (place, (_, wanting)) in &agreement.steps {
+        for (place, (step, wanting)) in &agreement.steps {
             let Some(document) = wanting.first().and_then(|id| self.document(*id)) else {
                 continue;
             };
             if let Some(span) = self.references.elsewhere(document, *place) {
-                let with = Conflict { user: SharedWith::Elsewhere(span), place: None, how: None };
-                failed.extend(wanting.iter().map(|&id| (id, shared(wishes, id, with))));
+                let user = SharedWith::Elsewhere(span);
+                let with = Conflict { user, place: *place, how: Some(Sharing::Alias) };
+                for &id in wanting {
+                    // What is there already says more than what would be put there.
+                    if !(matches!(step, Step::Put(_)) && failed.contains_key(&id)) {
+                        failed.insert(id, self.shared(wishes, id, with));
+                    }
+                }
             }
         }
         failed
@@ -283,9 +291,17 @@ impl<'a, 't> Settling<'a, 't> {
         layout(tree, way, form, habits.or_insert_with(|| Seen::of(tree, document, form)))
     }
 
-    /// A place in a container by that container's name.
-    fn named(&self, user: SharedWith) -> SharedWith {
-        let SharedWith::Elsewhere(span) = user else { return user };
+    /// Who that is to the container that is to change: a place in a container is that container's.
+    fn named(&self, id: ContainerId, user: SharedWith) -> SharedWith {
+        let user = match user {
+            SharedWith::Elsewhere(span) => self.around(span).map_or(user, SharedWith::Container),
+            _ => user,
+        };
+        if user == SharedWith::Container(id) { SharedWith::Itself } else { user }
+    }
+
+    /// The container that this is written in.
+    fn around(&self, span: Span) -> Option<ContainerId> {
         let workloads = self.manifest.workloads.iter().enumerate();
         let mut all = workloads.flat_map(|(workload, object)| {
             let containers = object.pod.containers.iter().enumerate();
@@ -293,44 +309,64 @@ impl<'a, 't> Settling<'a, 't> {
                 .map(move |(container, found)| (ContainerId { workload, container }, found.span))
         });
         let around = all.find(|(_, there)| there.start <= span.start && span.end <= there.end);
-        around.map_or(user, |(id, _)| SharedWith::Container(id))
+        around.map(|(id, _)| id)
+    }
+
+    /// Why a container is refused what it shares.
+    fn shared(
+        &self,
+        wishes: &BTreeMap<ContainerId, Wish<'_>>,
+        id: ContainerId,
+        with: Conflict,
+    ) -> Refusal {
+        let Some(Wish { plan, .. }) = wishes.get(&id) else { return Refusal::Unsupported };
+        let how = match (plan.how(with.place), with.how) {
+            // It is the other's alias that leads to the same place.
+            (Some(Sharing::Extends), Some(Sharing::Alias | Sharing::Merge)) => Sharing::Anchor,
+            (Some(own), _) => own,
+            (None, Some(Sharing::Extends)) => Sharing::Extends,
+            // It is written where it says itself, and others come to it there.
+            (None, _) => Sharing::Anchor,
+        };
+        let Some((what, at)) = self.written(id, with.place) else { return Refusal::Unsupported };
+        Refusal::Shared { what, at, how, user: with.user }
+    }
+
+    /// What is written at this place, or around it where nothing is yet: its key, and where that stands;
+    /// of an item of a list, such as a container, its name.
+    fn written(&self, id: ContainerId, place: Place) -> Option<(String, Span)> {
+        let node = match place {
+            Place::Value(value) => value,
+            Place::Key(map, key) => {
+                let own = |entry: &&(NodeId, NodeId)| self.tree.text(entry.0) == Some(key);
+                self.tree.entries(map).iter().rev().find(own).map_or(map, |entry| entry.1)
+            }
+        };
+        let way = way_to(self.tree, self.document(id)?, node)?;
+        let around = way.iter().rev().nth(1);
+        let entries = around.map_or(&[][..], |around| self.tree.entries(*around));
+        let key = entries.iter().find(|entry| entry.1 == node).map(|entry| entry.0);
+        if let Some((text, key)) = key.and_then(|key| Some((self.tree.text(key)?, key))) {
+            return Some((text.to_owned(), self.tree.span(key)));
+        }
+        let (_, container) = super::find(&self.manifest.workloads, id)?;
+        Some((container.name.clone(), container.name_span))
     }
 
     fn refuse(&self, edited: &mut Edited, id: ContainerId, reason: Refusal, goals: &Goals) {
         let Some(goal) = goals.get(&id) else { return };
         let reason = match reason {
-            Refusal::Shared { what, how, user } => {
-                Refusal::Shared { what, how, user: self.named(user) }
+            Refusal::Shared { what, at, how, user } => {
+                Refusal::Shared { what, at, how, user: self.named(id, user) }
             }
             other => other,
         };
         let snippet = match reason {
             Refusal::Format { .. } => String::new(),
-            _ => {
-                let container = self.container(id);
-                let json = container.is_some_and(|node| quoted_keys(self.tree, node));
-                let kept = container.map(|node| kept::kept(self.tree, goal.form(), node));
-                render::snippet(goal, &kept.unwrap_or_default(), json)
-            }
+            _ => by_hand::snippet(self.tree, self.manifest, id, goal),
         };
         edited.refused.push(Refused { container: id, reason, snippet });
     }
-}
-
-/// Why a container is refused what it shares.
-fn shared(wishes: &BTreeMap<ContainerId, Wish<'_>>, id: ContainerId, with: Conflict) -> Refusal {
-    let Some(Wish { goal, plan }) = wishes.get(&id) else { return Refusal::Unsupported };
-    let form = goal.form();
-    // It is written where it says itself, and others come to it there.
-    let by_other = match with.how {
-        Some(Sharing::Extends) => Sharing::Extends,
-        _ => Sharing::Anchor,
-    };
-    let list = with.place.and_then(|place| plan.list_at(form, place));
-    let first = form.way.first().copied().or(list).or(form.lists.first().copied());
-    let own = plan.sharing(form, list);
-    let (what, how) = own.unwrap_or((first.unwrap_or_default(), by_other));
-    Refusal::Shared { what, how, user: with.user }
 }
 
 /// The containers that take part in the same steps, together.

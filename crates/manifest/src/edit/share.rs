@@ -1,6 +1,6 @@
 //! What several containers are to have from one place: done if all that read it want the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::ContainerId;
 use super::goal::{Fate, Goal};
@@ -20,19 +20,16 @@ pub(super) struct Wish<'a> {
 pub(super) struct Conflict {
     /// Who reads the place too.
     pub(super) user: SharedWith,
-    /// The place, if it is about one of those that the container reads.
-    pub(super) place: Option<Place>,
-    /// How that one comes to read it.
+    /// The place.
+    pub(super) place: Place,
+    /// How that one comes to read it, if it is not written in that one.
     pub(super) how: Option<Sharing>,
 }
 
 impl Conflict {
     /// With what this container reads at this place.
     fn with(id: ContainerId, wish: &Wish<'_>, place: Place) -> Self {
-        let form = wish.goal.form();
-        let list = wish.plan.list_at(form, place);
-        let how = wish.plan.sharing(form, list).map(|(_, how)| how);
-        Self { user: SharedWith::Container(id), place: Some(place), how }
+        Self { user: SharedWith::Container(id), place, how: wish.plan.how(place) }
     }
 }
 
@@ -45,13 +42,15 @@ pub(super) struct Agreement {
     pub(super) served: Vec<(ContainerId, ContainerId)>,
 }
 
-/// Puts all wishes together. `readers` are the containers of which nothing is wanted, as they are.
+/// Puts all wishes together. `readers` are the containers of which nothing is wanted, as they are, or
+/// nothing any more: those are `refused`.
 ///
 /// # Errors
 /// Those whose steps would change what another container does not want, with that one.
 pub(super) fn agree(
     wishes: &BTreeMap<ContainerId, Wish<'_>>,
     readers: &BTreeMap<ContainerId, Wish<'_>>,
+    refused: &HashSet<ContainerId>,
 ) -> Result<Agreement, BTreeMap<ContainerId, Conflict>> {
     let mut agreement = Agreement::default();
     let mut conflicts = BTreeMap::new();
@@ -65,6 +64,12 @@ pub(super) fn agree(
                 Part::Rest(step) => add(&mut agreement, &mut conflicts, id, (*place, step), wishes),
                 Part::Served(by) => agreement.served.push((id, by)),
             }
+        }
+    }
+    for (&id, wish) in wishes {
+        let own = wish.plan.steps.iter().find(|(place, _)| wish.plan.is_torn_at(*place));
+        if let Some(&(place, _)) = own {
+            conflicts.entry(id).or_insert(Conflict::with(id, wish, place));
         }
     }
     for (&reader, wish) in wishes.iter().chain(readers) {
@@ -93,8 +98,20 @@ pub(super) fn agree(
             };
             if !accepts {
                 let conflict = Conflict::with(reader, wish, reading.place);
+                // What is there already says more than what would be put there, and who is to stay as it
+                // is more than who would change if it could.
+                let rank = |of: &Conflict| {
+                    let step = agreement.steps.get(&of.place);
+                    let is_put = matches!(step, Some((Step::Put(_), _)));
+                    let is_refused =
+                        matches!(&of.user, SharedWith::Container(id) if refused.contains(id));
+                    (is_put, is_refused)
+                };
                 for &id in wanting.iter().filter(|id| **id != reader) {
-                    conflicts.entry(id).or_insert(conflict);
+                    let known = conflicts.entry(id).or_insert(conflict);
+                    if rank(&conflict) < rank(known) {
+                        *known = conflict;
+                    }
                 }
             }
         }

@@ -52,7 +52,7 @@ impl Writer<'_, '_> {
                     let layout = self.layout.inside(self.tree, map);
                     let steps = (fates.as_slice(), new.as_slice());
                     let changed = list::patches(self.tree, value, colon, &layout, steps, self.gone);
-                    patches.extend(changed.map_err(|why| self.refusal(entry.key, why))?);
+                    patches.extend(changed.map_err(|why| self.refusal(why))?);
                 }
                 _ => return Err(Refusal::Unsupported),
             }
@@ -74,12 +74,12 @@ impl Writer<'_, '_> {
         Ok(patches)
     }
 
-    fn refusal(&self, key: NodeId, unwritten: Unwritten) -> Refusal {
+    fn refusal(&self, unwritten: Unwritten) -> Refusal {
         let Unwritten::Anchor(alias) = unwritten else { return Refusal::Unsupported };
         let user = SharedWith::Elsewhere(self.tree.span(alias));
-        let is_key = |list: &&&str| self.tree.text(key) == Some(**list);
-        let what = self.form.lists.iter().find(is_key).copied().unwrap_or_default();
-        Refusal::Shared { what, how: Sharing::Anchor, user }
+        let word = self.tree.resolve(alias);
+        let what = self.tree.text(word).unwrap_or_default().to_owned();
+        Refusal::Shared { what, at: self.tree.span(word), how: Sharing::Anchor, user }
     }
 
     fn entry(&self, map: NodeId, is_it: impl Fn(NodeId, NodeId) -> bool) -> Result<Entry, Refusal> {

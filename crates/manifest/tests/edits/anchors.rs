@@ -37,7 +37,7 @@ fn an_anchor_is_edited_if_all_of_its_users_want_that() {
     assert_eq!(edited(&before, &respell), before.replace("[all]", "[ALL]"));
     let shared = |how: &str, name: &str, at: &str| {
         format!(
-            "`securityContext` is written in one place for several ({how}), and container `{name}` \
+            "`drop` (t:9:9) is written in one place for several ({how}), and container `{name}` \
              (t:{at}) reads it too and is not to change like this"
         )
     };
@@ -186,8 +186,8 @@ spec:
     let manifest = parse("t", before);
     assert_eq!(
         result.refused[0].message(&manifest),
-        "`securityContext` is written in one place for several (an alias `*…`), and something that \
-         is no container (t:4:26) reads it too and is not to change like this"
+        "`securityContext` (t:4:3) is written in one place for several (an alias `*…`), and something \
+         that is no container (t:4:26) reads it too and is not to change like this"
     );
     assert_eq!(
         result.refused[0].snippet,
@@ -434,7 +434,7 @@ fn a_word_with_an_anchor_goes_with_its_aliases() {
         (
             before.clone(),
             vec![
-                "`add` is written in one place for several (an anchor `&…` that is used elsewhere \
+                "`SYS_TIME` (t:6:47) is written in one place for several (an anchor `&…` that is used elsewhere \
                  too), and container `two` (t:7:11) reads it too and is not to change like this"
                     .to_owned()
             ]

@@ -179,13 +179,13 @@ services:
     assert_eq!(
         reasons,
         [
-            "`cap_add` is written in one place for several (`extends`), and container `own` \
+            "`cap_add` (t:4:5) is written in one place for several (`extends`), and container `own` \
              (t:10:3) reads it too and is not to change like this",
-            "`cap_add` is written in one place for several (`extends`), and container `own` \
+            "`cap_add` (t:4:5) is written in one place for several (`extends`), and container `own` \
              (t:10:3) reads it too and is not to change like this",
         ]
     );
-    assert_eq!(result.refused[1].snippet, "cap_add: [KILL]\n");
+    assert_eq!(result.refused[1].snippet, "cap_add: !override [KILL]\n");
     let Refusal::Shared { how, user, .. } = &result.refused[1].reason else { panic!() };
     assert_eq!(*how, Sharing::Extends);
     assert!(matches!(user, SharedWith::Container(id) if id.workload == 2));
@@ -218,7 +218,7 @@ networks:
     assert_eq!(result.source.text(), before);
     assert_eq!(
         result.refused[0].message(&manifest),
-        "`cap_drop` is written in one place for several (an anchor `&…` that is used elsewhere \
+        "`cap_drop` (t:2:19) is written in one place for several (an anchor `&…` that is used elsewhere \
          too), and something that is no container (t:4:15) reads it too and is not to change like \
          this"
     );
@@ -261,7 +261,7 @@ fn the_list_that_they_do_not_agree_on_is_named() {
     };
     let said = |other: &str| {
         format!(
-            "`cap_drop` is written in one place for several (`extends`), and container {other} reads it \
+            "`cap_drop` (compose.yaml:6:5) is written in one place for several (`extends`), and container {other} reads it \
              too and is not to change like this"
         )
     };
