@@ -236,7 +236,9 @@ fn what_a_profile_holds_back_is_told_once_and_its_advice_edits_no_other() {
     assert!(fix.contains("dropcap fix --unsafe-fixes --select over-granted --profile "), "{fix}");
     let check = said(&folder.run(&[&["check"], &profile[..]].concat()));
     assert!(check.contains("2 unsafe edits with --unsafe-fixes"), "{check}");
-    folder.run(&[&["fix", "--unsafe-fixes", "--select", "over-granted"], &profile[..]].concat());
+    let advice = ["fix", "--unsafe-fixes", "--select", "over-granted"];
+    let output = folder.run(&[&advice[..], &profile[..]].concat());
+    assert_eq!(code(&output), Some(0), "{}", said(&output));
     let now = fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there");
     assert_eq!(
         now.split("- name: other").map(|part| part.contains("ALL")).collect::<Vec<_>>(),
