@@ -108,7 +108,7 @@ fn checks(read: Manifest, choice: u8) {
     let report = Report::new(&loaded, &options, true);
     for file in &report.files {
         let source = &file.manifest.source;
-        assert_eq!(file.foreseen.after.len(), file.checked.containers.len());
+        assert_eq!(file.announced.after.len(), file.checked.containers.len());
         for finding in &file.checked.findings {
             assert!(source.text().get(finding.primary.span.range()).is_some());
             assert!(!text::finding(source, finding, "r", false).contains('\u{1b}'));
