@@ -128,11 +128,12 @@ mod tests {
         let one = going.one_more();
         let clock = Clock::start(Limit { least: ms(1), share: ms(3_600_000) }, &going);
         sleep(ms(20));
+        // Before what is counted begins: whatever comes in between is in both.
+        let since = Instant::now();
         let alone = clock.share();
         assert!(alone >= ms(20), "{alone:?}");
         assert_eq!(clock.whole(), ms(3_600_000));
         let others = [going.one_more(), going.one_more(), going.one_more()];
-        let since = Instant::now();
         sleep(ms(40));
         let beside = clock.share() - alone;
         // A quarter of what has gone by, whatever that was.
