@@ -97,8 +97,8 @@ fn end_of(text: &str) -> String {
 }
 
 /// What the guest's kernel is told (`Documentation/admin-guide/kernel-parameters.txt`). To attach and to detach a BPF
-/// program waits for RCU's grace periods, which otherwise is up to half of what a guest does with its time; and to empty each
-/// page that is handed out is dear where `rep stos` is emulated.
+/// program waits for RCU's grace periods, which otherwise is up to half of what a guest does with its time; and to
+/// empty each page that is handed out is dear where `rep stos` is emulated.
 const COMMAND_LINE: &str =
     "console=ttyS0 loglevel=5 panic=-1 rcupdate.rcu_expedited=1 init_on_alloc=0";
 
