@@ -99,6 +99,8 @@ pub enum When {
     Unnamed,
     /// `kernel.perf_event_paranoid` is 3 or more, a patch of Debian and Ubuntu.
     Paranoid,
+    /// The kernel preempts itself, or may: its kind of preemption is neither none nor voluntary.
+    Preempts,
 }
 
 impl When {
@@ -112,6 +114,7 @@ impl When {
             Self::Memlock => "before Linux 5.11",
             Self::Unnamed => "before Linux 5.13, if symbols are hidden",
             Self::Paranoid => "if perf_event_paranoid is 3 or more (Debian, Ubuntu)",
+            Self::Preempts => "if the kernel preempts itself",
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod namespace;
 pub mod process;
 pub mod procfs;
 pub mod running;
+pub mod scheduling;
 pub mod signal;
 pub mod user_namespace;
 pub mod xattr;

@@ -196,6 +196,11 @@ fn is_preempted(backend: Backend, hooks: &Hooks) -> bool {
         }
 }
 
+/// Whether the kernel skips programs that are in use while an operation on a map is preempted.
+pub(crate) fn is_skipped_beside_maps(backend: Backend, hooks: &Hooks) -> bool {
+    hooks.model != Model::Never && (backend == Backend::Kprobe || hooks.are_perf_s())
+}
+
 /// What a backend loses on this kernel, in words.
 pub(crate) fn loses(backend: Backend, hooks: &Hooks) -> Option<String> {
     let Model::Preempts(model) = &hooks.model else { return None };

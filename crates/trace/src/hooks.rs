@@ -76,6 +76,11 @@ impl Hooks {
         Ok(Self { kind, raw_is_preempted, model })
     }
 
+    /// Whether perf's tracepoints are in use.
+    pub fn are_perf_s(&self) -> bool {
+        self.kind == Kind::Perf
+    }
+
     /// The programs in use that see processes.
     pub fn programs(&self) -> [&'static str; 3] {
         match self.kind {

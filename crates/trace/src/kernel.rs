@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 
-use aya::maps::{Array, HashMap as BpfMap, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, HashMap as BpfMap, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use aya::programs::RawTracePoint;
 use aya::{Ebpf, Pod};
 
@@ -15,6 +15,7 @@ use crate::btf;
 use crate::direct;
 use crate::error::TraceError;
 use crate::hooks::{Hooks, Returns};
+use crate::open::Open;
 use crate::recording::Maps;
 use crate::symbols::Symbols;
 use crate::syscalls;
@@ -42,7 +43,7 @@ impl Kernel {
         let opts_known = backend.sees_options() && btf::cap_capable_has_opts();
         let missed_before = Missed::default();
         let mut this = Self { ebpf, backend, hooks, opts_known, symbols: None, missed_before };
-        let mut shapes: Array<&mut MapData, abi::Shape> = this.array("shapes")?;
+        let mut shapes = this.array::<abi::Shape>("shapes")?;
         for (index, shape) in syscalls::shapes() {
             shapes.set(index, shape, 0).map_err(TraceError::bpf("write the map shapes"))?;
         }
@@ -64,18 +65,18 @@ impl Kernel {
             mmap_min_addr: direct::mmap_min_addr(),
             ..config
         };
-        let mut map: Array<&mut MapData, Config> = self.array(".data.config")?;
+        let mut map = self.array::<Config>(".data.config")?;
         map.set(0, config, 0).map_err(TraceError::bpf("write the map .data.config"))
     }
 
     pub fn state(&mut self) -> Result<State, TraceError> {
-        let map: Array<&mut MapData, State> = self.array(".bss")?;
+        let map = self.array::<State>(".bss")?;
         map.get(&0, 0).map_err(TraceError::bpf("read the map .bss"))
     }
 
     /// Says which kinds of checks are settled.
     pub fn settle(&mut self, kinds: &[bool; KINDS_ROOM]) -> Result<(), TraceError> {
-        let mut map: Array<&mut MapData, [u8; KINDS_ROOM]> = self.array(".data.settled")?;
+        let mut map = self.array::<[u8; KINDS_ROOM]>(".data.settled")?;
         map.set(0, kinds.map(u8::from), 0).map_err(TraceError::bpf("write the map .data.settled"))
     }
 
@@ -113,12 +114,12 @@ impl Kernel {
     /// opens none meanwhile, but for one whose check it is looking at just now: so it is done before returns
     /// are looked at again, too.
     fn forget_open_calls(&mut self) -> Result<(), TraceError> {
-        let mut pending: BpfMap<_, u32, abi::Pending> = self.hash("pendings")?;
+        let mut pending = self.hash::<u32, abi::Pending>("pendings")?;
         let open: Vec<u32> = pending.keys().filter_map(Result::ok).collect();
         for thread in open {
             let _ = pending.remove(&thread);
         }
-        let mut count: Array<&mut MapData, u32> = self.array(".data.open_calls")?;
+        let mut count = self.array::<u32>(".data.open_calls")?;
         count.set(0, 0, 0).map_err(TraceError::bpf("write the map .data.open_calls"))
     }
 
@@ -177,7 +178,7 @@ impl Kernel {
 
     /// Follows a process no longer; whether it was followed.
     pub fn forget(&mut self, pid: u32) -> Result<bool, TraceError> {
-        let mut map: BpfMap<_, u32, abi::Process> = self.hash("processes")?;
+        let mut map = self.hash::<u32, abi::Process>("processes")?;
         match map.remove(&pid) {
             Ok(()) => Ok(true),
             Err(MapError::KeyNotFound) => Ok(false),
@@ -215,35 +216,44 @@ impl Kernel {
         self.remove_all::<abi::CallKey, abi::Tally>("failures")?;
         self.remove_all::<abi::CallKey, abi::Tally>("helpers")?;
         self.settle(&[false; KINDS_ROOM])?;
-        zero(&mut self.per_cpu("totals")?).map_err(TraceError::bpf("write the map totals"))?;
+        zero(&mut *self.per_cpu("totals")?).map_err(TraceError::bpf("write the map totals"))?;
         self.missed_before = self.missed();
-        let mut state: Array<&mut MapData, State> = self.array(".bss")?;
+        let mut state = self.array::<State>(".bss")?;
         state.set(0, State::default(), 0).map_err(TraceError::bpf("write the map .bss"))
     }
 
     fn remove_all<K: Pod, V: Pod>(&mut self, name: &str) -> Result<(), TraceError> {
-        let mut map: BpfMap<_, K, V> = self.hash(name)?;
+        let mut map = self.hash::<K, V>(name)?;
         let keys: Result<Vec<K>, MapError> = map.keys().collect();
         keys.and_then(|keys| keys.iter().try_for_each(|key| map.remove(key)))
             .map_err(TraceError::bpf(format!("empty the map {name}")))
     }
 
-    fn array<V: Pod>(&mut self, name: &str) -> Result<Array<&mut MapData, V>, TraceError> {
-        let map = self.ebpf.map_mut(name).ok_or(MapError::ElementNotFound);
-        map.and_then(Array::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
+    fn array<V: Pod>(&mut self, name: &str) -> Result<Open<Array<&mut MapData, V>>, TraceError> {
+        self.open(name)
     }
 
-    fn per_cpu(&mut self, name: &str) -> Result<PerCpuArray<&mut MapData, u64>, TraceError> {
-        let map = self.ebpf.map_mut(name).ok_or(MapError::ElementNotFound);
-        map.and_then(PerCpuArray::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
+    fn per_cpu(&mut self, name: &str) -> Result<Open<PerCpuArray<&mut MapData, u64>>, TraceError> {
+        self.open(name)
     }
 
     fn hash<K: Pod, V: Pod>(
         &mut self,
         name: &str,
-    ) -> Result<BpfMap<&mut MapData, K, V>, TraceError> {
+    ) -> Result<Open<BpfMap<&mut MapData, K, V>>, TraceError> {
+        self.open(name)
+    }
+
+    /// Every use of a map is one that the kernel may skip programs for ([`crate::open`]).
+    fn open<'a, M>(&'a mut self, name: &str) -> Result<Open<M>, TraceError>
+    where
+        M: TryFrom<&'a mut Map, Error = MapError>,
+    {
+        let may_be_preempted = backend::is_skipped_beside_maps(self.backend, &self.hooks);
         let map = self.ebpf.map_mut(name).ok_or(MapError::ElementNotFound);
-        map.and_then(BpfMap::try_from).map_err(TraceError::bpf(format!("open the map {name}")))
+        let map = map.and_then(M::try_from);
+        let map = map.map_err(TraceError::bpf(format!("open the map {name}")))?;
+        Ok(Open::new(map, may_be_preempted))
     }
 
     fn entries<K: Pod, V: Pod>(&mut self, name: &str) -> Result<Vec<(K, V)>, TraceError> {
@@ -260,7 +270,7 @@ impl Kernel {
         key: &K,
         value: &V,
     ) -> Result<bool, TraceError> {
-        let mut map: BpfMap<_, K, V> = self.hash(name)?;
+        let mut map = self.hash::<K, V>(name)?;
         match map.insert(key, value, NOEXIST) {
             Ok(()) => Ok(true),
             Err(MapError::SyscallError(error))

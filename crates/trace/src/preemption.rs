@@ -9,7 +9,8 @@
 //!
 //! These two have a gap of their own: `trace_call_bpf` runs none of them while a task on this CPU is in the middle of
 //! a map operation by bpf(2) (`bpf_disable_instrumentation` of `include/linux/bpf.h`), which such a kernel may preempt
-//! since 5.11. What is skipped there is counted since 6.7.
+//! since 5.11. What is skipped there is counted since 6.7. This process's own operations are not preempted if it may
+//! say so (`open.rs`).
 
 use std::fs;
 use std::path::Path;
@@ -21,6 +22,12 @@ pub(crate) enum Model {
     Never,
     /// It does, or may: how the kernel calls it.
     Preempts(String),
+}
+
+/// Whether this kernel preempts kernel code, or may.
+#[must_use]
+pub fn may_preempt() -> bool {
+    Model::of_kernel() != Model::Never
 }
 
 impl Model {

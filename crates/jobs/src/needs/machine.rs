@@ -29,6 +29,8 @@ pub struct Machine {
     pub kptr_restrict: i32,
     /// Whether BPF programs can have the kernel name its functions.
     pub names_functions: bool,
+    /// Whether the kernel preempts itself, or may.
+    pub preempts: bool,
     /// The hard `RLIMIT_MEMLOCK`, bytes; `None` for no limit.
     pub locked_memory: Option<u64>,
 }
@@ -48,6 +50,7 @@ impl Machine {
             perf_event_paranoid: sysctl("perf_event_paranoid").unwrap_or(4),
             kptr_restrict: sysctl("kptr_restrict").unwrap_or(2),
             names_functions: names_functions(),
+            preempts: trace::preemption::may_preempt(),
             locked_memory: getrlimit(Resource::Memlock).maximum,
         }
     }
@@ -64,6 +67,7 @@ impl Machine {
             }
             When::Unnamed => !self.names_functions && self.hides_symbols(),
             When::Paranoid => self.perf_event_paranoid >= 3,
+            When::Preempts => self.preempts,
         }
     }
 
@@ -117,21 +121,30 @@ mod tests {
             perf_event_paranoid: 3,
             kptr_restrict: 1,
             names_functions: false,
+            preempts: true,
             locked_memory: Some(65536),
         };
-        let all =
-            [When::Root, When::NotRoot, When::Drops, When::Memlock, When::Unnamed, When::Paranoid];
+        let all = [
+            When::Root,
+            When::NotRoot,
+            When::Drops,
+            When::Memlock,
+            When::Unnamed,
+            When::Paranoid,
+            When::Preempts,
+        ];
         let so = |machine: &Machine| all.map(|when| machine.is(when));
-        assert_eq!(so(&machine), [false, true, false, true, true, true]);
+        assert_eq!(so(&machine), [false, true, false, true, true, true, true]);
         let other = Machine {
             uid: 0,
             bounding: CapSet::from(Capability::CHOWN),
             kernel: (6, 1),
             perf_event_paranoid: 1,
             kptr_restrict: 0,
+            preempts: false,
             ..machine
         };
-        assert_eq!(so(&other), [true, false, true, false, false, false]);
+        assert_eq!(so(&other), [true, false, true, false, false, false, false]);
         assert!(!Machine { kptr_restrict: 1, names_functions: true, ..other }.is(When::Unnamed));
     }
 }

@@ -13,12 +13,14 @@ use caps::{CapSet, CapState, Capability};
 use dropcap_observe::Observed;
 use judge::Dismissal;
 use launch::{LaunchError, Output, Spec};
-use record::observation::{Exit, Recording};
+use record::observation::{Exit, Lost, Recording};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use trace::{Backend, Options, Results, Scope, Tracer};
 
 /// What a program that cannot be tried here ends with, as `automake` has it.
 const CANNOT_TRY: i32 = 77;
+/// How often a trap is traced at most, where the kernel skips the backend's program under load, and counts that.
+const TRIES: usize = 5;
 /// No trap takes nearly as long.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -81,7 +83,22 @@ impl Trap {
 
     /// Traces it while it holds exactly these, and judges; `None`, said aloud, where that cannot be.
     pub fn trace_with(&self, held: CapSet) -> Option<Seen> {
+        for _ in 1..TRIES {
+            let (seen, loses) = self.trace_once(held)?;
+            let lost = seen.observed.recording.lost;
+            if !loses || lost == Lost::default() {
+                return Some(seen);
+            }
+            // Whoever is told so traces again, too.
+            assert!(lost.is_complete() || !seen.observed.judgement.complete);
+        }
+        self.trace_once(held).map(|(seen, _)| seen)
+    }
+
+    /// What one trace shows, and whether its backend loses something under load.
+    fn trace_once(&self, held: CapSet) -> Option<(Seen, bool)> {
         let mut tracer = tracer()?;
+        let loses = tracer.loses().is_some();
         let place = Place::make(self);
         let process = launch::spawn_held(self.spec(&place, held)).expect("it can be started");
         let argv = vec![self.name()];
@@ -92,7 +109,7 @@ impl Trap {
             return None;
         }
         let observed = Observed::of(finish(tracer));
-        Some(Seen::new(observed, said(&output), held))
+        Some((Seen::new(observed, said(&output), held), loses))
     }
 
     /// Whether it works with exactly these; and what it said.
@@ -282,7 +299,7 @@ impl Seen {
         let lines: Vec<String> =
             judgement.unknown_sites.iter().map(judge::UnknownSite::line).collect();
         assert_eq!(lines, Vec::<String>::new(), "unknown call sites");
-        assert_eq!(self.observed.recording.lost, record::observation::Lost::default());
+        assert_eq!(self.observed.recording.lost, Lost::default());
         let of = |verdict| {
             let needs = judgement.needs.iter().filter(|need| need.verdict == verdict);
             needs.map(|need| (need.capability, need.alternatives)).collect()

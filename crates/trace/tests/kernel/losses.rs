@@ -146,8 +146,8 @@ fn fifty_thousand_processes_are_counted_exactly() {
     let Some((recording, _)) = trace_with(options, spec(&argv, own_state())) else { return };
     let checks: u64 =
         own(&recording).filter(|o| o.capability == Capability::SETPCAP).map(|o| o.count).sum();
-    assert_eq!(checks, count);
-    assert_eq!((recording.lost, recording.still_running), (Lost::default(), 0));
+    judge(&recording, count, checks);
+    assert_eq!(recording.still_running, 0);
 }
 
 /// Whether refused calls failed is not asked.
@@ -155,8 +155,15 @@ fn without_results() -> Options {
     Options { results: Results::Never, ..Options::default() }
 }
 
+/// When the tracer's maps are read.
+#[derive(PartialEq, Eq)]
+enum Reading {
+    InTheEnd,
+    AllTheTime,
+}
+
 /// What eight processes with so many checks each showed, and how many that was a second.
-fn eight(mut tracer: Tracer, each: u64, settled: bool) -> (Recording, f64) {
+fn eight(mut tracer: Tracer, each: u64, settled: bool, reading: Reading) -> (Recording, f64) {
     let program = testkit::programs::program("kernel", "eight");
     let argv = [program.to_str().unwrap().to_owned(), each.to_string()];
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
@@ -166,7 +173,13 @@ fn eight(mut tracer: Tracer, each: u64, settled: bool) -> (Recording, f64) {
         tracer.settle(Capability::SETPCAP.into()).unwrap();
     }
     let start = std::time::Instant::now();
-    held.release().unwrap().output(None).unwrap();
+    let running = held.release().unwrap();
+    std::thread::scope(|scope| {
+        let output = scope.spawn(|| running.output(None).unwrap());
+        while reading == Reading::AllTheTime && !output.is_finished() {
+            tracer.snapshot().unwrap();
+        }
+    });
     let rate = 8.0 * each as f64 / start.elapsed().as_secs_f64();
     (tracer.finish().unwrap(), rate)
 }
@@ -177,7 +190,7 @@ fn settled_checks_of_eight_processes_are_counted_exactly() {
     needs!(root, bpf, test_programs);
     let each = testkit::many(1_000_000);
     let Some(tracer) = tracer(without_results()) else { return };
-    let (recording, rate) = eight(tracer, each, true);
+    let (recording, rate) = eight(tracer, each, true, Reading::InTheEnd);
     let [settled] = recording.settled[..] else { panic!("{:?}", recording.settled) };
     assert_eq!(settled.capability, Capability::SETPCAP);
     judge(&recording, 8 * each, settled.count);
@@ -191,7 +204,7 @@ fn unsettled_checks_of_eight_processes_keep_their_call_site() {
     needs!(root, bpf, test_programs);
     let each = testkit::many(250_000);
     let Some(tracer) = tracer(without_results()) else { return };
-    let (recording, rate) = eight(tracer, each, false);
+    let (recording, rate) = eight(tracer, each, false, Reading::InTheEnd);
     let checks: Vec<_> = own(&recording).filter(|o| o.capability == Capability::SETPCAP).collect();
     let [check] = checks[..] else { panic!("{checks:?}") };
     judge(&recording, 8 * each, check.count);
@@ -208,10 +221,15 @@ fn the_backend_chosen_by_itself_counts_eight_processes_exactly() {
     if !attempts.iter().any(|a| a.outcome.is_ok() && a.loses.is_none()) {
         return testkit::skip("needs a kernel on which a backend loses nothing under load");
     }
-    for settled in [true, false] {
+    for (settled, reading) in [
+        (true, Reading::InTheEnd),
+        (false, Reading::InTheEnd),
+        // Then the kernel skips probes on this CPU, where it preempts itself: nobody may come to run there.
+        (false, Reading::AllTheTime),
+    ] {
         let tracer = Tracer::load(without_results()).unwrap();
         assert_eq!(tracer.loses(), None, "{}", tracer.backend());
-        let (recording, _) = eight(tracer, each, settled);
+        let (recording, _) = eight(tracer, each, settled, reading);
         let own = own(&recording).filter(|o| o.capability == Capability::SETPCAP);
         let counts = own.map(|o| o.count).chain(recording.settled.iter().map(|s| s.count));
         assert_eq!((counts.sum::<u64>(), recording.lost), (8 * each, Lost::default()));
