@@ -14,6 +14,7 @@ use std::fmt;
 
 use caps::{CapSet, Capability};
 use manifest::{Container, Manifest, Workload};
+use resolve::Context;
 use runtime::Runtime;
 
 pub use basis::Basis;
@@ -99,6 +100,8 @@ pub struct Learnt {
     pub in_container: bool,
     /// Whether the image's own user was seen to be root.
     pub as_root: bool,
+    /// Whether it was seen to start as another user than root, whoever chose that.
+    pub not_root: bool,
 }
 
 impl Learnt {
@@ -318,21 +321,23 @@ impl Library {
         self.all.iter().map(|entry| &entry.learnt)
     }
 
-    /// What was learnt of this container: what fits best. Where it is started with all changes of a way
+    /// What was learnt of this container: what fits best. `context` is its own. Where it is started with all changes of a way
     /// that trials have shown, on each of `runtimes`, what is needed with those.
     #[must_use]
     pub fn of(
         &self,
         workload: &Workload,
         container: &Container,
+        context: &Context,
         runtimes: &[Runtime],
     ) -> Match<'_> {
         let best = self.best(workload, container);
         match best.as_slice() {
             [] => Match::None,
             [(entry, by)] => {
-                let (learnt, way) = way::of(&entry.learnt, workload, container, runtimes);
-                let all = self.objections(entry, learnt, workload, container);
+                let (learnt, way) =
+                    way::of(&entry.learnt, workload, (container, context), runtimes);
+                let all = self.objections(entry, learnt, container, context);
                 let (accepted, objections) =
                     all.into_iter().partition(|objection| self.accepted.covers(objection));
                 Match::One(Known { learnt, by: *by, objections, accepted, way })
@@ -365,8 +370,8 @@ impl Library {
         &self,
         entry: &Entry,
         learnt: &Learnt,
-        workload: &Workload,
         container: &Container,
+        context: &Context,
     ) -> Vec<Objection> {
         let Entry { image, namespaces, .. } = entry;
         let mut objections = Vec::new();
@@ -385,7 +390,8 @@ impl Library {
         {
             objections.push(Objection::OtherImage { learnt, here });
         }
-        objections.extend(user::other(learnt, workload, container));
+        let name = container.security.user_name.as_ref().map(|name| name.value.as_str());
+        objections.extend(user::other(learnt, context, name));
         objections
     }
 }
@@ -411,9 +417,10 @@ mod tests {
         let library = Library::new(vec![Learnt { about, ..Learnt::default() }], MAX_AGE_DAYS);
         let library = library.among([&manifest]);
         let known = manifest.containers().filter_map(|(workload, container)| {
+            let context = Context::of(&workload.pod, container);
             Some(
                 library
-                    .of(workload, container, &[Runtime::assumed_for_kubernetes()])
+                    .of(workload, container, &context, &[Runtime::assumed_for_kubernetes()])
                     .known()?
                     .objections
                     .len(),

@@ -24,13 +24,12 @@ pub struct Way {
 pub(super) fn of<'l>(
     learnt: &'l Learnt,
     workload: &Workload,
-    container: &Container,
+    (container, context): (&Container, &Context),
     runtimes: &[Runtime],
 ) -> (&'l Learnt, Option<String>) {
     if learnt.ways.is_empty() {
         return (learnt, None);
     }
-    let context = Context::of(&workload.pod, container);
     let start = Start { workload, container, context, runtimes };
     let gone = |way: &'l Way| (way, start.gone(way, learnt.about.user));
     let gone: Vec<(&Way, Gone<'_>)> = learnt.ways.iter().map(gone).collect();
@@ -51,7 +50,7 @@ pub(super) fn of<'l>(
 struct Start<'a> {
     workload: &'a Workload,
     container: &'a Container,
-    context: Context,
+    context: &'a Context,
     runtimes: &'a [Runtime],
 }
 

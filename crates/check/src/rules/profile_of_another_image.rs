@@ -15,7 +15,8 @@ rule! {
     /// `:latest` understood. Engines often say the digest of an image's configuration where a
     /// manifest has the one of the registry; these cannot be compared, and count as different.
     /// A profile that was learnt as a user whom somebody chose (`spec.target.user`) is about
-    /// containers with that `runAsUser`.
+    /// containers with that `runAsUser`; one whose runs started as another user than root is
+    /// about none with `runAsUser: 0`.
     ///
     /// ## Why is this bad?
     /// Another image is another program, or another release of it. `over-granted` and
