@@ -50,8 +50,12 @@ pub enum Refusal {
         /// What it is.
         format: Format,
     },
-    /// It has more values than are kept at a time; it was read document by document.
-    #[error("the file is too large to be edited; split it")]
+    /// With the edits it has more values than are kept at a time; it was read document by document.
+    #[error(
+        "the file is too large to be edited in one piece: with the edits it has more than {} values \
+         (14 MB and more of usual manifests); split it",
+        crate::tree::MAX_VALUES
+    )]
     TooLarge,
     /// The text is written so that no edit gave what was wanted.
     #[error("it is written in a way that is not edited automatically; nothing was changed")]
