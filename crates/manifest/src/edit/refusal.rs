@@ -111,6 +111,12 @@ impl Refused {
     /// Why, with the places that it is about; `manifest` is the one that was edited.
     #[must_use]
     pub fn message(&self, manifest: &Manifest) -> String {
+        self.message_at(manifest, &|span| manifest.source.locate(span))
+    }
+
+    /// The same for whoever has another text than that: `locate` says where there a place of it is.
+    #[must_use]
+    pub fn message_at(&self, manifest: &Manifest, locate: &dyn Fn(Span) -> String) -> String {
         let Refusal::Shared { what, at, how, user } = &self.reason else {
             return self.reason.to_string();
         };
@@ -119,7 +125,7 @@ impl Refused {
                 let Some((_, container)) = super::find(&manifest.workloads, id) else {
                     return self.reason.to_string();
                 };
-                let at = manifest.source.locate(container.name_span);
+                let at = locate(container.name_span);
                 match container.name.as_str() {
                     "" => format!("the container at {at}"),
                     name => format!("container `{}` ({at})", name.escape_debug()),
@@ -127,11 +133,11 @@ impl Refused {
             }
             SharedWith::Itself => "another field of the same container".to_owned(),
             SharedWith::Elsewhere(span) => {
-                format!("something that is no container ({})", manifest.source.locate(span))
+                format!("something that is no container ({})", locate(span))
             }
         };
         let what = what.escape_debug();
-        let at = manifest.source.locate(*at);
+        let at = locate(*at);
         format!(
             "`{what}` ({at}) is written in one place for several ({how}), and {user} reads it too \
              and is not to change like this"
