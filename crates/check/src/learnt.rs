@@ -6,6 +6,7 @@ mod basis;
 mod image_name;
 mod joined;
 mod matching;
+mod ran;
 mod survey;
 mod user;
 mod way;
@@ -20,7 +21,8 @@ use runtime::Runtime;
 pub use basis::Basis;
 use image_name::ImageName;
 use matching::Here;
-pub use matching::{About, By, Ran};
+pub use matching::{About, By};
+pub use ran::Ran;
 pub use survey::{Survey, Unused};
 pub use way::Way;
 
@@ -144,8 +146,23 @@ pub enum Objection {
         /// The user of the container, in words: `user 0`, `the image's own user`.
         here: String,
     },
+    /// It was learnt of a container that ran something else.
+    OtherCommand {
+        /// What was watched, in words: `runs "true"`.
+        learnt: String,
+        /// What the container does.
+        here: String,
+    },
     /// It names no namespace, and its workload is in several.
     Namespaces(Vec<String>),
+}
+
+impl Objection {
+    /// Whether what was watched is not this: what it needs says nothing of what this needs.
+    #[must_use]
+    pub const fn is_of_another(&self) -> bool {
+        matches!(self, Self::OtherImage { .. } | Self::OtherUser { .. } | Self::OtherCommand { .. })
+    }
 }
 
 impl fmt::Display for Objection {
@@ -160,6 +177,9 @@ impl fmt::Display for Objection {
             }
             Self::OtherUser { learnt, here } => {
                 write!(f, "it was learnt as {learnt}, and this container runs as {here}")
+            }
+            Self::OtherCommand { learnt, here } => {
+                write!(f, "what was watched {learnt}, and this container {here}")
             }
             Self::Namespaces(all) => write!(
                 f,
@@ -186,7 +206,7 @@ pub struct Library {
 pub struct Accepted {
     /// That it does not say everything.
     pub incomplete: bool,
-    /// That it is of another image.
+    /// That it is of another image, or of another command of it.
     pub other_image: bool,
 }
 
@@ -194,7 +214,7 @@ impl Accepted {
     fn covers(self, objection: &Objection) -> bool {
         match objection {
             Objection::Incomplete(_) => self.incomplete,
-            Objection::OtherImage { .. } => self.other_image,
+            Objection::OtherImage { .. } | Objection::OtherCommand { .. } => self.other_image,
             Objection::TooOld { .. } | Objection::OtherUser { .. } | Objection::Namespaces(_) => {
                 false
             }
@@ -389,6 +409,11 @@ impl Library {
             && let Some((learnt, here)) = image_name::differ(image.as_ref(), digest, &here.value)
         {
             objections.push(Objection::OtherImage { learnt, here });
+        }
+        let ran = &learnt.about.ran;
+        if ran.differs(container) && !way::is_moved(&entry.learnt, container) {
+            let (learnt, here) = (ran.words(), ran::runs(&container.command, &container.args));
+            objections.push(Objection::OtherCommand { learnt, here });
         }
         let name = container.security.user_name.as_ref().map(|name| name.value.as_str());
         objections.extend(user::other(learnt, context, name));

@@ -46,6 +46,16 @@ pub(super) fn of<'l>(
     (learnt, nearest.map(|(way, gone)| gone.words(way, learnt)))
 }
 
+/// Whether a container runs what a way makes of its words, for another port.
+pub(super) fn is_moved(learnt: &Learnt, container: &Container) -> bool {
+    learnt.ways.iter().flat_map(|way| &way.changes).any(|change| match change {
+        Change::Port { command, args, .. } => {
+            *command == container.command && *args == container.args
+        }
+        _ => false,
+    })
+}
+
 /// How a container is started, as far as changes are about that.
 struct Start<'a> {
     workload: &'a Workload,

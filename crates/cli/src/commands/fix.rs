@@ -57,7 +57,7 @@ pub struct Args {
     /// Take a profile as it is though it is incomplete: what it did not see may be needed
     #[arg(long)]
     incomplete: bool,
-    /// Take a profile as it is though it is of another image
+    /// Take a profile as it is though it is of another image, or of another command of it
     #[arg(long)]
     other_image: bool,
     /// Put behind each word that a profile adds what it is for, as a comment

@@ -239,6 +239,9 @@ fn next(objection: &Objection) -> &'static str {
         Objection::OtherImage { .. } => {
             "watch the image that runs, or take it as it is: --other-image"
         }
+        Objection::OtherCommand { .. } => {
+            "watch what it runs now, or take it as it is: --other-image"
+        }
         Objection::Namespaces(_) => "write `namespace: NAME` into its spec.target",
         Objection::OtherUser { .. } => "watch it as that user, or give the container the other one",
     }
