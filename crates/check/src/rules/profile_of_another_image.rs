@@ -78,7 +78,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 format!("{name} runs as {here}, and its profile was learnt as {learnt}"),
             ),
             Objection::OtherCommand { learnt, here } => {
-                (None, format!("{name} {here}, and what its profile is of {learnt}"))
+                (None, format!("{name} {here}, and its profile is of one that {learnt}"))
             }
             Objection::Incomplete(_) | Objection::TooOld { .. } | Objection::Namespaces(_) => {
                 continue;
