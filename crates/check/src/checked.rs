@@ -90,7 +90,11 @@ impl Checker {
     #[must_use]
     pub fn learnt_of(&self, workload: &Workload, container: &Container) -> Match<'_> {
         let Self { options, own, .. } = self.of(workload.pod.format);
-        options.learnt.of(workload, container, own.runtimes())
+        if options.learnt.is_empty() {
+            return Match::None;
+        }
+        let context = options.context(&workload.pod, container);
+        options.learnt.of(workload, container, &context, own.runtimes())
     }
 
     /// Checks all containers of a manifest.

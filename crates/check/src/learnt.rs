@@ -6,6 +6,7 @@ mod basis;
 mod image_name;
 mod joined;
 mod matching;
+mod ran;
 mod survey;
 mod user;
 mod way;
@@ -14,12 +15,14 @@ use std::fmt;
 
 use caps::{CapSet, Capability};
 use manifest::{Container, Manifest, Workload};
+use resolve::Context;
 use runtime::Runtime;
 
 pub use basis::Basis;
 use image_name::ImageName;
 use matching::Here;
-pub use matching::{About, By, Ran};
+pub use matching::{About, By};
+pub use ran::Ran;
 pub use survey::{Survey, Unused};
 pub use way::Way;
 
@@ -99,6 +102,8 @@ pub struct Learnt {
     pub in_container: bool,
     /// Whether the image's own user was seen to be root.
     pub as_root: bool,
+    /// Whether it was seen to start as another user than root, whoever chose that.
+    pub not_root: bool,
 }
 
 impl Learnt {
@@ -141,8 +146,23 @@ pub enum Objection {
         /// The user of the container, in words: `user 0`, `the image's own user`.
         here: String,
     },
+    /// It was learnt of a container that ran something else.
+    OtherCommand {
+        /// What was watched, in words: `runs "true"`.
+        learnt: String,
+        /// What the container does.
+        here: String,
+    },
     /// It names no namespace, and its workload is in several.
     Namespaces(Vec<String>),
+}
+
+impl Objection {
+    /// Whether what was watched is not this: what it needs says nothing of what this needs.
+    #[must_use]
+    pub const fn is_of_another(&self) -> bool {
+        matches!(self, Self::OtherImage { .. } | Self::OtherUser { .. } | Self::OtherCommand { .. })
+    }
 }
 
 impl fmt::Display for Objection {
@@ -157,6 +177,9 @@ impl fmt::Display for Objection {
             }
             Self::OtherUser { learnt, here } => {
                 write!(f, "it was learnt as {learnt}, and this container runs as {here}")
+            }
+            Self::OtherCommand { learnt, here } => {
+                write!(f, "what was watched {learnt}, and this container {here}")
             }
             Self::Namespaces(all) => write!(
                 f,
@@ -183,7 +206,7 @@ pub struct Library {
 pub struct Accepted {
     /// That it does not say everything.
     pub incomplete: bool,
-    /// That it is of another image.
+    /// That it is of another image, or of another command of it.
     pub other_image: bool,
 }
 
@@ -191,7 +214,7 @@ impl Accepted {
     fn covers(self, objection: &Objection) -> bool {
         match objection {
             Objection::Incomplete(_) => self.incomplete,
-            Objection::OtherImage { .. } => self.other_image,
+            Objection::OtherImage { .. } | Objection::OtherCommand { .. } => self.other_image,
             Objection::TooOld { .. } | Objection::OtherUser { .. } | Objection::Namespaces(_) => {
                 false
             }
@@ -318,21 +341,23 @@ impl Library {
         self.all.iter().map(|entry| &entry.learnt)
     }
 
-    /// What was learnt of this container: what fits best. Where it is started with all changes of a way
+    /// What was learnt of this container: what fits best. `context` is its own. Where it is started with all changes of a way
     /// that trials have shown, on each of `runtimes`, what is needed with those.
     #[must_use]
     pub fn of(
         &self,
         workload: &Workload,
         container: &Container,
+        context: &Context,
         runtimes: &[Runtime],
     ) -> Match<'_> {
         let best = self.best(workload, container);
         match best.as_slice() {
             [] => Match::None,
             [(entry, by)] => {
-                let (learnt, way) = way::of(&entry.learnt, workload, container, runtimes);
-                let all = self.objections(entry, learnt, workload, container);
+                let (learnt, way) =
+                    way::of(&entry.learnt, workload, (container, context), runtimes);
+                let all = self.objections(entry, learnt, container, context);
                 let (accepted, objections) =
                     all.into_iter().partition(|objection| self.accepted.covers(objection));
                 Match::One(Known { learnt, by: *by, objections, accepted, way })
@@ -365,8 +390,8 @@ impl Library {
         &self,
         entry: &Entry,
         learnt: &Learnt,
-        workload: &Workload,
         container: &Container,
+        context: &Context,
     ) -> Vec<Objection> {
         let Entry { image, namespaces, .. } = entry;
         let mut objections = Vec::new();
@@ -385,7 +410,13 @@ impl Library {
         {
             objections.push(Objection::OtherImage { learnt, here });
         }
-        objections.extend(user::other(learnt, workload, container));
+        let ran = &learnt.about.ran;
+        if ran.differs(container) && !way::is_moved(&entry.learnt, container) {
+            let (learnt, here) = (ran.words(), ran::runs(&container.command, &container.args));
+            objections.push(Objection::OtherCommand { learnt, here });
+        }
+        let name = container.security.user_name.as_ref().map(|name| name.value.as_str());
+        objections.extend(user::other(learnt, context, name));
         objections
     }
 }
@@ -411,9 +442,10 @@ mod tests {
         let library = Library::new(vec![Learnt { about, ..Learnt::default() }], MAX_AGE_DAYS);
         let library = library.among([&manifest]);
         let known = manifest.containers().filter_map(|(workload, container)| {
+            let context = Context::of(&workload.pod, container);
             Some(
                 library
-                    .of(workload, container, &[Runtime::assumed_for_kubernetes()])
+                    .of(workload, container, &context, &[Runtime::assumed_for_kubernetes()])
                     .known()?
                     .objections
                     .len(),

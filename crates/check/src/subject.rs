@@ -76,7 +76,7 @@ impl<'a> Subject<'a> {
         let Checker { options, panel, own, .. } = checker;
         let context = options.context(&workload.pod, container);
         let entrypoint = options.entrypoint(&context);
-        let learnt = checker.learnt_of(workload, container);
+        let learnt = options.learnt.of(workload, container, &context, own.runtimes());
         let request = options.request(&context, container, learnt.usable());
         let answer = if context.windows.is_some() {
             Arc::new(Answer::none())
@@ -108,7 +108,7 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn learnt_here(&self) -> Match<'a> {
         let runtime = std::slice::from_ref(&self.options.runtime);
-        self.options.learnt.of(self.workload, self.container, runtime)
+        self.options.learnt.of(self.workload, self.container, &self.context, runtime)
     }
 
     /// Whether it is a container of Windows, where there are no capabilities.

@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 
 use testkit::folder::{Folder, said, text};
 
+#[path = "fix/places.rs"]
+mod places;
 #[path = "fix/twice.rs"]
 mod twice;
 

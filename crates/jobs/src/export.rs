@@ -301,6 +301,8 @@ fn head(profile: &Profile) -> Vec<String> {
         [("", &target.workload), ("container ", &target.container), ("image ", &target.image)]
             .into_iter()
             .filter_map(|(word, value)| value.as_ref().map(|value| format!("{word}{value}")))
+            // Another one needs something else.
+            .chain(target.user.map(|uid| format!("as user {uid}")))
             .collect();
     let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
     let status = &profile.status;
@@ -315,4 +317,21 @@ fn head(profile: &Profile) -> Vec<String> {
         lines.extend(status.incomplete.iter().map(|why| format!("Incomplete: {why}.")));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use record::profile::Target;
+
+    use super::*;
+
+    #[test]
+    fn as_whom_it_was_learnt_stands_above() {
+        let target = |user| Target { image: Some("web:1".to_owned()), user, ..Target::default() };
+        let above =
+            |user| head(&Profile::new("web", target(user), Vec::new(), Vec::new())).remove(0);
+        assert_eq!(above(None), "dropcap: what web (image web:1) needs. Written by hand.");
+        let chosen = "dropcap: what web (image web:1, as user 33) needs. Written by hand.";
+        assert_eq!(above(Some(33)), chosen);
+    }
 }

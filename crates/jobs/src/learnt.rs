@@ -49,6 +49,7 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
         age: age(watched.chain(tried).max(), now),
         in_container: in_container(profile),
         as_root: as_root(profile),
+        not_root: not_root(profile),
     };
     let ways = profile.ways().map(|way| with_changes(&learnt, way, now)).collect();
     Learnt { ways, ..learnt }
@@ -101,6 +102,7 @@ fn with_changes(learnt: &Learnt, way: Way<'_>, now: Timestamp) -> check::learnt:
         },
         changed: true,
         as_root: user.is_none() && learnt.as_root,
+        not_root: user.map_or(learnt.not_root, |user| user != 0),
         age: age(zero.recorded, now),
         about: About { user: user.or(learnt.about.user), ..learnt.about.clone() },
         ..learnt.clone()
@@ -134,17 +136,30 @@ fn in_container(profile: &Profile) -> bool {
 /// Whether its image's own user is root: every run of it that saw the start says so, and nobody chose the user.
 pub(crate) fn as_root(profile: &Profile) -> bool {
     let target = &profile.spec.target;
-    let mut runs = profile.status.runs.iter().filter_map(|run| run.as_root).peekable();
     let is_the_images = target.image.is_some() && target.user.is_none();
-    is_the_images && in_container(profile) && runs.peek().is_some() && runs.all(|root| root)
+    is_the_images && in_container(profile) && all_as(profile, true)
+}
+
+/// Whether runs have seen its start, and all of those as root, or as another user.
+fn all_as(profile: &Profile, root: bool) -> bool {
+    let mut runs = profile.status.runs.iter().filter_map(|run| run.as_root).peekable();
+    runs.peek().is_some() && runs.all(|one| one == root)
+}
+
+/// Whether a run of it was seen to start as another user than root.
+fn not_root(profile: &Profile) -> bool {
+    profile.status.runs.iter().any(|run| run.as_root == Some(false))
 }
 
 /// What the profile needs, each with what it is for.
 pub(crate) fn needs(profile: &Profile) -> Vec<Need> {
     let in_container = in_container(profile);
     // With it a test passed as a user that is not root, and without it failed: a file brings it.
-    let proven_as_other = matches!(profile.basis(), basis::Basis::Proven(_))
-        && profile.spec.target.user.is_some_and(|user| user != 0);
+    let is_other = match profile.spec.target.user {
+        Some(user) => user != 0,
+        None => in_container && all_as(profile, false),
+    };
+    let proven_as_other = is_other && matches!(profile.basis(), basis::Basis::Proven(_));
     let need = |capability: Capability| {
         let granted = profile
             .why(capability)

@@ -5,6 +5,8 @@
 #[path = "by_profile/everywhere.rs"]
 mod everywhere;
 mod made;
+#[path = "by_profile/user.rs"]
+mod user;
 #[path = "by_profile/ways.rs"]
 mod ways;
 

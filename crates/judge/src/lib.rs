@@ -4,6 +4,7 @@
 //! function that asked, within the system call that the program made. The table of call sites is
 //! `data/sites.toml`, in the order it is tried.
 
+mod access;
 mod coverage;
 mod gained;
 mod given;
@@ -21,6 +22,7 @@ mod twins;
 pub mod why;
 mod words;
 
+pub use access::written;
 pub use coverage::{Coverage, Place as SitePlace};
 pub use judgement::{Dismissal, Dismissed, Judgement, Need, UnknownSite, judge, judge_with};
 pub use observed::Observed;

@@ -8,6 +8,7 @@ use record::observation::{Observation, Recording, Syscall};
 use record::requirement::{Place, Remedy};
 use serde::Deserialize;
 
+use crate::access::Access;
 use crate::role;
 use crate::table::is_call;
 use crate::words::printable;
@@ -36,6 +37,9 @@ struct Row {
     /// Only if the port is below 1024.
     #[serde(default)]
     privileged_port: bool,
+    /// Only if the call does this with what is at its path.
+    #[serde(default)]
+    access: Option<Access>,
     /// Only if the path is below one of these.
     #[serde(default)]
     below: Vec<String>,
@@ -118,6 +122,7 @@ impl Row {
                 || name.is_some_and(|n| self.syscall.iter().any(|s| is_call(n, s))))
             && self.arguments.iter().all(|a| syscall.is_some_and(|s| a.holds(s)))
             && (!self.at_start || at_start)
+            && self.access.is_none_or(|access| syscall.and_then(Access::of) == Some(access))
             && (!self.privileged_port || facts.port.is_some_and(|p| p < 1024))
             && (self.below.is_empty()
                 || facts.path.as_ref().is_some_and(|p| {

@@ -129,6 +129,37 @@ fn a_chown_at_start_belongs_in_the_image_or_the_volume() {
 }
 
 #[test]
+fn an_empty_folder_is_no_way_to_read_what_is_there() {
+    const OPEN: &str = "capable_wrt_inode_uidgid generic_permission inode_permission may_open";
+    let how = |call: &str, arguments: &[u64]| {
+        let asked =
+            check(C::DAC_OVERRIDE, call, OPEN).path("/var/lib/app/key").arguments(arguments);
+        let judgement = judged(vec![asked]);
+        let all = remedies(&judgement).into_iter().map(|(place, how)| format!("{place:?}: {how}"));
+        all.collect::<Vec<_>>().join("\n")
+    };
+    let (readable, empty, group) =
+        ("Image: give the user", "emptyDir at /var/lib/app ", "in a volume");
+    for (call, arguments, in_memory, in_volume) in [
+        ("openat", &[0, 0, 0o2_000_000][..], false, true),
+        ("open", &[0, 0], false, true),
+        ("execve", &[], false, true),
+        ("statx", &[], false, true),
+        ("openat", &[0, 0, 0o2101], true, false),
+        ("open", &[0, 0o2], true, false),
+        ("mkdir", &[], true, false),
+        ("unlinkat", &[], true, false),
+        // Its flags are in memory that nobody read.
+        ("openat2", &[0, 0, 4096], false, false),
+    ] {
+        let how = how(call, arguments);
+        assert!(how.contains(readable), "{call}: {how}");
+        let said = (how.contains(empty), how.contains(group));
+        assert_eq!(said, (in_memory, in_volume), "{call} {arguments:?}: {how}");
+    }
+}
+
+#[test]
 fn ping_needs_a_sysctl_and_tcpdump_has_no_such_way_out() {
     let ping = check(C::NET_RAW, "socket", "inet_create __sock_create").arguments(&[2, 0x80003, 1]);
     let judgement = judged(vec![ping]);

@@ -5,6 +5,7 @@
 
 pub(crate) mod command_line;
 mod environment;
+mod volumes;
 
 use crate::kinds::Kinds;
 use crate::pod;
@@ -14,8 +15,8 @@ use crate::reader::{At, Reader};
 use crate::scalar::Value;
 use crate::tree::{Mark, NodeId, NodeKind, Tree};
 use crate::workload::{
-    CapList, Capabilities, Container, ContainerList, Format, HostPath, Mount, Pod, Port,
-    SecurityContext, Spanned, Workload,
+    CapList, Capabilities, Container, ContainerList, Format, Pod, Port, SecurityContext, Spanned,
+    Workload,
 };
 
 /// What a service is called as a kind.
@@ -223,7 +224,7 @@ impl<'a> Service<'a> {
             word.filter(|word| word.value == value)
                 .map(|word| Spanned { value: true, span: word.span })
         };
-        let (host_paths, writable_mounts, mounts) = self.volumes(reader);
+        let mounted = volumes::of(self, reader);
         let mut pod = Pod {
             sysctls: self.sysctls(reader),
             host_network: is(self.word(reader, "network_mode"), "host"),
@@ -239,7 +240,9 @@ impl<'a> Service<'a> {
                 })
             }),
             format: Format::Compose,
-            host_paths,
+            host_paths: mounted.host_paths,
+            volumes: mounted.volumes,
+            supplemental_groups: self.groups(reader),
             ..pod::empty(span)
         };
         let image = self.first(reader, "image").and_then(|node| {
@@ -272,8 +275,8 @@ impl<'a> Service<'a> {
             ports: self.ports(reader),
             probes: self.healthcheck(reader).into_iter().collect(),
             hooks: Vec::new(),
-            writable_mounts,
-            mounts,
+            writable_mounts: mounted.writable,
+            mounts: mounted.mounts,
             security: self.security(reader),
             sets: None,
         });
@@ -318,7 +321,7 @@ impl<'a> Service<'a> {
                 _ => {}
             }
         }
-        // The image's `/etc/passwd` says who a name is; only root is the same everywhere.
+        // The image's `/etc/passwd` says who a name is.
         if let Some(node) = self.first(reader, "user")
             && let Some(text) = reader.tree.text(node)
         {
@@ -326,11 +329,6 @@ impl<'a> Service<'a> {
             // What the environment fills in may have colons of its own, and be anybody.
             let parts = text.split_once(':').filter(|_| !text.contains('$'));
             let (user, group) = parts.map_or((text, None), |(user, group)| (user, Some(group)));
-            let id = |name: &str| match name {
-                "root" => Some(0),
-                _ if name.bytes().all(|byte| byte.is_ascii_digit()) => name.parse().ok(),
-                _ => None,
-            };
             security.run_as_user = id(user).map(|value| Spanned { value, span });
             if security.run_as_user.is_none() && !user.is_empty() {
                 security.user_name = Some(Spanned { value: user.to_owned(), span });
@@ -377,30 +375,14 @@ impl<'a> Service<'a> {
         sysctls
     }
 
-    /// Folders of the host, where they are mounted writable, and all mounts.
-    fn volumes(
-        &self,
-        reader: &mut Reader<'_, '_>,
-    ) -> (Vec<HostPath>, Vec<Spanned<String>>, Vec<Mount>) {
-        let (mut host_paths, mut writable, mut mounts) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, item) in self.all(reader, "volumes").into_iter().enumerate() {
-            let span = reader.tree.span(item);
-            let Some((source, target, read_only)) = volume(reader, item) else { continue };
-            let path = Spanned { value: target, span };
-            mounts.push(Mount {
-                volume: String::new(),
-                path,
-                read_only: Some(Spanned { value: read_only, span }),
-            });
-            if let Some(source) = source {
-                let volume = index.to_string();
-                if !read_only {
-                    writable.push(Spanned { value: volume.clone(), span });
-                }
-                host_paths.push(HostPath { volume, path: Spanned { value: source, span } });
-            }
-        }
-        (host_paths, writable, mounts)
+    /// `group_add`, but for the names that only the image knows.
+    fn groups(&self, reader: &mut Reader<'_, '_>) -> Vec<Spanned<i64>> {
+        let group = |node: NodeId| {
+            let value = reader.tree.text(node).and_then(id)?;
+            Some(Spanned { value, span: reader.tree.span(node) })
+        };
+        let items = self.all(reader, "group_add");
+        items.into_iter().filter_map(group).collect()
     }
 
     fn ports(&self, reader: &mut Reader<'_, '_>) -> Vec<Port> {
@@ -454,25 +436,13 @@ impl<'a> Service<'a> {
     }
 }
 
-/// Source on the host if it is a bind mount, target, and whether it is read-only.
-fn volume(reader: &Reader<'_, '_>, item: NodeId) -> Option<(Option<String>, String, bool)> {
-    let tree = reader.tree;
-    if let Some(text) = tree.text(item) {
-        let mut parts = text.split(':');
-        let (source, target) = (parts.next()?, parts.next());
-        let Some(target) = target else { return Some((None, source.to_owned(), false)) };
-        let is_path = source.starts_with(['/', '.', '~']);
-        let read_only = parts.any(|modes| modes.split(',').any(|mode| mode == "ro"));
-        return Some((is_path.then(|| source.to_owned()), target.to_owned(), read_only));
+/// A number of a user or a group; of the names only root's is the same everywhere.
+fn id(name: &str) -> Option<i64> {
+    match name {
+        "root" => Some(0),
+        _ if name.bytes().all(|byte| byte.is_ascii_digit()) => name.parse().ok(),
+        _ => None,
     }
-    let field = |key| {
-        let entry = tree.get_own_first(item, key)?;
-        tree.text(entry.value)
-    };
-    let source = field("source").filter(|_| field("type") == Some("bind"));
-    let read_only =
-        field("read_only").is_some_and(|word| crate::scalar::resolve(word) == Value::Bool(true));
-    Some((source.map(str::to_owned), field("target")?.to_owned(), read_only))
 }
 
 /// The text with `$$` as `$`; `None` if a variable is to be filled in.

@@ -30,8 +30,9 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::manifest::{Ease, Manifest};
+use crate::manifest::Manifest;
 use crate::source::Source;
+use crate::tree::MAX_VALUES;
 use crate::workload::{Container, Span, Workload};
 
 use goal::Goal;
@@ -166,7 +167,7 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     if all.is_empty() {
         return edited;
     }
-    if manifest.ease == Ease::TooLarge {
+    if !fit(manifest, &all) {
         edited.refused.extend(all.into_keys().map(|container| Refused {
             container,
             reason: Refusal::TooLarge,
@@ -199,6 +200,25 @@ fn done(mut edited: Edited, current: Manifest) -> Edited {
     edited.changed.sort_unstable();
     edited.refused.sort_by_key(|refused| refused.container);
     edited
+}
+
+/// An edit adds fewer values to one container: keys, mappings, two lists, each capability.
+const MOST_NEW: u64 = 50;
+/// The keys, mappings and lists among them.
+const FRAME: usize = 10;
+
+/// Whether a text has room for these edits: it is edited in one piece, of which not more values are kept
+/// than of one document.
+#[must_use]
+pub fn has_room(manifest: &Manifest, edits: &[Edit]) -> bool {
+    let containers: usize = manifest.workloads.iter().map(|one| one.pod.containers.len()).sum();
+    manifest.values + MOST_NEW * (containers as u64) < MAX_VALUES as u64
+        || fit(manifest, &goals(manifest, edits.iter()))
+}
+
+fn fit(manifest: &Manifest, goals: &BTreeMap<ContainerId, Goal>) -> bool {
+    let new: usize = goals.values().map(|goal| FRAME + goal.words()).sum();
+    manifest.values + (new as u64) < MAX_VALUES as u64
 }
 
 /// What each container is to have that is to change.

@@ -27,7 +27,7 @@ pub use comment::{Comment, comments};
 pub use compose::command_line::words as command_words;
 pub use edit::{
     Change, ContainerId, Edit, Edited, Item, List, Refusal, Refused, Replacement, SharedWith,
-    Sharing, apply,
+    Sharing, apply, has_room,
 };
 pub use kinds::{ContainerPlace, Kind, Kinds, KindsError, PodPlace, Step, Way, WayError};
 pub use manifest::{Content, Document, Ease, Manifest, parse, parse_source, read};

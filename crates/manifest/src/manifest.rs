@@ -23,9 +23,6 @@ struct Limits {
     containers: usize,
 }
 
-/// An edit adds fewer values to one container: keys, mappings, two lists, each capability.
-const MOST_NEW: u64 = 50;
-
 /// A file of [`crate::MAX_BYTES`] that is full of real objects stays below.
 const LIMITS: Limits = Limits { documents: 1_000_000, containers: 500_000 };
 
@@ -42,6 +39,9 @@ pub struct Manifest {
     pub problems: Vec<Problem>,
     /// Whether edits of its containers can be made.
     pub ease: Ease,
+    /// What the text counts towards the most values that are kept at a time: it is read document by
+    /// document, and edited in one piece ([`crate::has_room`]).
+    pub values: u64,
 }
 
 /// Whether edits of a text's containers can be made.
@@ -52,8 +52,6 @@ pub enum Ease {
     /// Perhaps: whoever tries it knows.
     #[default]
     Unknown,
-    /// None: an edit has the whole text in memory, which is read document by document else.
-    TooLarge,
 }
 
 /// One YAML document.
@@ -125,13 +123,14 @@ pub(crate) struct Read {
     pub(crate) workloads: Vec<Workload>,
     pub(crate) problems: Vec<Problem>,
     ease: Ease,
+    values: u64,
 }
 
 impl Read {
     /// As what this text says.
     pub(crate) fn of(self, source: Source) -> Manifest {
-        let Self { documents, workloads, problems, ease } = self;
-        Manifest { source, documents, workloads, problems, ease }
+        let Self { documents, workloads, problems, ease, values } = self;
+        Manifest { source, documents, workloads, problems, ease, values }
     }
 }
 
@@ -218,23 +217,19 @@ struct Reading<'a> {
     source: &'a Source,
     limits: &'a Limits,
     containers: usize,
-    /// What all documents count towards the most that an edit can have in memory.
-    values: u64,
     read: Read,
 }
 
 impl<'a> Reading<'a> {
     fn new(source: &'a Source, limits: &'a Limits) -> Self {
         let read = Read { ease: Ease::Plain, ..Read::default() };
-        Self { source, limits, containers: 0, values: 0, read }
+        Self { source, limits, containers: 0, read }
     }
 
     /// All that was read of this text.
     fn all(self, text: &str) -> Read {
         let mut read = self.read;
-        if self.values + MOST_NEW * self.containers as u64 >= tree::MAX_VALUES as u64 {
-            read.ease = Ease::TooLarge;
-        } else if !text.ends_with('\n') {
+        if !text.ends_with('\n') {
             // Behind a last line that is not ended nothing can be put without a change of that.
             read.ease = Ease::Unknown;
         }
@@ -243,9 +238,9 @@ impl<'a> Reading<'a> {
 
     /// Reads the next document; says whether one more may be read.
     fn document(&mut self, tree: &Tree<'_>, document: &TreeDocument) -> bool {
-        let Self { source, limits, containers, values, read } = self;
+        let Self { source, limits, containers, read } = self;
         let index = read.documents.len();
-        *values += document.values;
+        read.values += document.values;
         let (as_read, found, wrong) = read_document(source, tree, index, document);
         if !edit::is_plain(tree, document, &found) {
             read.ease = Ease::Unknown;

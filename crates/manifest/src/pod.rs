@@ -92,6 +92,7 @@ fn fields(reader: &mut Reader<'_, '_>, node: NodeId, at: &At<'_>, pod: &mut Pod)
         pod.volumes.push(Volume {
             name: name.as_ref().map(|name| name.value.clone()).unwrap_or_default(),
             kind: volume_kind(reader, volume),
+            options: String::new(),
         });
         if let Some(host_path) = reader.map(volume, "hostPath", &volumes_at)
             && let Some(path) = reader.string(host_path, "path", &volumes_at.key("hostPath"))

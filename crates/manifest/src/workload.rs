@@ -77,7 +77,7 @@ pub struct Pod {
     pub run_as_user: Option<Spanned<i64>>,
     /// `securityContext.runAsGroup` of the pod.
     pub run_as_group: Option<Spanned<i64>>,
-    /// `securityContext.supplementalGroups` of the pod.
+    /// `securityContext.supplementalGroups` of the pod; `group_add` of a Compose service, but for names.
     pub supplemental_groups: Vec<Spanned<i64>>,
     /// `securityContext.fsGroup` of the pod.
     pub fs_group: Option<Spanned<i64>>,
@@ -107,7 +107,7 @@ pub struct Pod {
     pub os: Option<Spanned<String>>,
     /// Volumes of type `hostPath`.
     pub host_paths: Vec<HostPath>,
-    /// All volumes of a Kubernetes pod, with what each is.
+    /// All volumes of a Kubernetes pod, with what each is; of a Compose service each tmpfs.
     pub volumes: Vec<Volume>,
     /// All containers of the three lists, in the order init, regular, ephemeral, and as written within each.
     pub containers: Vec<Container>,
@@ -119,7 +119,10 @@ pub struct Volume {
     /// Its name, which mounts refer to.
     pub name: String,
     /// What it is: `emptyDir`, `configMap`, `persistentVolumeClaim`, …, as written; empty if nothing is.
+    /// Of Compose `tmpfs` alone is one.
     pub kind: String,
+    /// Of a tmpfs of Compose its options, as written: `mode=0777,gid=33`.
+    pub options: String,
 }
 
 /// A `hostPath` volume.

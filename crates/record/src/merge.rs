@@ -78,15 +78,21 @@ fn merge_target(a: Target, b: Target) -> Target {
 }
 
 /// The fields of the target in which two profiles differ though both say something: a sign that
-/// they are not about the same thing.
+/// they are not about the same thing. Of two images that one says no user is something: the image's own.
 #[must_use]
 pub fn different_targets(a: &Target, b: &Target) -> Vec<(&'static str, String, String)> {
     let command = |t: &Target| t.command.first().cloned();
+    let images = a.image.is_some() && b.image.is_some();
+    let one_is_chosen = images && a.user.is_some() != b.user.is_some();
+    let user = |target: &Target| match target.user {
+        Some(uid) => Some(uid.to_string()),
+        None => one_is_chosen.then(|| "the image's own".to_owned()),
+    };
     let fields = [
         ("command", command(a), command(b)),
         ("args", a.args.first().cloned(), b.args.first().cloned()),
         ("argv", a.argv.first().cloned(), b.argv.first().cloned()),
-        ("user", a.user.map(|uid| uid.to_string()), b.user.map(|uid| uid.to_string())),
+        ("user", user(a), user(b)),
         ("image", a.image.clone(), b.image.clone()),
         ("imageDigest", a.image_digest.clone(), b.image_digest.clone()),
         ("container", a.container.clone(), b.container.clone()),
@@ -150,5 +156,28 @@ pub fn verdict_of(profile: &Profile, capability: caps::Capability) -> Option<Ver
         Some(Verdict::Doubtful)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_no_user_of_an_image_means_its_own() {
+        let target = |image: Option<&str>, user: Option<u32>| Target {
+            image: image.map(str::to_owned),
+            user,
+            ..Target::default()
+        };
+        let (own, chosen) = (target(Some("web"), None), target(Some("web"), Some(33)));
+        let differ = [("user", "the image's own".to_owned(), "33".to_owned())];
+        assert_eq!(different_targets(&own, &chosen), differ);
+        assert_eq!(different_targets(&own, &own), []);
+        assert_eq!(different_targets(&chosen, &chosen), []);
+        // Of a command nobody knows.
+        assert_eq!(different_targets(&target(None, None), &chosen), []);
+        let other = target(Some("web"), Some(34));
+        assert_eq!(different_targets(&chosen, &other)[0].0, "user");
     }
 }

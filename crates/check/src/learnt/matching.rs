@@ -3,6 +3,7 @@
 use manifest::{Container, ContainerList, Workload};
 
 use super::image_name::ImageName;
+use super::ran::Ran;
 
 /// What a profile says it is about. What it does not say does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,69 +22,6 @@ pub struct About {
     pub ran: Ran,
     /// As which user it ran, where somebody chose another one than the image's.
     pub user: Option<u32>,
-}
-
-/// What an image was made to run while it was watched.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Ran {
-    /// Nobody wrote it down.
-    #[default]
-    Unknown,
-    /// What it runs by itself.
-    Own,
-    /// This, and in words of its own.
-    Words {
-        /// In place of its ENTRYPOINT, as a manifest's `command`.
-        command: Vec<String>,
-        /// In place of its CMD, as a manifest's `args`.
-        args: Vec<String>,
-    },
-    /// This, the image's own words among it.
-    Whole(Vec<String>),
-}
-
-impl Ran {
-    /// Whether `container` makes the same image run the same. Only one that has a `command` is known
-    /// to the last word: what stands in front of `args` the image says.
-    pub(super) fn is_of(&self, container: &Container) -> bool {
-        let Container { command, args, command_unread, .. } = container;
-        match self {
-            Self::Unknown => true,
-            _ if *command_unread => false,
-            Self::Own => command.is_empty() && args.is_empty(),
-            // What the kubelet puts in for `$(NAME)` nobody knows here
-            // (k8s.io/kubernetes third_party/forked/golang/expansion/expand.go).
-            Self::Whole(_) if command.iter().chain(args).any(|word| word.contains("$(")) => true,
-            Self::Whole(argv) if command.is_empty() => argv.ends_with(args),
-            Self::Whole(argv) => argv.iter().eq(command.iter().chain(args)),
-            Self::Words { command: own, args: more } if command.is_empty() => {
-                own.is_empty() && more == args
-            }
-            Self::Words { command: own, args: more } => {
-                !own.is_empty() && own.iter().chain(more).eq(command.iter().chain(args))
-            }
-        }
-    }
-
-    /// For a sentence: `runs "true"`.
-    pub(super) fn words(&self) -> String {
-        match self {
-            Self::Unknown => "runs what nobody wrote down".to_owned(),
-            Self::Own => "runs what the image says".to_owned(),
-            Self::Words { command, args } => runs(command, args),
-            Self::Whole(argv) => runs(argv, &[]),
-        }
-    }
-}
-
-/// `runs "chown 33 /x"`, `runs the image's with "-g"`.
-pub(super) fn runs(command: &[String], args: &[String]) -> String {
-    let all: Vec<&str> = command.iter().chain(args).map(String::as_str).collect();
-    match (command, args) {
-        ([], []) => "runs what the image says".to_owned(),
-        ([], _) => format!("calls the image's entrypoint with {:?}", all.join(" ")),
-        _ => format!("runs {:?}", all.join(" ")),
-    }
 }
 
 /// By what a profile is about a container, the surest last.

@@ -3,7 +3,8 @@
 use manifest::{ContainerList, Manifest};
 
 use super::Library;
-use super::matching::{Here, may_be_pod_of, runs};
+use super::matching::{Here, may_be_pod_of};
+use super::ran::runs;
 
 /// What came of a library in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -72,10 +72,11 @@ impl Checker {
         let consent = Consent::Unsafe;
         let foreseen = self.foresee_but(manifest, checked, consent, answer);
         let tried = manifest.ease != Ease::Plain || has_comments(manifest);
-        if foreseen.edits.is_empty() || !tried {
+        let has_room = manifest::has_room(manifest, &foreseen.edits);
+        if foreseen.edits.is_empty() || has_room && !tried {
             return foreseen;
         }
-        if manifest.ease == Ease::TooLarge {
+        if !has_room {
             let containers: BTreeSet<_> = foreseen.edits.iter().map(|one| one.container).collect();
             let after = checked.containers.iter().map(|container| container.held).collect();
             let refused = |container| Refused {
@@ -141,6 +142,7 @@ impl Checker {
                 workloads: vec![workload.clone()],
                 problems: Vec::new(),
                 ease: Ease::default(),
+                values: 0,
             };
             self.foresee_one(manifest, alone, (consent, answer), (place, &mut foreseen));
         }

@@ -86,12 +86,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     };
     let both = [here.known(), everywhere.known()].into_iter().flatten();
     let Some(known) = both.min_by_key(unmet) else { return };
-    if subject.is_windows()
-        || known
-            .objections
-            .iter()
-            .any(|one| matches!(one, Objection::OtherImage { .. } | Objection::OtherUser { .. }))
-    {
+    if subject.is_windows() || known.objections.iter().any(Objection::is_of_another) {
         return;
     }
     let mut way = known.way.as_ref();

@@ -15,7 +15,9 @@ rule! {
     /// `:latest` understood. Engines often say the digest of an image's configuration where a
     /// manifest has the one of the registry; these cannot be compared, and count as different.
     /// A profile that was learnt as a user whom somebody chose (`spec.target.user`) is about
-    /// containers with that `runAsUser`.
+    /// containers with that `runAsUser`; one whose runs started as another user than root is
+    /// about none with `runAsUser: 0`. So is one whose `command` and `args` were others, where
+    /// that is known.
     ///
     /// ## Why is this bad?
     /// Another image is another program, or another release of it. `over-granted` and
@@ -75,6 +77,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 subject.context.user_span(),
                 format!("{name} runs as {here}, and its profile was learnt as {learnt}"),
             ),
+            Objection::OtherCommand { learnt, here } => {
+                (None, format!("{name} {here}, and its profile is of one that {learnt}"))
+            }
             Objection::Incomplete(_) | Objection::TooOld { .. } | Objection::Namespaces(_) => {
                 continue;
             }

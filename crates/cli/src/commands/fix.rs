@@ -2,6 +2,7 @@
 
 mod diff;
 mod held_back;
+mod place;
 mod profile;
 
 use std::io::Write as _;
@@ -19,6 +20,7 @@ use jobs::by_profile;
 use manifest::{Loaded, Manifest, WriteError};
 
 use self::held_back::HeldBack;
+use self::place::Places;
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
@@ -55,7 +57,7 @@ pub struct Args {
     /// Take a profile as it is though it is incomplete: what it did not see may be needed
     #[arg(long)]
     incomplete: bool,
-    /// Take a profile as it is though it is of another image
+    /// Take a profile as it is though it is of another image, or of another command of it
     #[arg(long)]
     other_image: bool,
     /// Put behind each word that a profile adds what it is for, as a comment
@@ -164,15 +166,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
                 done.unwritten += 1;
                 continue;
             }
-            done.by_profile.say(manifest, &treated, !args.diff && !args.check, ui)?;
-            say(manifest, &repaired, args, ui)?;
             let writes = !args.diff && !args.check;
-            let as_it_is = (!writes).then_some(*manifest);
+            let places = Places::new(manifest, &repaired, writes);
+            done.by_profile.say(places, &treated, writes, ui)?;
+            say(places, &repaired, writes, ui)?;
             let refused = left.refused.iter();
-            let refused = refused.map(|one| held_back::not_edited(&repaired, one, as_it_is));
+            let refused = refused.map(|one| held_back::not_edited(places, one));
             done.not_edited.extend(refused);
             let left = left.not_safe.into_iter();
-            let left = left.map(|edit| HeldBack::new(&repaired, edit, as_it_is));
+            let left = left.map(|edit| HeldBack::new(&repaired, edit, places));
             done.held_back.extend(left);
             done.count(manifest, &repaired);
         }
@@ -209,18 +211,15 @@ fn write(
 }
 
 /// Says what was done and what not.
-fn say(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result<(), Failure> {
-    let writes = !args.diff && !args.check;
+fn say(places: Places<'_>, repaired: &Repaired, writes: bool, ui: &Ui) -> Result<(), Failure> {
     if !ui.quiet() {
         for applied in &repaired.applied {
-            did(manifest, applied, writes, ui)?;
+            did(places, applied, writes, ui)?;
         }
     }
     for refused in &repaired.refused {
-        let container = &manifest.workloads[refused.container.workload].pod.containers
-            [refused.container.container];
-        let at = manifest.source.locate(container.name_span);
-        let reason = refused.message(manifest);
+        let (at, container) = places.container(refused.container);
+        let reason = places.why(refused);
         let message = format!("{at}: {}: {reason}", called(&container.name, container.index));
         let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
         ui.error(
@@ -252,10 +251,8 @@ fn indented(snippet: &str) -> String {
 }
 
 /// One edit that was made, on standard error: standard output may be the manifest.
-fn did(manifest: &Manifest, applied: &Applied, writes: bool, ui: &Ui) -> Result<(), Failure> {
-    let id = applied.container;
-    let container = &manifest.workloads[id.workload].pod.containers[id.container];
-    let at = manifest.source.locate(container.name_span);
+fn did(places: Places<'_>, applied: &Applied, writes: bool, ui: &Ui) -> Result<(), Failure> {
+    let (at, container) = places.container(applied.container);
     let verb = if writes { "fixed" } else { "would fix" };
     let cost = match applied.class {
         Class::Safe => String::new(),

@@ -1,6 +1,7 @@
 //! Folders that the program wanted to write to and could not.
 
-use record::observation::{Failure, Recording, Syscall};
+use judge::written;
+use record::observation::{Failure, Recording};
 use record::zero::Change;
 
 use super::evidence::name;
@@ -10,40 +11,10 @@ use super::port::Words;
 const REFUSED: [(i64, &str); 3] = [(-1, "EPERM"), (-13, "EACCES"), (-30, "EROFS")];
 /// `ENOENT`.
 const NOT_THERE: i64 = -2;
-/// `O_WRONLY`, `O_RDWR`, `O_CREAT` of open(2), alike on x86 and arm64.
-const WRITES: u64 = 0o1 | 0o2 | 0o100;
-
 /// What an image brings there is code, configuration or the kernel's: it is never covered by an empty folder.
 const IMAGE: &[&str] = &[
     "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin",
     "/sys", "/usr",
-];
-
-/// Calls that change a folder or a file in it, by the path that is their first.
-const CHANGES: &[&str] = &[
-    "chmod",
-    "chown",
-    "creat",
-    "fchmodat",
-    "fchmodat2",
-    "fchownat",
-    "lchown",
-    "link",
-    "linkat",
-    "mkdir",
-    "mkdirat",
-    "mknod",
-    "mknodat",
-    "rename",
-    "renameat",
-    "renameat2",
-    "rmdir",
-    "truncate",
-    "unlink",
-    "unlinkat",
-    "utime",
-    "utimensat",
-    "utimes",
 ];
 
 /// Those that only the owner of what is there may make: a folder that is the kubelet's does not help.
@@ -192,19 +163,6 @@ fn in_words(call: &str, path: &str) -> String {
     }
 }
 
-/// The path that a call changes something at.
-fn written(syscall: &Syscall) -> Option<&str> {
-    let path = syscall.path.as_deref();
-    let opened = |flags: u64| path.filter(|_| flags & WRITES != 0);
-    match name(syscall) {
-        "open" => opened(syscall.arguments[1]),
-        "openat" => opened(syscall.arguments[2]),
-        "bind" => syscall.address.as_deref()?.strip_prefix("unix:"),
-        call if CHANGES.contains(&call) => path,
-        _ => None,
-    }
-}
-
 /// Where an emptyDir would have to be, so that this could be written.
 fn folder_of(path: &str, call: &str) -> Option<String> {
     match path.rsplit_once('/')? {
@@ -240,6 +198,8 @@ fn absolute(folder: &str, path: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::evidence::tests::{at, call, recording};
+    use record::observation::Syscall;
+
     use super::*;
 
     pub(in crate::zero) fn failed(syscall: Syscall, result: i64, last_ns: u64) -> Failure {

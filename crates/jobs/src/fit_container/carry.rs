@@ -66,6 +66,7 @@ pub(super) fn over(
         options.extend(["--sysctl".to_owned(), format!("{}={value}", name.replace('/', "."))]);
     }
     let empty = volumes(workload, container, &own.arguments, &mut warn);
+    options.extend(tmpfs(workload, container, &own.arguments));
     for (set, what) in [
         (pod.host_network, "hostNetwork: it has a network of its own here"),
         (pod.host_pid, "hostPID: it sees its own processes only here"),
@@ -208,11 +209,31 @@ fn volumes(
             Some("") | None if pod.format == Format::Kubernetes => {
                 warn(format!("volume {name} at {path} is not there here"));
             }
+            Some(TMPFS) => {}
             Some(kind) => warn(format!("volume {name} ({kind}) at {path} is not there here")),
             None => warn(format!("the volume at {path} is not there here")),
         }
     }
     empty
+}
+
+/// A `tmpfs` of Compose: the engine has the same words for it.
+const TMPFS: &str = "tmpfs";
+
+/// `--tmpfs`, but where a person's own options mount something.
+fn tmpfs(workload: &Workload, container: &Container, arguments: &[String]) -> Vec<String> {
+    let own = mounted(arguments);
+    let mounts = container.mounts.iter().filter(|mount| !own.contains(&mount.path.value));
+    let option = |mount: &Mount| {
+        let volume = workload.pod.volumes.iter().find(|volume| volume.name == mount.volume)?;
+        let is_one = volume.kind == TMPFS;
+        let path = &mount.path.value;
+        is_one.then(|| match volume.options.as_str() {
+            "" => path.clone(),
+            options => format!("{path}:{options}"),
+        })
+    };
+    mounts.filter_map(option).flat_map(|option| ["--tmpfs".to_owned(), option]).collect()
 }
 
 /// Volumes that somebody else makes, and that stay.
@@ -372,6 +393,23 @@ mod tests {
         assert!(has_own_network(&words("--network none")) && has_own_network(&[]));
         assert!(!has_own_network(&words("--net=host")));
         assert!(!has_own_network(&words("--network container:web")));
+    }
+
+    #[test]
+    fn a_tmpfs_of_compose_is_one_of_the_engine() {
+        let text = "services:\n  web:\n    image: web\n    volumes: [/data]\n    tmpfs: [/run, \
+                    '/srv:mode=0777', /own]\n";
+        let manifest = manifest::parse("compose.yaml", text);
+        let (workload, container) = manifest.containers().next().expect("a service");
+        let own = ["--tmpfs".to_owned(), "/own".to_owned()];
+        let expected = ["--tmpfs", "/run", "--tmpfs", "/srv:mode=0777"];
+        assert_eq!(tmpfs(workload, container, &own), expected);
+        let mut said = Vec::new();
+        let empty = volumes(workload, container, &own, &mut |text| said.push(text));
+        assert_eq!(
+            (empty, said),
+            (Vec::new(), vec!["the volume at /data is not there here".to_owned()])
+        );
     }
 
     #[test]

@@ -39,7 +39,9 @@ impl Said {
         if let Some(entrypoint) = value_of(&options.arguments, "--entrypoint") {
             command = vec![entrypoint.to_owned()];
         }
-        if image.entrypoint.is_empty() || !command.is_empty() {
+        // What the manifest has under `args` stays so: by that it is found again.
+        let is_written = container.is_some() && options.command.is_empty();
+        if image.entrypoint.is_empty() && !is_written || !command.is_empty() {
             command.append(&mut args);
         }
         let number = user.map(|user| image.account(user));
@@ -115,6 +117,26 @@ mod tests {
             let said = said(entrypoint, arguments, given, None);
             assert_eq!((said.command, said.args), (words(command), words(args)), "{given}");
         }
+    }
+
+    /// Of an image without an entrypoint the two come to the same.
+    #[test]
+    fn the_words_of_a_manifest_stay_where_they_are_written() {
+        let text = "services: { web: { image: web, command: [id, -u] } }\n";
+        let manifest = manifest::parse("compose.yaml", text);
+        let (_, container) = manifest.containers().next().expect("a service");
+        let options = |command: &str| Options {
+            engine: image::Engine::Podman,
+            arguments: Vec::new(),
+            command: words(command),
+            runtime: None,
+            grant: Grant::Named(caps::CapSet::EMPTY),
+        };
+        let image = Image::of_user("web", "");
+        let said = Said::new(&image, Some(container), &options(""), None);
+        assert_eq!((said.command, said.args), (Vec::new(), words("id -u")));
+        let said = Said::new(&image, Some(container), &options("id -g"), None);
+        assert_eq!((said.command, said.args), (words("id -g"), Vec::new()));
     }
 
     #[test]

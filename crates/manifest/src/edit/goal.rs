@@ -89,6 +89,12 @@ impl ListGoal {
         self.words() != now
     }
 
+    /// How many words it has, before and after together.
+    fn count(&self) -> usize {
+        let len = |list: Option<usize>| list.unwrap_or_default();
+        len(self.now.as_ref().map(Vec::len)) + len(self.slots.as_ref().map(Vec::len))
+    }
+
     fn has(&self, word: &str) -> bool {
         self.slots.iter().flatten().any(|slot| self.word(slot) == word)
     }
@@ -228,6 +234,11 @@ impl Goal {
             Change::RemoveList(_) => {}
             _ => self.foreign = true,
         }
+    }
+
+    /// How many words it has, before and after together: an edit adds no more.
+    pub(super) fn words(&self) -> usize {
+        self.lists.iter().map(ListGoal::count).sum()
     }
 
     pub(super) fn changes_something(&self) -> bool {

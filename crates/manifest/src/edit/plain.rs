@@ -177,19 +177,29 @@ mod tests {
         }
     }
 
+    /// Two words in a list that is new, with the keys above it.
     #[test]
-    fn what_is_too_large_is_refused_at_once() {
+    fn what_is_too_large_with_its_edits_is_refused_at_once() {
         let text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: c\n";
         let mut manifest = crate::parse("pod.yaml", text);
+        assert!(manifest.values > 8, "{}", manifest.values);
         let container = crate::ContainerId { workload: 0, container: 0 };
-        let change = crate::Change::Include(crate::List::Drop, crate::Item::new("ALL"));
-        let edits = [crate::Edit { container, change }];
+        let word = |word| crate::Change::Include(crate::List::Drop, crate::Item::new(word));
+        let edits = ["ALL", "KILL"].map(|name| crate::Edit { container, change: word(name) });
+        let limit = crate::tree::MAX_VALUES as u64;
+        manifest.values = limit - 13;
+        assert!(crate::has_room(&manifest, &edits) && crate::has_room(&manifest, &[]));
         assert_eq!(crate::apply(&manifest, &edits).changed, [container]);
-        manifest.ease = crate::Ease::TooLarge;
+        manifest.values = limit - 12;
+        assert!(!crate::has_room(&manifest, &edits));
         let edited = crate::apply(&manifest, &edits);
         assert_eq!((edited.changed.as_slice(), edited.source.text()), (&[][..], text));
         let [refused] = edited.refused.as_slice() else { panic!("{:?}", edited.refused) };
-        assert_eq!(refused.reason.to_string(), "the file is too large to be edited; split it");
+        assert_eq!(
+            refused.reason.to_string(),
+            "the file is too large to be edited in one piece: with the edits it has more than 2000000 \
+             values (14 MB and more of usual manifests); split it"
+        );
     }
 
     #[test]

@@ -50,8 +50,12 @@ pub enum Refusal {
         /// What it is.
         format: Format,
     },
-    /// It has more values than are kept at a time; it was read document by document.
-    #[error("the file is too large to be edited; split it")]
+    /// With the edits it has more values than are kept at a time; it was read document by document.
+    #[error(
+        "the file is too large to be edited in one piece: with the edits it has more than {} values \
+         (14 MB and more of usual manifests); split it",
+        crate::tree::MAX_VALUES
+    )]
     TooLarge,
     /// The text is written so that no edit gave what was wanted.
     #[error("it is written in a way that is not edited automatically; nothing was changed")]
@@ -107,6 +111,12 @@ impl Refused {
     /// Why, with the places that it is about; `manifest` is the one that was edited.
     #[must_use]
     pub fn message(&self, manifest: &Manifest) -> String {
+        self.message_at(manifest, &|span| manifest.source.locate(span))
+    }
+
+    /// The same for whoever has another text than that: `locate` says where there a place of it is.
+    #[must_use]
+    pub fn message_at(&self, manifest: &Manifest, locate: &dyn Fn(Span) -> String) -> String {
         let Refusal::Shared { what, at, how, user } = &self.reason else {
             return self.reason.to_string();
         };
@@ -115,7 +125,7 @@ impl Refused {
                 let Some((_, container)) = super::find(&manifest.workloads, id) else {
                     return self.reason.to_string();
                 };
-                let at = manifest.source.locate(container.name_span);
+                let at = locate(container.name_span);
                 match container.name.as_str() {
                     "" => format!("the container at {at}"),
                     name => format!("container `{}` ({at})", name.escape_debug()),
@@ -123,11 +133,11 @@ impl Refused {
             }
             SharedWith::Itself => "another field of the same container".to_owned(),
             SharedWith::Elsewhere(span) => {
-                format!("something that is no container ({})", manifest.source.locate(span))
+                format!("something that is no container ({})", locate(span))
             }
         };
         let what = what.escape_debug();
-        let at = manifest.source.locate(*at);
+        let at = locate(*at);
         format!(
             "`{what}` ({at}) is written in one place for several ({how}), and {user} reads it too \
              and is not to change like this"

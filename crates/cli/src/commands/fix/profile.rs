@@ -6,8 +6,8 @@ use check::learnt::{Learnt, Objection};
 use check::render::text;
 use check::{PatchError, Patched, Sum, words};
 use jobs::by_profile::{Outcome, Treated};
-use manifest::Manifest;
 
+use super::place::Places;
 use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW, next_step, wrapped};
 
 /// What came of the containers that a profile is about.
@@ -27,14 +27,13 @@ impl Count {
     /// Counts and says what came of the containers of one manifest, on standard error.
     pub(super) fn say(
         &mut self,
-        manifest: &Manifest,
+        places: Places<'_>,
         treated: &[Treated<'_>],
         writes: bool,
         ui: &Ui,
     ) -> io::Result<()> {
         for Treated { id, outcome } in treated {
-            let container = &manifest.workloads[id.workload].pod.containers[id.container];
-            let at = manifest.source.locate(container.name_span);
+            let (at, container) = places.container(*id);
             let place = format!("{at}: container `{}`", text::clean(&container.name));
             match outcome {
                 Outcome::Written { patched, .. } if patched.changed => self.written += 1,
@@ -45,9 +44,9 @@ impl Count {
                 }
             }
             if !ui.quiet() {
-                one(&place, outcome, writes, ui)?;
+                one(places, &place, outcome, writes, ui)?;
             } else if let Outcome::Refused { error, .. } = outcome {
-                ui.error(&format!("{place}: {error}"), None);
+                ui.error(&format!("{place}: {}", why(places, error)), None);
             }
         }
         Ok(())
@@ -67,7 +66,21 @@ impl Count {
     }
 }
 
-fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<()> {
+/// Why it cannot be written, with places of the text that is there.
+fn why(places: Places<'_>, error: &PatchError) -> String {
+    match error {
+        PatchError::Text { refused: Some(refused), .. } => places.why(refused),
+        _ => error.to_string(),
+    }
+}
+
+fn one(
+    places: Places<'_>,
+    place: &str,
+    outcome: &Outcome<'_>,
+    writes: bool,
+    ui: &Ui,
+) -> io::Result<()> {
     let mut err = ui.err();
     match outcome {
         Outcome::Written { learnt, by, accepted, way, patched } => {
@@ -114,7 +127,7 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
         Outcome::Refused { learnt, error } => {
             writeln!(err, "{}", wrapped(&format!("{YELLOW}not fixed{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
-            indented(&mut err, &error.to_string())?;
+            indented(&mut err, &why(places, error))?;
             match error {
                 PatchError::Text { snippet, .. } if !snippet.is_empty() => {
                     writeln!(err, "  {BOLD}next:{BOLD:#} put this there by hand:")?;
@@ -225,6 +238,9 @@ fn next(objection: &Objection) -> &'static str {
         Objection::TooOld { .. } => "watch it again, or say how old it may be: --profile-days",
         Objection::OtherImage { .. } => {
             "watch the image that runs, or take it as it is: --other-image"
+        }
+        Objection::OtherCommand { .. } => {
+            "watch what it runs now, or take it as it is: --other-image"
         }
         Objection::Namespaces(_) => "write `namespace: NAME` into its spec.target",
         Objection::OtherUser { .. } => "watch it as that user, or give the container the other one",
