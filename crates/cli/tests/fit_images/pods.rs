@@ -83,11 +83,11 @@ fn what_ends_with_a_failure_just_after_its_test_has_failed() {
 fn ctrl_c_gives_what_has_passed_and_keeps_the_runs() {
     testkit::needs!(root, podman, bpf, program("kill"));
     let folder = tempfile::tempdir().unwrap();
-    let kept = folder.path().join("runs.json");
+    let (kept, file) = (folder.path().join("runs.json"), folder.path().join("pod.yaml"));
+    fs::write(&file, pod("sleep 1; chown 33 /tmp", "")).unwrap();
     let mut command = Command::new(testkit::dropcap());
-    command.args(["fit", "--image", testkit::image(), "--engine-args", &engine_options()]);
-    command.args(["--until-exit", "--resume"]).arg(&kept);
-    command.args(["--", "sh", "-c", "sleep 1; chown 33 /tmp"]);
+    command.args(["fit", "--engine-args", &engine_options(), "--until-exit", "-f"]).arg(&file);
+    command.arg("--resume").arg(&kept);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let runs = || {
         let text = fs::read(&kept).unwrap_or_default();
@@ -106,4 +106,11 @@ fn ctrl_c_gives_what_has_passed_and_keeps_the_runs() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(printed.contains("stopped") && printed.contains("CHOWN"), "{printed}");
     assert!(said.contains("the same command goes on") && runs() >= 2, "{said}");
+
+    // Of the container as it was: of another nobody believes them.
+    fs::write(&file, pod("sleep 1; chown 33 /tmp; chroot / true", "")).unwrap();
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("which has changed since"), "{said}");
 }

@@ -65,6 +65,9 @@ pub(super) fn cannot_run(args: &Args, error: RunError) -> Failure {
             EMPTY_TMP
         }
         RunError::Full => "give it a folder on a disk: --upper /var/tmp",
+        RunError::PassesWithout { .. } if args.sandbox => {
+            "ask for something that only the program does"
+        }
         RunError::PassesWithout { .. } => {
             "ask for something that only the program does; if another one serves there, end it, \
              or use --sandbox"
