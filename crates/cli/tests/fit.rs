@@ -165,6 +165,21 @@ fn what_an_earlier_run_left_proves_nothing() {
     );
 }
 
+#[test]
+fn what_goes_into_the_background_is_not_proven_by_its_end() {
+    testkit::needs!(root, bpf);
+    let script = "(sleep 1; chown 33 /etc/hostname; sleep 60) > /dev/null 2>&1 &";
+    let options = ["--sandbox", "--json"];
+    let output = fit(&options, script);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("goes on in the background"), "{said}");
+    assert_eq!(profile(&output)["status"]["searches"][0]["found"], "passed");
+    // What ends a moment later than its first process is no service.
+    let output = fit(&options, "sleep 0.1 > /dev/null 2>&1 &");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
 /// It gives a file away if it finds that it may: nobody sees why a run without did not ask for it.
 #[test]
 fn what_was_needed_once_and_then_not_asked_for_proves_nothing() {

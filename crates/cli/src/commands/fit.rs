@@ -250,6 +250,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         let alike = state::Runs { prepared: args.is_prepared(), help: ALIKE };
         state::hold(&mut found.answer, found.needs.as_deref(), alike, ui);
     }
+    // What --setup has started goes on, too.
+    if runs.left_something() && runs.job().tests.each.is_empty() && args.setup.is_none() {
+        state::hold_background(&mut found.answer, ui);
+    }
     for point in runs.read_only() {
         ui.warning(&format!(
             "{} could only be read in the sandbox: the kernel lays no layer over it",

@@ -97,7 +97,9 @@ fn a_command_is_ended_at_any_point_and_leaves_nothing() {
     let command = ["--", "/bin/sh", "-c"];
     let words = [&["fit", "--setup", back.as_str()][..], &command, &[here.as_str()]].concat();
     at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
-    let words = [&["fit", "--sandbox"][..], &command, &[inside.as_str()]].concat();
+    // Named, so that what it leaves in the background is no matter.
+    let test = ["--until-exit", "--test", "true"];
+    let words = [&["fit", "--sandbox"][..], &test, &command, &[inside.as_str()]].concat();
     at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
 }
 

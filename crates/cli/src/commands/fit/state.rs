@@ -66,6 +66,19 @@ pub(super) fn hold_alike(answer: &mut Answer, needs: Option<&[CapSet]>, ui: &Ui)
     ));
 }
 
+/// What has ended, as far as anybody asked, and went on in the background has not shown what it needs there.
+pub(super) fn hold_background(answer: &mut Answer, ui: &Ui) {
+    if !matches!(answer.proof, Proof::Proven | Proof::Explained) {
+        return;
+    }
+    answer.not_exercised();
+    ui.warning(
+        "it ends with status 0 and goes on in the background, where it was ended then: what it needs there \
+         nobody has seen, so nothing is proven. Name a test (--http, --tcp, --log, --test), which is asked \
+         while it goes on, or keep it in the foreground",
+    );
+}
+
 /// `CHOWN, DAC_OVERRIDE or DAC_READ_SEARCH were used`.
 fn used(needs: &[CapSet]) -> String {
     let either = |need: &CapSet| need.iter().map(|c| c.to_string()).collect::<Vec<_>>();
