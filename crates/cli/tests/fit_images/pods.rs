@@ -61,7 +61,7 @@ fn every_probe_and_the_hook_at_the_start_count() {
     assert!(file.contains("- CHOWN") && file.contains("- SYS_CHROOT"), "{file}");
     assert!(said.contains("preStop exec sync is not run"), "{said}");
     assert!(said.contains("hostAliases"), "{said}");
-    let printed = printed.replace("\n", " ");
+    let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(printed.contains("sh -c touch /tmp/a; httpd"), "{printed}");
     assert!(printed.contains("readinessProbe and livenessProbe of container web"), "{printed}");
 }
