@@ -166,6 +166,36 @@ fn what_an_earlier_run_left_proves_nothing() {
 }
 
 #[test]
+fn what_goes_into_the_background_is_not_proven_by_its_end() {
+    testkit::needs!(root, bpf);
+    let script = "(sleep 1; chown 33 /etc/hostname; sleep 60) > /dev/null 2>&1 &";
+    let options = ["--sandbox", "--json"];
+    let output = fit(&options, script);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("goes on in the background"), "{said}");
+    assert_eq!(profile(&output)["status"]["searches"][0]["found"], "passed");
+    // What ends a moment later than its first process is no service.
+    let output = fit(&options, "sleep 0.1 > /dev/null 2>&1 &");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+/// It gives a file away if it finds that it may: nobody sees why a run without did not ask for it.
+#[test]
+fn what_was_needed_once_and_then_not_asked_for_proves_nothing() {
+    testkit::needs!(root, bpf);
+    let looks = "holds=$(sed -n 's/^CapEff:.//p' /proc/self/status); test $((0x$holds & 1)) = 0";
+    let output = fit(&["--sandbox", "--json"], &format!("{looks} || chown 33 /etc/hostname"));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("CHOWN was used in the first run"), "{said}");
+    assert_eq!(profile(&output)["status"]["searches"][0]["found"], "passed");
+    // Refused something, it may go another way, and that is seen.
+    let other = fit(&["--sandbox", "--json"], "chown 33 /etc/hostname && chroot / true; true");
+    assert_eq!(other.status.code(), Some(0), "{}", text(&other.stderr));
+}
+
+#[test]
 fn what_ends_with_a_failure_just_after_its_tests_has_failed() {
     testkit::needs!(root, bpf);
     let script = "echo up; sleep 0.5; chown 33 /etc/hostname || exit 4; sleep 60";

@@ -37,17 +37,8 @@ fn a_search_that_was_stopped_goes_on_where_it_was() {
     testkit::needs!(root, bpf, program("kill"));
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("runs.json");
-    let child =
-        fit(&kept, &[], SCRIPT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let end = Instant::now() + Duration::from_secs(60);
     // The first run, and the one with what is needed.
-    while runs(&kept) < 2 {
-        assert!(Instant::now() < end, "no runs are kept");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let stopped = child.wait_with_output().unwrap();
+    let stopped = stopped_after(&kept, 2, &mut fit(&kept, &[], SCRIPT));
     assert_eq!(stopped.status.code(), Some(1), "{}", said(&stopped));
     assert!(said(&stopped).contains("the same command goes on"), "{}", said(&stopped));
     let made = runs(&kept);
@@ -101,4 +92,52 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
         said(&output)
     );
     assert_eq!(fs::read_to_string(&kept).unwrap(), "{\"notes\": 1}\n");
+}
+
+/// Runs until so many are kept, and is then asked to stop.
+fn stopped_after(kept: &Path, number: usize, fit: &mut Command) -> Output {
+    let child = fit.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while runs(kept) < number {
+        assert!(Instant::now() < end, "no runs are kept");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+/// The same command of another program, or with a test that asks something else, is another search.
+#[test]
+fn runs_of_a_program_that_has_changed_since_are_not_believed() {
+    testkit::needs!(root, bpf, program("kill"));
+    // Not in /tmp, which is empty in a sandbox.
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (program, test, kept) = (at("job"), at("asks"), at("runs.json"));
+    let asks = format!("sh {}", test.display());
+    let fit = || {
+        let mut fit = Command::new(testkit::dropcap());
+        fit.args(["fit", "--sandbox", "--until-exit", "--test", &asks, "--resume"]).arg(&kept);
+        fit.args(["--", "/bin/sh"]).arg(&program);
+        fit.current_dir("/").env("NO_COLOR", "1").stdin(Stdio::null());
+        fit
+    };
+    let mut refused = 0;
+    for changed in [&program, &test] {
+        fs::write(&program, "sleep 0.3; chown 33 /etc/hostname\n").unwrap();
+        fs::write(&test, "true\n").unwrap();
+        let stopped = stopped_after(&kept, 2, &mut fit());
+        assert_eq!(stopped.status.code(), Some(1), "{}", said(&stopped));
+        let made = fs::read(&kept).unwrap();
+        fs::write(changed, "sleep 0.3; kill -0 1\n").unwrap();
+        let other = fit().output().unwrap();
+        assert_eq!(other.status.code(), Some(2), "{}", said(&other));
+        let says = format!("another state of {}, which has changed since", changed.display());
+        assert!(said(&other).contains(&says), "{}", said(&other));
+        assert_eq!(fs::read(&kept).unwrap(), made);
+        fs::remove_file(&kept).unwrap();
+        refused += 1;
+    }
+    assert_eq!(refused, 2);
 }

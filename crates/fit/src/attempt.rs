@@ -17,6 +17,8 @@ use crate::trial::Outcome;
 
 /// How long setup and teardown may take.
 const AROUND: Duration = Duration::from_secs(60);
+/// How long what a program has started may take to end with it: a `tee` behind it, say.
+const ENDING: Duration = Duration::from_millis(500);
 
 /// What is done around each run.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +96,8 @@ pub(crate) struct Attempt {
     pub(crate) share: Duration,
     /// Whether its time was up.
     pub(crate) late: bool,
+    /// Whether it ended, as it is to, and left something that went on.
+    pub(crate) left: bool,
     /// Where nothing could be written, though it can outside.
     pub(crate) read_only: Vec<PathBuf>,
 }
@@ -102,7 +106,7 @@ impl Attempt {
     /// It did not come to its tests.
     fn failed(said: String, took: Duration) -> Self {
         let outcome = Outcome::Failed(said);
-        Self { outcome, took, share: took, late: false, read_only: Vec::new() }
+        Self { outcome, took, share: took, late: false, left: false, read_only: Vec::new() }
     }
 }
 
@@ -187,12 +191,14 @@ impl Orders<'_> {
         let mut subject = Running { child: &mut child, site, output: self.output };
         let tested = self.tests.wait_for(&mut subject, &self.asking, &clock);
         let (took, share, late) = (start.elapsed(), clock.share(), clock.is_up());
+        let passed = matches!(&tested, Ok(outcome) if outcome.passed());
+        let left = passed && self.tests.until_exit && goes_on(site);
         if self.watched && say.send(Said::Tested).is_ok() {
             // What is asked for from now on is not the stretch that the tests speak of.
             let _ = hear.recv();
         }
         site.stop(&mut child)?;
-        Ok(Attempt { outcome: tested?, took, share, late, read_only: Vec::new() })
+        Ok(Attempt { outcome: tested?, took, share, late, left, read_only: Vec::new() })
     }
 
     fn set_up(&self) -> Result<(), RunError> {
@@ -216,6 +222,18 @@ impl Orders<'_> {
         let asking = Asking { stop: &never, ..self.asking.clone() };
         Ok(command.once(what, &asking, AROUND)?.err())
     }
+}
+
+/// Whether something goes on where a program has ended, for longer than its own end takes.
+fn goes_on(site: &Site) -> bool {
+    let until = Instant::now() + ENDING;
+    while site.is_busy() {
+        if Instant::now() >= until {
+            return true;
+        }
+        std::thread::sleep(ENDING / 50);
+    }
+    false
 }
 
 /// The program of a run, as its tests see it.

@@ -92,6 +92,8 @@ struct Shared {
     /// The most of the machine's time that a run took that passed.
     slowest: Mutex<Option<Duration>>,
     read_only: Mutex<Vec<PathBuf>>,
+    /// Whether one ended, as it is to, and left something that went on.
+    left: AtomicBool,
 }
 
 impl Shared {
@@ -186,6 +188,13 @@ impl Runs {
     #[must_use]
     pub fn read_only(&self) -> Vec<PathBuf> {
         self.shared.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the program, which is to end by itself, has done so and left something that went on, and was
+    /// ended then: nothing is known of what that needs.
+    #[must_use]
+    pub fn left_something(&self) -> bool {
+        self.shared.left.load(Ordering::Relaxed)
     }
 
     /// Asks the tests once while the program does not run.
@@ -362,6 +371,7 @@ impl Runs {
         self.tracer = tracer;
         let (attempt, recording) = ran?;
         self.shared.could_only_read(attempt.read_only);
+        self.shared.left.fetch_or(attempt.left, Ordering::Relaxed);
         if attempt.outcome.passed() {
             // Nobody waits for what it was watched for.
             let tested = attempt.took.saturating_sub(self.job.tests.settle).as_secs_f64();

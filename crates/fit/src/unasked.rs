@@ -4,6 +4,9 @@
 //! ([`Runner`](crate::Runner)). Where that is not sure, what an earlier run left may serve: a folder
 //! that was given away once need not be given away again. Then the run without the capability is
 //! neither granted it nor refused it, which its trace shows.
+//!
+//! Where runs do start alike the same shows a program that does otherwise from run to run, by chance,
+//! by the clock, or by what it finds out about itself ([`went_otherwise`]).
 
 use caps::CapSet;
 use judge::Judgement;
@@ -33,20 +36,42 @@ pub fn needs(judgement: &Judgement) -> Vec<CapSet> {
 #[must_use]
 pub fn never_asked(trials: &[Trial], needs: &[CapSet], set: CapSet) -> Vec<CapSet> {
     let passing = || trials.iter().filter(|t| t.outcome.passed() && t.set.is_subset(set));
-    let refused = |need: CapSet, trial: &Trial| {
-        trial.sight.as_ref().is_some_and(|sight| {
-            sight.denied.iter().any(|denial| !(denial.set() & need).is_empty())
-                || sight.exempt.iter().any(|exempt| need.contains(exempt.capability))
-        })
-    };
     let unasked =
         |need: &CapSet| (*need & set).is_empty() && !passing().any(|trial| refused(*need, trial));
     needs.iter().copied().filter(unasked).collect()
 }
 
+/// Those of `needs`, none of them in `set`, that the program did without though nothing kept it from
+/// asking: some run without them passed and was refused nothing that used to be granted, and no run
+/// without them ever was refused them. All that differs from the first run is what the program does by
+/// itself, and the next run may do that again. A program that is refused something else may well go
+/// another way, and is not meant.
+#[must_use]
+pub fn went_otherwise(trials: &[Trial], needs: &[CapSet], set: CapSet) -> Vec<CapSet> {
+    let without = |need: CapSet| trials.iter().filter(move |t| (t.set & need).is_empty());
+    let freely = |trial: &Trial| {
+        let sight = trial.sight.as_ref().filter(|sight| !sight.blind);
+        trial.outcome.passed() && sight.is_some_and(|sight| sight.new_denials().next().is_none())
+    };
+    let otherwise = |need: &CapSet| {
+        (*need & set).is_empty()
+            && without(*need).any(freely)
+            && !without(*need).any(|trial| refused(*need, trial))
+    };
+    needs.iter().copied().filter(otherwise).collect()
+}
+
+/// Whether any one of `need` was refused in a run.
+fn refused(need: CapSet, trial: &Trial) -> bool {
+    trial.sight.as_ref().is_some_and(|sight| {
+        sight.denied.iter().any(|denial| !(denial.set() & need).is_empty())
+            || sight.exempt.iter().any(|exempt| need.contains(exempt.capability))
+    })
+}
+
 impl Answer {
     /// Takes the proof away: runs were not alike, and what passed may have passed by what an earlier
-    /// one left. What is no proof stays as it is.
+    /// one left, or by what the program did otherwise. What is no proof stays as it is.
     pub fn not_exercised(&mut self) {
         if matches!(self.proof, Proof::Proven | Proof::Explained) {
             self.proof = Proof::Passed;
@@ -113,5 +138,24 @@ mod tests {
         assert_eq!(never_asked(&[passed], &[either], set), []);
         let refused = trial(CapSet::EMPTY, true, Some(refused(&[Capability::DAC_OVERRIDE])));
         assert_eq!(never_asked(&[refused], &[either], CapSet::EMPTY), []);
+    }
+
+    #[test]
+    fn what_a_program_does_without_and_nobody_refused_is_its_own_doing() {
+        let (none, need) = (CapSet::EMPTY, CapSet::from(CHOWN));
+        let other = || trial(none, true, Some(refused(&[Capability::KILL])));
+        let free = || trial(none, true, Some(Sight::default()));
+        let ask = |trials: &[Trial], set| went_otherwise(trials, &[need], set);
+        assert_eq!(ask(&[free()], none), [need]);
+        assert_eq!(ask(&[other(), free()], none), [need]);
+        // Refused something else it may go another way; what was lost may have been it.
+        assert_eq!(ask(&[other()], none), []);
+        let blind = Sight { blind: true, ..Sight::default() };
+        assert_eq!(ask(&[trial(none, true, Some(blind))], none), []);
+        // Some run without it was refused it; it is in the list; not traced.
+        assert_eq!(ask(&[trial(none, false, Some(refused(&[CHOWN]))), free()], none), []);
+        assert_eq!(ask(&[trial(need, true, Some(Sight::default()))], need), []);
+        assert_eq!(ask(&[free()], need), []);
+        assert_eq!(ask(&[trial(none, true, None)], none), []);
     }
 }

@@ -169,6 +169,15 @@ impl Recipe {
         Ok(Today { user, bounding, folder, environment })
     }
 
+    /// The identifier of its image, which another image of the same name has not.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn image_id(&self) -> Result<String, EngineError> {
+        let words = ["image", "inspect", "--format", "{{.Id}}", &self.image];
+        Ok(said(self.engine, "image inspect", self.engine.call(words))?.trim().to_owned())
+    }
+
     /// Makes a container of it that has exactly `set` in its bounding set, and is not started. Dropped,
     /// the container is removed with its anonymous volumes.
     ///

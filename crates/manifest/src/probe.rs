@@ -186,8 +186,8 @@ fn port(reader: &mut Reader<'_, '_>, map: NodeId, ports: &[Port]) -> Option<u16>
     u16::try_from(number).ok().filter(|number| *number != 0)
 }
 
-/// The health check of a Compose service; `None` if it is switched off, left to the image, or not to be
-/// read. `filled_in` is the text unless the environment fills something in.
+/// The health check of a Compose service; `None` if it is switched off, or left to the image. `filled_in`
+/// is the text unless the environment fills something in: then it is not to be read.
 pub(crate) fn of_compose(
     tree: &Tree<'_>,
     node: NodeId,
@@ -199,14 +199,18 @@ pub(crate) fn of_compose(
         return None;
     }
     let test = tree.resolve(tree.get_own_first(node, "test")?.value);
-    let words: Vec<String> = match tree.text(test) {
-        Some(text) => vec!["CMD-SHELL".to_owned(), filled_in(text)?],
+    let words: Option<Vec<String>> = match tree.text(test) {
+        Some(text) => filled_in(text).map(|text| vec!["CMD-SHELL".to_owned(), text]),
         None => {
             let word = |&item: &NodeId| tree.text(tree.resolve(item)).and_then(filled_in);
-            tree.items(test).iter().map(word).collect::<Option<_>>()?
+            tree.items(test).iter().map(word).collect()
         }
     };
-    let action = ProbeAction::Exec { command: health_command(&words)? };
+    if words.as_ref().is_some_and(|words| words.first().is_none_or(|word| word == "NONE")) {
+        return None;
+    }
+    let command = words.and_then(|words| health_command(&words));
+    let action = command.map_or(ProbeAction::Unread, |command| ProbeAction::Exec { command });
     let span = tree.span(node);
     Some(Probe { kind: ProbeKind::Healthcheck, span, action, timeout_seconds: None })
 }
@@ -314,8 +318,13 @@ spec:
         assert_eq!(words("{test: [CMD, curl, -f, localhost]}"), "curl|-f|localhost");
         assert_eq!(words("{test: curl -f localhost}"), "/bin/sh|-c|curl -f localhost");
         assert_eq!(words("{test: [CMD-SHELL, exit 1]}"), "/bin/sh|-c|exit 1");
-        for none in ["{test: [NONE]}", "{test: [CMD, a], disable: true}", "{interval: 5s}"] {
+        for none in
+            ["{test: [NONE]}", "{test: [CMD, a], disable: true}", "{interval: 5s}", "{test: []}"]
+        {
             assert_eq!(words(none), "None", "{none}");
+        }
+        for odd in ["{test: [CMD]}", "{test: [curl, x]}", "{test: 'curl $URL'}"] {
+            assert_eq!(words(odd), "Some(Unread)", "{odd}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
+mod basis;
 mod container;
 mod engine_says;
+mod first;
 mod held;
 mod hints;
 mod markdown;
@@ -16,7 +18,7 @@ mod zero;
 use std::ffi::OsString;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -29,7 +31,7 @@ use jiff::Timestamp;
 use jobs::accounts::UserArgument;
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
-use launch::{LaunchError, Sandbox, SandboxError, Within};
+use launch::{Sandbox, Within};
 use observe::Observed;
 use record::profile::Profile;
 use record::search;
@@ -39,7 +41,9 @@ use trace::Tracer;
 use super::trace::duration;
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;
+use basis::Basis;
 pub use held::held;
+use hints::cannot_run;
 use progress::Progress;
 use resume::Kept;
 
@@ -184,7 +188,7 @@ pub struct Args {
     json: bool,
 
     /// Keep the runs in this file while the search goes on, and go on from those that are in it; gone
-    /// once there is an answer. If the program or its tests have changed, begin anew
+    /// once there is an answer
     #[arg(long, value_name = "FILE", help_heading = "Runs")]
     resume: Option<PathBuf>,
 
@@ -240,9 +244,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let begun = Instant::now();
     let mut found = search(args, &mut runs, start, ui)?;
     let took = begun.elapsed();
-    if !args.sandbox {
+    if args.sandbox {
+        state::hold_alike(&mut found.answer, found.needs.as_deref(), ui);
+    } else {
         let alike = state::Runs { prepared: args.is_prepared(), help: ALIKE };
         state::hold(&mut found.answer, found.needs.as_deref(), alike, ui);
+    }
+    // What --setup has started goes on, too.
+    if runs.left_something() && runs.job().tests.each.is_empty() && args.setup.is_none() {
+        state::hold_background(&mut found.answer, ui);
     }
     for point in runs.read_only() {
         ui.warning(&format!(
@@ -309,7 +319,7 @@ impl Args {
 }
 
 fn search(args: &Args, runs: &mut Runs, start: CapSet, ui: &Ui) -> Result<Found, Failure> {
-    let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
+    let mut kept = Kept::open(args.resume.as_ref(), start, || Ok(Basis::of_command(args)), ui)?;
     let options = fit::Options {
         rigour: rigour(args),
         traced: runs.traces(),
@@ -470,29 +480,4 @@ fn conclude(args: &Args, answer: &Answer, made: &Made<'_>) -> Result<ExitCode, F
         Proof::Passed | Proof::NeverPasses | Proof::Flaky { .. } | Proof::Stopped => false,
     };
     Ok(if shown { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
-}
-
-fn cannot_run(args: &Args, error: RunError) -> Failure {
-    let help = match &error {
-        RunError::Launch(LaunchError::NotFound { program, .. })
-            if args.sandbox && Path::new(program).starts_with("/tmp") =>
-        {
-            hints::EMPTY_TMP
-        }
-        RunError::Full => "give it a folder on a disk: --upper /var/tmp",
-        RunError::PassesWithout { .. } => {
-            "ask for something that only the program does; if another one serves there, end it, \
-             or use --sandbox"
-        }
-        RunError::PassesBefore { .. } => {
-            "take it away before each run (--setup 'rm -f out'), or use --sandbox"
-        }
-        RunError::Launch(LaunchError::Lacks { .. }) => "run it as root",
-        RunError::Sandbox(SandboxError::Step { .. }) => {
-            "if that comes and goes just now (something is mounted, a folder is removed), run it again; \
-             else without --sandbox, or as root"
-        }
-        _ => return Failure::new(error),
-    };
-    Failure::new(error).help(help)
 }

@@ -93,6 +93,11 @@ fn an_image_without_a_shell_or_a_program_is_told() {
         assert_eq!(output.status.code(), Some(status), "{words:?}: {text}");
         assert!(text.contains(says), "{words:?}: {text}");
     }
+    // Nobody tests it, and there was nothing to trace: it says so all the same.
+    let output = fit(&mut census, "", &["--image", testkit::image(), "--", "/etc/passwd"]);
+    let text = in_a_line(&said(&output));
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("nothing was traced: ") && text.contains("/etc/passwd"), "{text}");
     census.is_as(&before, "an image without a shell");
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use testkit::Census;
 
-use crate::{ENGINE, in_a_line, said};
+use crate::{ENGINE, in_a_line, profile, said};
 
 #[test]
 fn an_engine_that_is_not_there_is_told() {
@@ -77,6 +77,25 @@ fn an_engine_that_fails_meanwhile_is_no_failure_of_the_program() {
         ended += 1;
     }
     assert_eq!(ended, FAULTS.len());
+}
+
+/// The list was found and proven: what is tried after it takes nothing of that away.
+#[test]
+fn an_engine_that_fails_on_the_way_to_zero_takes_no_answer_away() {
+    testkit::needs!(root, podman, bpf);
+    let mut census = Census::with_podman();
+    // Once there is a report of three runs, and of the container that is looked at before and after them.
+    census.engine("case \"$1 $made\" in 'create 6') echo 'Error: lost' >&2; exit 125 ;; esac");
+    let words = ["fit", "--engine-args", ENGINE, "--image", testkit::image(), "--quick"];
+    let more = ["--try-zero", "-o", "profile.yaml", "--until-exit", "--", "chown", "33", "/tmp"];
+    let mut fit = census.dropcap(&[&words[..], &more].concat());
+    let output = census.run(&mut fit);
+    let text = in_a_line(&said(&output));
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("podman create failed: Error: lost"), "{text}");
+    assert!(text.contains("1 needed 3 runs"), "{text}");
+    let found = profile(&census.path("work/profile.yaml"));
+    assert_eq!(found, Some(("explained".to_owned(), vec!["CHOWN".to_owned()])), "{text}");
 }
 
 /// Nothing comes of it, and Ctrl-C does not wait for it for ever.

@@ -7,48 +7,66 @@ use testkit::Census;
 
 use crate::{ENGINE, in_a_line, said};
 
-/// Sends a signal when so much of the time has passed; what came of it.
-fn ended(census: &mut Census, words: &[&str], signal: &str, after: Duration) -> Output {
+/// When a signal is sent: once so many runs have been told, and so long after that. How far a search is
+/// says its own progress, whatever else the machine does.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    runs: usize,
+    later: Duration,
+}
+
+/// How many runs have been told.
+fn told(stderr: &[u8]) -> usize {
+    String::from_utf8_lossy(stderr).lines().filter(|line| line.starts_with("run ")).count()
+}
+
+/// Sends a signal at a point; what came of it.
+fn ended(census: &mut Census, words: &[&str], signal: &str, at: Point) -> Output {
     let mut fit = census.dropcap(words);
-    let begun = Instant::now();
-    let mut sent = false;
+    let (begun, printed) = (Instant::now(), census.path("err"));
+    let (mut reached, mut sent) = (None, false);
     census.run_until(&mut fit, |child| {
-        if !sent && begun.elapsed() >= after {
+        if reached.is_none() && told(&std::fs::read(&printed).unwrap_or_default()) >= at.runs {
+            reached = Some(Instant::now());
+        }
+        if !sent && reached.is_some_and(|since| since.elapsed() >= at.later) {
             sent = true;
             let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
         }
-        assert!(begun.elapsed() < after + Duration::from_secs(60), "{words:?} goes on");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{words:?} goes on");
     })
 }
 
-/// Ends it at so many points of the time that it takes.
+/// Ends it at so many points of its runs.
 fn at_points(census: &mut Census, words: &[&str], points: u32) {
     let before = census.counts();
     let begun = Instant::now();
-    let whole = ended(census, words, "-0", Duration::from_secs(60));
-    let mut time = begun.elapsed();
+    let never = Point { runs: usize::MAX, later: Duration::ZERO };
+    let whole = ended(census, words, "-0", never);
+    let runs = told(&whole.stderr);
+    let mut later = begun.elapsed() / (2 * points);
     assert_eq!(whole.status.code(), Some(0), "{}", said(&whole));
+    assert!(runs > 1, "{}", said(&whole));
     census.is_as(&before, "a whole search");
-    let (mut point, mut stopped, mut late) = (0, 0, 0);
+    let (mut point, mut stopped, mut late) = (0, Vec::new(), 0);
     while point < points {
         let signal = ["-INT", "-TERM"][usize::from(point % 2 == 0)];
-        let after = time.mul_f64((f64::from(point) + 0.5) / f64::from(points));
-        let begun = Instant::now();
-        let output = ended(census, words, signal, after);
+        let at = Point { runs: runs * point as usize / points as usize, later };
+        let output = ended(census, words, signal, at);
         let text = in_a_line(&said(&output));
-        let what = format!("{words:?} {signal} after {after:?}: {:?} {text}", output.status);
+        let what = format!("{words:?} {signal} at {at:?}: {:?} {text}", output.status);
         match output.status.code() {
             // Nothing was made before signals are held back.
-            None => assert!(!text.contains("run 1") && text.is_empty(), "{what}"),
+            None => assert!(at.runs == 0 && text.is_empty(), "{what}"),
             Some(1) => {
                 assert!(text.contains("stopped"), "{what}");
-                stopped += 1;
+                stopped.push(point);
             }
-            // It had come to its end before: it takes less time than it did, and is asked again.
+            // It had come to its end before, and is asked again, sooner.
             Some(0) => {
                 assert!(text.contains("proven"), "{what}");
-                (time, late) = (begun.elapsed().min(after), late + 1);
-                assert!(late <= points, "{what}: too late again");
+                (later, late) = (later / 2, late + 1);
+                assert!(late <= 2 * points, "{what}: too late again");
                 continue;
             }
             other => panic!("{other:?} {what}"),
@@ -56,7 +74,10 @@ fn at_points(census: &mut Census, words: &[&str], points: u32) {
         census.is_as(&before, &what);
         point += 1;
     }
-    assert!(stopped * 2 >= points, "{words:?}: only {stopped} of {points} were stopped");
+    // Once a run has been told, signals are held back.
+    let any = |point: &u32| runs * *point as usize / points as usize > 0;
+    let must: Vec<u32> = (0..points).filter(any).collect();
+    assert!(must.iter().all(|point| stopped.contains(point)), "{words:?}: {stopped:?} of {points}");
 }
 
 /// What a search of CHOWN does on the way: it starts something that shields itself.
@@ -76,7 +97,9 @@ fn a_command_is_ended_at_any_point_and_leaves_nothing() {
     let command = ["--", "/bin/sh", "-c"];
     let words = [&["fit", "--setup", back.as_str()][..], &command, &[here.as_str()]].concat();
     at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
-    let words = [&["fit", "--sandbox"][..], &command, &[inside.as_str()]].concat();
+    // Named, so that what it leaves in the background is no matter.
+    let test = ["--until-exit", "--test", "true"];
+    let words = [&["fit", "--sandbox"][..], &test, &command, &[inside.as_str()]].concat();
     at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
 }
 
@@ -89,7 +112,9 @@ fn a_sandbox_is_gone_with_dropcap_at_any_point() {
     let words = ["fit", "--sandbox", "--no-trace", "--", "/bin/sh", "-c", &script];
     let points: Vec<u64> = testkit::sample(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).copied().collect();
     for point in &points {
-        let output = ended(&mut census, &words, "-KILL", Duration::from_millis(20 + 60 * point));
+        // The first while it is made, the others in or between runs.
+        let (runs, later) = ((point / 2) as usize, Duration::from_millis(20 + 60 * (point % 2)));
+        let output = ended(&mut census, &words, "-KILL", Point { runs, later });
         assert_eq!(output.status.code(), None, "{}", said(&output));
         census.is_as(&before, "killed");
     }

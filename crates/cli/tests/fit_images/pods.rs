@@ -61,7 +61,7 @@ fn every_probe_and_the_hook_at_the_start_count() {
     assert!(file.contains("- CHOWN") && file.contains("- SYS_CHROOT"), "{file}");
     assert!(said.contains("preStop exec sync is not run"), "{said}");
     assert!(said.contains("hostAliases"), "{said}");
-    let printed = printed.replace("\n", " ");
+    let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(printed.contains("sh -c touch /tmp/a; httpd"), "{printed}");
     assert!(printed.contains("readinessProbe and livenessProbe of container web"), "{printed}");
 }
@@ -83,11 +83,11 @@ fn what_ends_with_a_failure_just_after_its_test_has_failed() {
 fn ctrl_c_gives_what_has_passed_and_keeps_the_runs() {
     testkit::needs!(root, podman, bpf, program("kill"));
     let folder = tempfile::tempdir().unwrap();
-    let kept = folder.path().join("runs.json");
+    let (kept, file) = (folder.path().join("runs.json"), folder.path().join("pod.yaml"));
+    fs::write(&file, pod("sleep 1; chown 33 /tmp", "")).unwrap();
     let mut command = Command::new(testkit::dropcap());
-    command.args(["fit", "--image", testkit::image(), "--engine-args", &engine_options()]);
-    command.args(["--until-exit", "--resume"]).arg(&kept);
-    command.args(["--", "sh", "-c", "sleep 1; chown 33 /tmp"]);
+    command.args(["fit", "--engine-args", &engine_options(), "--until-exit", "-f"]).arg(&file);
+    command.arg("--resume").arg(&kept);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let runs = || {
         let text = fs::read(&kept).unwrap_or_default();
@@ -106,4 +106,11 @@ fn ctrl_c_gives_what_has_passed_and_keeps_the_runs() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(printed.contains("stopped") && printed.contains("CHOWN"), "{printed}");
     assert!(said.contains("the same command goes on") && runs() >= 2, "{said}");
+
+    // Of the container as it was: of another nobody believes them.
+    fs::write(&file, pod("sleep 1; chown 33 /tmp; chroot / true", "")).unwrap();
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("which has changed since"), "{said}");
 }

@@ -51,6 +51,10 @@ impl Http {
         if uri.scheme_str() != Some("http") {
             return Err(wrong("is no plain HTTP: for others give a command (--test)".to_owned()));
         }
+        if uri.authority().is_some_and(|whole| whole.as_str().contains('@')) {
+            let why = "has a user, which is not sent: give a command (--test)";
+            return Err(wrong(why.to_owned()));
+        }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         if host.is_empty() {
             return Err(wrong("names no host".to_owned()));
@@ -118,6 +122,10 @@ fn status_of(head: &[u8]) -> io::Result<Option<u16>> {
             None if head.len() > HEAD => Err(io::Error::other("an answer without a status")),
             None => Ok(None),
         },
+        // A TLS alert: content type 21, version 3 (RFC 8446, 5.1).
+        Err(_) if head.starts_with(&[21, 3]) => {
+            Err(io::Error::other("no plain HTTP but TLS: give a command (--test)"))
+        }
         Err(error) => Err(io::Error::other(format!("no HTTP ({error})"))),
     }
 }
@@ -157,8 +165,12 @@ mod tests {
         assert_eq!(read("http://localhost"), is("GET http://localhost/", 80));
         assert_eq!(read("localhost:8080/a?b=c"), is("GET http://localhost:8080/a?b=c", 8080));
         assert_eq!(read("http://[::1]:81/x"), is("GET http://[::1]:81/x", 81));
-        for (text, why) in [("https://localhost", "--test"), ("http://", "no URL"), ("", "no URL")]
-        {
+        for (text, why) in [
+            ("https://localhost", "--test"),
+            ("http://a:b@localhost", "--test"),
+            ("http://", "no URL"),
+            ("", "no URL"),
+        ] {
             let said = read(text).unwrap_err().to_string();
             assert!(said.contains(why) && said.contains("http://HOST"), "{said}");
         }
@@ -195,6 +207,7 @@ mod tests {
         assert_eq!(asked("HTTP/1.0 301 Moved\r\nLocation: https://x\r\n\r\n"), Ok(()));
         let refused = asked("HTTP/1.1 503 Busy\r\n\r\n").unwrap_err();
         assert!(refused.ends_with("/x?y: status 503"), "{refused}");
+        assert!(asked("\u{15}\u{3}\u{1}\0\u{2}\u{2}(").unwrap_err().contains("but TLS"));
         assert!(asked("SSH-2.0-x\r\n").unwrap_err().contains("no HTTP"));
         assert!(asked("").unwrap_err().contains("ends before"));
     }

@@ -103,7 +103,11 @@ fn as_test(action: &ProbeAction, limit: Duration) -> Result<Probe, &'static str>
         }),
         ProbeAction::TcpSocket { host, port } => Test::Tcp(Tcp { host: own(host), port: *port }),
         ProbeAction::Grpc { .. } => return Err("gRPC; give a command: --test"),
-        ProbeAction::Unread => return Err("its action or its port cannot be read"),
+        ProbeAction::Unread => {
+            return Err(
+                "its action cannot be read here, or its port, or no port of the container has that name",
+            );
+        }
     };
     let (each, settle) = (vec![test], Duration::ZERO);
     Ok(Probe::Tests(Tests { each, until_exit: false, timeout: limit, settle }))

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use caps::CapSet;
 use check::{PatchError, PatchOptions, Widen};
 use fit::container::{ContainerError, Containers};
-use fit::{Outcome, Ran, Runner, Stopped};
+use fit::{Outcome, Ran};
 use jiff::Timestamp;
-use jobs::fit_container::{self, Asked, Error, Grant, Named, Options, Plan, Remark, Tested, grow};
+use jobs::fit_container::{self, Error, Grant, Named, Options, Plan, Remark, Tested};
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
 use jobs::patch;
@@ -22,6 +22,8 @@ use launch::engine::{Engine, EngineError, remove_leftovers};
 use record::profile::Profile;
 use record::search;
 
+use super::basis::Basis;
+use super::first::first;
 use super::progress::Progress;
 use super::resume::Kept;
 use super::{
@@ -35,8 +37,6 @@ use crate::ui::{Ui, YELLOW};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one without a test is watched, if nothing else is said.
 const WATCHED: Duration = Duration::from_secs(10);
-/// So often a failing first run is given what it was refused.
-const ROUNDS: usize = 4;
 
 /// What makes runs alike where a volume keeps what one wrote.
 const ALIKE: &str = "make runs alike: write `:O` (podman) or `:ro` behind the volume";
@@ -211,7 +211,10 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     if ran.outcome.passed() && args.timeout.is_none() {
         runner.hasten(ran.took);
     }
-    let mut kept = Kept::open(args.resume.as_ref(), start, ui)?;
+    let mut kept = {
+        let basis = || Basis::of_containers(args, &plan).map_err(cannot_ask);
+        Kept::open(args.resume.as_ref(), start, basis, ui)?
+    };
     let options = fit::Options {
         rigour: rigour(args),
         first: Some(ran.clone()),
@@ -252,6 +255,8 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     if plan.keeps {
         let runs = state::Runs { prepared: false, help: ALIKE };
         state::hold(&mut answer, Some(&needs), runs, ui);
+    } else {
+        state::hold_alike(&mut answer, Some(&needs), ui);
     }
     let made = Made {
         command: named(asked, &plan),
@@ -268,18 +273,27 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     let wanted = if args.minimum { Wanted::Minimum } else { Wanted::NoNewDenials };
     let mut profile = fitted::profile(&answer, &made, wanted);
     plan.said.write(&mut profile);
-    let way = zero::run(args, &plan, (&answer, &made), &mut runner, ui)?;
+    // An engine that fails now takes nothing away of what was found before.
+    let (way, failed) = match zero::run(args, &plan, (&answer, &made), &mut runner, ui) {
+        Ok(way) => (way, None),
+        Err(failure) => (zero::Way::NotTried, Some(failure)),
+    };
     profile.status.zero.extend(way.zero().cloned());
-    tell(args, &answer, &made, &profile, ui)?;
+    // Nor does a reader who has gone, or a report that cannot be written.
+    let told = tell(args, &answer, &made, &profile, ui);
     hints::give(&answer, &made, ui);
-    zero::tell(args, &plan, &way, ui)?;
+    let told = told.and(zero::tell(args, &plan, &way, ui));
     let code = conclude(args, &answer, &made)?;
     if code == ExitCode::SUCCESS {
         asked.patch(&profile, ui)?;
     } else if asked.file.is_some() {
         ui.note("the manifest is as it was");
     }
-    Ok(way.code(code, &answer))
+    told?;
+    match failed {
+        Some(failure) => Err(failure),
+        None => Ok(way.code(code, &answer)),
+    }
 }
 
 /// Podman as another user than root, or as root with less, works in a user namespace, where nothing is as
@@ -316,7 +330,14 @@ fn named(asked: &ContainerArgs, plan: &Plan) -> Vec<String> {
 
 /// There is no test: what was seen is all there is.
 fn unproven(args: &Args, plan: &Plan, ran: &Ran, ui: &Ui) -> Result<ExitCode, Failure> {
-    let Some(observed) = &ran.observed else { return Ok(ExitCode::from(FOUND)) };
+    let Some(observed) = &ran.observed else {
+        let said = match &ran.outcome {
+            Outcome::Failed(said) => said.as_str(),
+            Outcome::Passed => "it ran",
+        };
+        return Err(Failure::new(format_args!("nothing was traced: {said}"))
+            .help("name a program that the image can execute, after `--`"));
+    };
     let options = ProfileOptions { recorded: Some(Timestamp::now()), ..ProfileOptions::default() };
     let mut profile = to_profile(&observed.recording, &observed.judgement, &options);
     plan.said.write(&mut profile);
@@ -346,76 +367,6 @@ fn remark(remarks: &[Remark], ui: &Ui) {
             Remark::Warning(text) => ui.warning(text),
         }
     }
-}
-
-/// The first run; a failing one is made again with what it was refused, as far as that stays within the
-/// container or somebody agreed. `tries` is whether what else helps is tried afterwards.
-fn first(
-    runner: &mut Containers,
-    plan: &Plan,
-    stopped: &Stopped,
-    tries: bool,
-    ui: &Ui,
-) -> Result<(CapSet, Ran), Failure> {
-    let mut run = |held| {
-        let ran = runner.run(held, true).map_err(cannot_run)?;
-        // What was cut short says nothing, not even that it fails.
-        if stopped.is_set() {
-            let none = "stopped before any run had passed: there is no answer";
-            return Err(Failure::new(none).code(FOUND));
-        }
-        Ok(ran)
-    };
-    let mut held = plan.start;
-    for _ in 0..ROUNDS {
-        let ran = run(held)?;
-        let growth = match (&ran.observed, ran.outcome.passed()) {
-            (Some(observed), false) if plan.root => grow(observed, held),
-            (Some(observed), false) => {
-                let helped = zero::tell_instead(&observed.recording, plan, tries, ui);
-                let growth = grow(observed, held | helped);
-                let others = [growth.given, growth.to_agree].concat();
-                if !others.is_empty() {
-                    ui.warning(&format!(
-                        "it was refused {}, which no `add` gives to a user that is not root",
-                        asked(&others)
-                    ));
-                }
-                return Ok((held, ran));
-            }
-            _ => return Ok((held, ran)),
-        };
-        if growth.given.is_empty() {
-            if !growth.to_agree.is_empty() {
-                return Err(not_agreed(&growth.to_agree, &ran));
-            }
-            return Ok((held, ran));
-        }
-        ui.note(&format!("it fails with {held}, and was refused {}: given", asked(&growth.given)));
-        held = held | growth.set();
-    }
-    Ok((held, run(held)?))
-}
-
-/// `NET_ADMIN (set a route), CHOWN (chown /x)`.
-fn asked(list: &[Asked]) -> String {
-    let one = |asked: &Asked| format!("{} ({})", asked.capability, asked.what);
-    list.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-fn not_agreed(list: &[Asked], ran: &Ran) -> Failure {
-    let said = match &ran.outcome {
-        Outcome::Failed(said) => said.as_str(),
-        Outcome::Passed => "",
-    };
-    let names: CapSet = list.iter().map(|asked| asked.capability).collect();
-    let names = names.iter().map(|c| c.to_string()).collect::<Vec<_>>().join(",");
-    Failure::new(format_args!(
-        "it fails ({said}) and was refused {}, which reaches beyond the container: it is given to an \
-         unknown program only if you say so",
-        asked(list)
-    ))
-    .help(format_args!("if you trust the image with this machine: --grant {names}"))
 }
 
 fn cannot_plan(error: Error) -> Failure {

@@ -1,9 +1,14 @@
-//! What a person may not think of when a program never passes.
+//! What a person may not think of when a program never passes, or cannot be run.
 
-use fit::{Answer, Outcome, Proof};
+use std::path::Path;
+
+use fit::{Answer, Outcome, Proof, RunError};
 use jobs::fitted::Made;
+use launch::{LaunchError, SandboxError};
 use record::search::Place;
 
+use super::Args;
+use crate::failure::Failure;
 use crate::ui::Ui;
 
 /// Says it.
@@ -49,6 +54,35 @@ fn hints(said: &str, place: Place) -> Vec<&'static str> {
         });
     }
     hints
+}
+
+/// A run could not be made: why, and what to do.
+pub(super) fn cannot_run(args: &Args, error: RunError) -> Failure {
+    let help = match &error {
+        RunError::Launch(LaunchError::NotFound { program, .. })
+            if args.sandbox && Path::new(program).starts_with("/tmp") =>
+        {
+            EMPTY_TMP
+        }
+        RunError::Full => "give it a folder on a disk: --upper /var/tmp",
+        RunError::PassesWithout { .. } if args.sandbox => {
+            "ask for something that only the program does"
+        }
+        RunError::PassesWithout { .. } => {
+            "ask for something that only the program does; if another one serves there, end it, \
+             or use --sandbox"
+        }
+        RunError::PassesBefore { .. } => {
+            "take it away before each run (--setup 'rm -f out'), or use --sandbox"
+        }
+        RunError::Launch(LaunchError::Lacks { .. }) => "run it as root",
+        RunError::Sandbox(SandboxError::Step { .. }) => {
+            "if that comes and goes just now (something is mounted, a folder is removed), run it again; \
+             else without --sandbox, or as root"
+        }
+        _ => return Failure::new(error),
+    };
+    Failure::new(error).help(help)
 }
 
 #[cfg(test)]

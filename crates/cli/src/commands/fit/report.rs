@@ -100,7 +100,9 @@ fn header(
     let command = textwrap::fill(&command, textwrap::Options::new(WIDTH).subsequent_indent("  "));
     writeln!(out, "{BOLD}{command}{BOLD:#}")?;
     writeln!(out, "  {BOLD}{list}{BOLD:#}  {DIM}{runs}, {seconds:.1} s, {place}{beside}{DIM:#}")?;
-    writeln!(out, "  {:<9} {}", "test", made.test)?;
+    let test = format!("  {:<9} {}", "test", made.test);
+    let width = textwrap::Options::new(WIDTH).subsequent_indent("            ").break_words(false);
+    writeln!(out, "{}", textwrap::fill(&test, width))?;
     let (word, why) = came_to(answer, profile);
     let style = match word {
         "proven" => GREEN,

@@ -8,11 +8,12 @@ use fit::{Answer, Proof, Trial, unasked};
 use observe::Observed;
 use serde::{Deserialize, Serialize};
 
+use super::basis::{Basis, Marks, changed};
 use crate::failure::Failure;
 use crate::ui::Ui;
 
 /// The version of the file; another is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Options that change what is told, and nothing about the runs: with a value, and without.
 const TELLING: [&[&str]; 2] = [
     &["--resume", "--output", "-o", "--report", "--jobs", "--zero-patch"],
@@ -30,6 +31,8 @@ struct Content {
     folder: PathBuf,
     /// What the runs started from.
     start: CapSet,
+    /// What they are of.
+    of: Marks,
     /// What first runs used: where runs are not made alike, one that goes on may find it done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     needs: Vec<CapSet>,
@@ -42,13 +45,20 @@ pub(super) struct Kept {
     file: Option<(PathBuf, Content)>,
     /// What first runs used, those of earlier searches among them.
     needs: Vec<CapSet>,
+    basis: Basis,
     unwritten: Option<String>,
 }
 
 impl Kept {
-    /// What is kept in `file`; with none, nothing is.
-    pub(super) fn open(file: Option<&PathBuf>, start: CapSet, ui: &Ui) -> Result<Self, Failure> {
+    /// What is kept in `file`; with none, nothing is. `basis` tells what runs are of.
+    pub(super) fn open(
+        file: Option<&PathBuf>,
+        start: CapSet,
+        basis: impl FnOnce() -> Result<Basis, Failure>,
+        ui: &Ui,
+    ) -> Result<Self, Failure> {
         let Some(file) = file else { return Ok(Self::default()) };
+        let basis = basis()?;
         let folder = std::env::current_dir()
             .map_err(|error| Failure::new(format!("cannot tell the working directory: {error}")))?;
         let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
@@ -57,8 +67,8 @@ impl Kept {
             // What passes there says something else.
             command.push("(in a user namespace)".to_owned());
         }
-        let (needs, trials) = (Vec::new(), Vec::new());
-        let mut content = Content { version: VERSION, command, folder, start, needs, trials };
+        let (of, needs, trials) = (basis.marks().clone(), Vec::new(), Vec::new());
+        let mut content = Content { version: VERSION, command, folder, start, of, needs, trials };
         match std::fs::read_to_string(file) {
             Ok(text) => {
                 let there = read(&text).map_err(|why| {
@@ -68,6 +78,7 @@ impl Kept {
                     )
                 })?;
                 content.needs.clone_from(&there.needs);
+                content.of.retain(|name, _| there.of.contains_key(name));
                 content.trials = there.of_the_same(&content).map_err(|other| {
                     Failure::new(format_args!("{}: holds runs of {other}", file.display()))
                         .help("another file name begins anew")
@@ -84,7 +95,7 @@ impl Kept {
             }
         }
         let needs = content.needs.clone();
-        Ok(Self { file: Some((file.clone(), content)), needs, unwritten: None })
+        Ok(Self { file: Some((file.clone(), content)), needs, basis, unwritten: None })
     }
 
     /// The runs that were made earlier.
@@ -114,6 +125,7 @@ impl Kept {
     pub(super) fn keep(&mut self, trial: &Trial) {
         let Some((file, content)) = &mut self.file else { return };
         content.trials.push(trial.clone());
+        self.basis.forget(&mut content.of);
         let written = serde_json::to_string_pretty(content)
             .map_err(|error| error.to_string())
             .and_then(|text| manifest::write_whole(file, &text).map_err(|error| error.to_string()));
@@ -168,6 +180,9 @@ impl Content {
         if self.start != wanted.start {
             return Err(format!("a search from {}, not from {}", self.start, wanted.start));
         }
+        if let Some(name) = changed(&self.of, &wanted.of) {
+            return Err(format!("another state of {name}, which has changed since"));
+        }
         Ok(self.trials)
     }
 }
@@ -216,6 +231,7 @@ mod tests {
             command: words(line),
             folder: PathBuf::from("/srv"),
             start,
+            of: Marks::new(),
             needs: Vec::new(),
             trials: Vec::new(),
         };
@@ -226,8 +242,14 @@ mod tests {
             Err("`dropcap fit -- a` in /srv".to_owned())
         );
         assert!(one().of_the_same(&content("fit -- a", CapSet::all_known())).is_err());
+        let of = |mark: &str| {
+            let of = Marks::from([("/bin/a".to_owned(), mark.to_owned())]);
+            Content { of, ..one() }
+        };
+        assert_eq!(of("1").of_the_same(&of("1")), Ok(Vec::new()));
+        assert!(of("1").of_the_same(&of("2")).unwrap_err().contains("/bin/a"));
         let text = serde_json::to_string(&one()).unwrap();
         assert_eq!(read(&text), Ok(one()));
-        assert!(read(&text.replace("\"version\":1", "\"version\":2")).unwrap_err().contains('2'));
+        assert!(read(&text.replace("\"version\":2", "\"version\":1")).unwrap_err().contains('1'));
     }
 }

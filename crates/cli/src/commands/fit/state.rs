@@ -39,14 +39,49 @@ pub(super) fn hold(answer: &mut Answer, needs: Option<&[CapSet]>, runs: Runs, ui
         return;
     }
     answer.not_exercised();
-    let names: Vec<String> = unasked.iter().map(|need| either(*need)).collect();
-    let (names, was) = (names.join(", "), if names.len() == 1 { "was" } else { "were" });
+    let used = used(&unasked);
     ui.warning(&format!(
-        "{names} {was} used in the first run and never asked for again: what an earlier run left may \
+        "{used} in the first run and never asked for again: what an earlier run left may \
          serve instead, so nothing is proven; {help}"
     ));
 }
 
-fn either(need: CapSet) -> String {
-    need.iter().map(|c| c.to_string()).collect::<Vec<_>>().join(" or ")
+/// The same where each run starts from the same state: a program that asked for something once, and later
+/// did not without having been refused anything, does so by chance, by the clock or by what it finds out
+/// about itself. Which of these nobody sees, and in the next run it may ask again.
+pub(super) fn hold_alike(answer: &mut Answer, needs: Option<&[CapSet]>, ui: &Ui) {
+    if !matches!(answer.proof, Proof::Proven | Proof::Explained) {
+        return;
+    }
+    let otherwise = unasked::went_otherwise(&answer.trials, needs.unwrap_or_default(), answer.set);
+    if otherwise.is_empty() {
+        return;
+    }
+    answer.not_exercised();
+    let used = used(&otherwise);
+    ui.warning(&format!(
+        "{used} in the first run, and a run without did not ask for it though it was refused \
+         nothing: by chance, by the clock, or because the program looks at what it holds; so nothing is \
+         proven. A test in which it does the same each time decides"
+    ));
+}
+
+/// What has ended, as far as anybody asked, and went on in the background has not shown what it needs there.
+pub(super) fn hold_background(answer: &mut Answer, ui: &Ui) {
+    if !matches!(answer.proof, Proof::Proven | Proof::Explained) {
+        return;
+    }
+    answer.not_exercised();
+    ui.warning(
+        "it ends with status 0 and goes on in the background, where it was ended then: what it needs there \
+         nobody has seen, so nothing is proven. Name a test (--http, --tcp, --log, --test), which is asked \
+         while it goes on, or keep it in the foreground",
+    );
+}
+
+/// `CHOWN, DAC_OVERRIDE or DAC_READ_SEARCH were used`.
+fn used(needs: &[CapSet]) -> String {
+    let either = |need: &CapSet| need.iter().map(|c| c.to_string()).collect::<Vec<_>>();
+    let names: Vec<String> = needs.iter().map(|need| either(need).join(" or ")).collect();
+    format!("{} {} used", names.join(", "), if names.len() == 1 { "was" } else { "were" })
 }
