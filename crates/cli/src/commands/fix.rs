@@ -5,7 +5,7 @@ mod held_back;
 mod profile;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use check::fix::Class;
@@ -16,7 +16,7 @@ use check::{
     parallel, words,
 };
 use jobs::by_profile;
-use manifest::{Loaded, Manifest, WriteError};
+use manifest::{Loaded, Manifest, ReadError, WriteError};
 
 use self::held_back::HeldBack;
 use super::check::RuleArgs;
@@ -87,25 +87,55 @@ could not be written.";
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let mut loaded = Loaded::default();
+    let prepared = prepare(args, &mut loaded, ui);
+    // A pipe loses nothing of what cannot be edited, whatever the reason.
+    echo_unread(args, &loaded, &prepared)?;
+    match prepared {
+        Ok(prepared) => edit(args, &loaded, prepared, ui),
+        Err(why) => {
+            loaded.manifests.iter().try_for_each(|manifest| echo(manifest, args))?;
+            Err(why)
+        }
+    }
+}
+
+/// What is known before the first edit.
+struct Prepared {
+    options: Options,
+    /// Whether everything could be read.
+    whole: bool,
+    waivers: Waivers,
+}
+
+/// Reads everything.
+fn prepare(args: &Args, loaded: &mut Loaded, ui: &Ui) -> Result<Prepared, Failure> {
     let config = args.rules.config.read(&args.paths)?;
     let (mut options, _) = args.rules.options(&config)?;
-    let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
-    let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
-    config.exclude(&mut loaded)?;
-    options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
+    *loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
+    config.exclude(loaded)?;
+    options.images = args.rules.images.load(&args.paths, loaded, ui)?;
     let accepted = Accepted { incomplete: args.incomplete, other_image: args.other_image };
     options.learnt = args.rules.profiles.load(&config, accepted)?.among(&loaded.manifests);
-    let mut whole = manifests::report(&loaded, ui);
-    let nothing_to_do = match loaded.counts().containers {
-        0 => Err(manifests::no_containers(&loaded)),
-        _ => args.rules.profiles.report(&options.learnt, &loaded, ui),
-    };
-    if let Err(why) = nothing_to_do {
-        for manifest in &loaded.manifests {
-            echo(manifest, args, ui)?;
-        }
-        return Err(why);
+    let whole = manifests::report(loaded, ui);
+    match loaded.counts().containers {
+        0 => return Err(manifests::no_containers(loaded)),
+        _ => args.rules.profiles.report(&options.learnt, loaded, ui)?,
     }
+    let named = args.rules.waivers.clone().or_else(|| config.waivers());
+    let when = (waivers::today(), false);
+    let waivers = Waivers::of(loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
+    Ok(Prepared { options, whole, waivers })
+}
+
+/// Makes the edits of everything that was read.
+fn edit(
+    args: &Args,
+    loaded: &Loaded,
+    Prepared { mut options, mut whole, waivers }: Prepared,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
+    let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
     // What the profiles say is written first, and by itself.
     let only: Vec<&str> =
         RULES.iter().filter(|rule| rule.writes_profile()).map(|rule| rule.id).collect();
@@ -120,9 +150,6 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     };
     options.selection = options.selection.without(Topic::Profile);
     let checker = Checker::new(options.clone());
-    let named = args.rules.waivers.clone().or_else(|| config.waivers());
-    let when = (waivers::today(), false);
-    let waivers = Waivers::of(&loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
     let edit = |(manifest, waivers_of): &(&Manifest, &Option<usize>)| {
         // Nothing of a manifest with an error is touched.
         if manifest.errors().next().is_some() {
@@ -153,7 +180,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
                 let name = manifest.source.shown_name();
                 let message = format!("{name}: left as it is until the error above is mended");
                 ui.warning(&wrapped_behind("warning:", &message, 2));
-                echo(manifest, args, ui)?;
+                echo(manifest, args)?;
                 continue;
             };
             whole &= repaired.refused.is_empty();
@@ -178,7 +205,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         }
     }
     whole &= done.by_profile.not_written == 0 || !args.rules.profiles.is_named();
-    done.report(&loaded, args, &options, ui)?;
+    done.report(loaded, args, &options, ui)?;
     Ok(if !whole {
         ExitCode::from(ERROR)
     } else if args.check && done.edits() > 0 {
@@ -202,7 +229,7 @@ fn write(
     }
     match manifest.source.path() {
         Some(path) if writes => return Ok(manifest::replace_whole(path, before, after).map(drop)),
-        None if writes => write!(ui.out(), "{after}")?,
+        None if writes => put(after.as_bytes())?,
         _ => {}
     }
     Ok(Ok(()))
@@ -232,11 +259,38 @@ fn say(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result
 }
 
 /// Standard input that is not touched still has to come out.
-fn echo(manifest: &Manifest, args: &Args, ui: &Ui) -> Result<(), Failure> {
+fn echo(manifest: &Manifest, args: &Args) -> Result<(), Failure> {
     if manifest.source.path().is_none() && !args.diff && !args.check {
-        write!(ui.out(), "{}", manifest.source.text())?;
+        put(manifest.source.text().as_bytes())?;
     }
     Ok(())
+}
+
+/// The same where it is no text, or where nobody came to read it.
+fn echo_unread(
+    args: &Args,
+    loaded: &Loaded,
+    prepared: &Result<Prepared, Failure>,
+) -> Result<(), Failure> {
+    let comes_in = args.paths.iter().any(|path| path == Path::new("-"));
+    if !comes_in || args.diff || args.check {
+        return Ok(());
+    }
+    put(&loaded.standard_input)?;
+    let is_unread = prepared.is_err() && loaded.manifests.is_empty() && loaded.failed.is_empty();
+    let too_large = |error: &ReadError| matches!(error, ReadError::TooLarge { .. });
+    // At its end nobody asks again: a terminal would wait for more.
+    if is_unread || loaded.failed.iter().any(too_large) {
+        std::io::copy(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
+    }
+    Ok(())
+}
+
+/// Standard output as it is: [`Ui::out`] takes escape sequences out where nobody sees colours.
+fn put(bytes: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
 }
 
 /// A container as a person calls it: one of an OCI bundle has no name.
