@@ -238,8 +238,8 @@ items:
         repair(&manifest::parse("compose.yaml", text), &Options::default(), Consent::Unsafe)
     }
 
-    /// Of `c` an unsafe edit can be written, another one not, and so not the other two's, which read what it
-    /// reads. When it has the first, what is safe for all three is found in another run, or in this one.
+    /// `c` reads the list that `b` does, and what `a` has: when it is rid of what it adds, what is safe for
+    /// all of them is found in another run, or in this one.
     #[test]
     fn what_an_unsafe_edit_makes_possible_is_done_in_the_same_run() {
         let text = "x-caps: &caps [all]\nservices:\n  a:\n    image: i\n    cap_drop: [\"*\"]\n  b:\n    \
@@ -247,17 +247,35 @@ items:
                     extends: a\n    cap_add: [SYS_ADMIN, all, NET_RAW]\n    cap_drop: *caps\n";
         let first = services(text);
         let fixed = text
-            .replace("&caps [all]", "&caps [ALL]")
+            .replace("[\"*\"]", "[\"ALL\"]")
             .replace(
                 "    cap_add: *caps\n    cap_drop: [CHOWN, net_raw]\n",
                 "    cap_drop: [ALL]\n",
             )
-            .replace("    cap_add: [SYS_ADMIN, all, NET_RAW]\n", "");
-        assert_eq!(first.source.text(), fixed);
+            .replace("    cap_add: [SYS_ADMIN, all, NET_RAW]\n    cap_drop: *caps\n", "");
+        assert_eq!((first.source.text(), first.refused), (fixed.as_str(), Vec::new()));
         let second = services(&fixed);
         assert_eq!((second.applied.len(), second.source.text()), (0, fixed.as_str()));
-        let refused = |run: &Repaired| run.refused.iter().map(|r| r.container).collect::<Vec<_>>();
-        assert_eq!((refused(&first).len(), refused(&first)), (2, refused(&second)));
+    }
+
+    /// What `base` has cannot go, as `c` keeps it; `ALL` of `b`'s own can.
+    #[test]
+    fn what_can_be_edited_is_though_the_rest_is_shared() {
+        let text = "services:\n  base:\n    image: i\n    cap_drop: [ALL]\n    cap_add: [NET_ADMIN]\n  b:\n    \
+                    extends: base\n    cap_add: [ALL]\n  c:\n    extends: base\n    user: \"1000\"\n";
+        let safe =
+            repair(&manifest::parse("compose.yaml", text), &Options::default(), Consent::Safe);
+        assert_eq!((safe.source.text(), safe.applied), (text, Vec::new()));
+        let first = services(text);
+        let fixed = text.replace("    extends: base\n    cap_add: [ALL]\n", "    extends: base\n");
+        assert_eq!(first.source.text(), fixed);
+        let titles: Vec<&str> = first.applied.iter().map(|one| one.title.as_str()).collect();
+        assert_eq!(titles, ["remove `ALL` from `cap_add`"]);
+        assert!(first.applied[0].costs[0].starts_with("takes away 40"), "{:?}", first.applied);
+        let second = services(&fixed);
+        assert_eq!((second.applied.len(), second.refused.len()), (0, 2));
+        assert_eq!(second.refused[1].snippet, "cap_add: !reset []\n");
+        assert_eq!(second.refused, first.refused);
     }
 
     /// Beside ALL under both, another spelling under `cap_drop` is not safe; it is when ALL has gone from

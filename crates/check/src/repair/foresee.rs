@@ -170,7 +170,7 @@ impl Checker {
         while let Some(phase) = phases.get(at).copied().filter(|_| rounds < MAX_ROUNDS) {
             let (original, before) = (requests(&model, self), rounds);
             loop {
-                let round = Round::of(&model, &checked, &original, self, phase);
+                let round = Round::of(&model, &checked, &original, self, phase, None);
                 if round.edits.is_empty() || rounds == MAX_ROUNDS {
                     break;
                 }

@@ -3,17 +3,16 @@
 mod diff;
 mod held_back;
 mod profile;
+mod told;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use check::fix::Class;
 use check::learnt::Accepted;
-use check::render::text;
 use check::{
-    Applied, Checked, Checker, Consent, Foreseen, Options, RULES, Repaired, Selection, Topic,
-    parallel, words,
+    Checked, Checker, Consent, Foreseen, Options, RULES, Repaired, Selection, Topic, parallel,
+    words,
 };
 use jobs::by_profile;
 use manifest::{Loaded, Manifest, ReadError, WriteError};
@@ -22,7 +21,7 @@ use self::held_back::HeldBack;
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
-use crate::ui::{BOLD, DIM, GREEN, Ui, wrapped, wrapped_behind};
+use crate::ui::{BOLD, Ui, wrapped, wrapped_behind};
 use crate::waivers::{self, Waivers};
 
 pub(super) use self::diff::diff;
@@ -191,9 +190,9 @@ fn edit(
                 done.unwritten += 1;
                 continue;
             }
-            done.by_profile.say(manifest, &treated, !args.diff && !args.check, ui)?;
-            say(manifest, &repaired, args, ui)?;
             let writes = !args.diff && !args.check;
+            done.by_profile.say(manifest, (&treated, &repaired.applied), writes, ui)?;
+            told::say(manifest, &repaired, &treated, writes, ui)?;
             let as_it_is = (!writes).then_some(*manifest);
             let refused = left.refused.iter();
             let refused = refused.map(|one| held_back::not_edited(&repaired, one, as_it_is));
@@ -235,29 +234,6 @@ fn write(
     Ok(Ok(()))
 }
 
-/// Says what was done and what not.
-fn say(manifest: &Manifest, repaired: &Repaired, args: &Args, ui: &Ui) -> Result<(), Failure> {
-    let writes = !args.diff && !args.check;
-    if !ui.quiet() {
-        for applied in &repaired.applied {
-            did(manifest, applied, writes, ui)?;
-        }
-    }
-    for refused in &repaired.refused {
-        let container = &manifest.workloads[refused.container.workload].pod.containers
-            [refused.container.container];
-        let at = manifest.source.locate(container.name_span);
-        let reason = refused.message(manifest);
-        let message = format!("{at}: {}: {reason}", called(&container.name, container.index));
-        let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
-        ui.error(
-            &wrapped_behind("error:", &message, 4),
-            (!refused.snippet.is_empty()).then_some(help.as_str()),
-        );
-    }
-    Ok(())
-}
-
 /// Standard input that is not touched still has to come out.
 fn echo(manifest: &Manifest, args: &Args) -> Result<(), Failure> {
     if manifest.source.path().is_none() && !args.diff && !args.check {
@@ -291,39 +267,6 @@ fn put(bytes: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(bytes)?;
     out.flush()
-}
-
-/// A container as a person calls it: one of an OCI bundle has no name.
-fn called(name: &str, index: usize) -> String {
-    match name {
-        "" => format!("container {index}"),
-        name => format!("container `{}`", text::clean(name)),
-    }
-}
-
-fn indented(snippet: &str) -> String {
-    snippet.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>()
-}
-
-/// One edit that was made, on standard error: standard output may be the manifest.
-fn did(manifest: &Manifest, applied: &Applied, writes: bool, ui: &Ui) -> Result<(), Failure> {
-    let id = applied.container;
-    let container = &manifest.workloads[id.workload].pod.containers[id.container];
-    let at = manifest.source.locate(container.name_span);
-    let verb = if writes { "fixed" } else { "would fix" };
-    let cost = match applied.class {
-        Class::Safe => String::new(),
-        Class::Unsafe if applied.lost.is_empty() => " (unsafe)".to_owned(),
-        Class::Unsafe => format!(" (unsafe: takes away {})", applied.lost),
-    };
-    let line = format!(
-        "{GREEN}{verb}{GREEN:#} {at}: {}: {}{cost} {DIM}[{}]{DIM:#}",
-        called(&container.name, container.index),
-        text::clean(&applied.title),
-        applied.rule
-    );
-    writeln!(ui.err(), "{}", wrapped(&line, 4))?;
-    Ok(())
 }
 
 /// What came of all files.

@@ -54,7 +54,7 @@ pub enum Refusal {
     #[error("the file is too large to be edited; split it")]
     TooLarge,
     /// The text is written so that no edit gave what was wanted.
-    #[error("it is written in a way that is not edited automatically; nothing was changed")]
+    #[error("it is written in a way that is not edited automatically")]
     Unsupported,
 }
 

@@ -161,10 +161,27 @@ services:
     extends: {service: base}
 ";
     let remove = [Change::Remove(List::Add, "SYS_ADMIN".into())];
+    // A list of its own that becomes empty says nothing beside the other.
     assert_eq!(
         edited(before, &remove),
-        before.replace("      - SYS_ADMIN\n", "").replace("[SYS_ADMIN]", "[]")
+        before.replace("      - SYS_ADMIN\n", "").replace("    cap_add: [SYS_ADMIN]\n", "")
     );
+    // One that is empty because somebody wrote it so stays, and so does one that is all there is.
+    let empty = before.replace("[SYS_ADMIN]", "[]");
+    assert_eq!(edited(&empty, &remove), empty.replace("      - SYS_ADMIN\n", ""));
+    let kill = before.replace("[SYS_ADMIN]", "!override [SYS_ADMIN]");
+    assert_eq!(
+        edited(&kill, &remove),
+        kill.replace("      - SYS_ADMIN\n", "").replace("[SYS_ADMIN]", "[]")
+    );
+    // An empty list keeps away what a merge key brings in.
+    let merged = "x-c: &c\n  cap_add: [KILL]\nservices:\n  a:\n    <<: *c\n    image: i\n    cap_add: [CHOWN]\n";
+    let manifest = parse("compose.yaml", merged);
+    let edits = [Change::RemoveList(List::Add)]
+        .map(|change| Edit { container: ContainerId { workload: 0, container: 0 }, change });
+    let outcome = apply(&manifest, &edits);
+    assert_eq!(outcome.refused, []);
+    assert_eq!(outcome.source.text(), merged.replace("[CHOWN]", "[]"));
     // What is new is put where all have it from.
     assert_eq!(
         edited(before, &[drop_all()]),

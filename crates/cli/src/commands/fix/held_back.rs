@@ -8,7 +8,7 @@ use jobs::by_profile::{Outcome, Treated};
 use jobs::shell;
 use manifest::{ContainerId, Format, Manifest, Refused, Span};
 
-use super::called;
+use super::told::called;
 use crate::ui::{BOLD, Ui, YELLOW, next_step, wrapped};
 
 /// An edit that waits for consent.

@@ -4,10 +4,11 @@ use std::io::{self, Write as _};
 
 use check::learnt::{Learnt, Objection};
 use check::render::text;
-use check::{PatchError, Patched, Sum, words};
+use check::{Applied, PatchError, Patched, Sum, words};
 use jobs::by_profile::{Outcome, Treated};
 use manifest::Manifest;
 
+use super::told::described;
 use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW, next_step, wrapped};
 
 /// What came of the containers that a profile is about.
@@ -24,15 +25,17 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Counts and says what came of the containers of one manifest, on standard error.
+    /// Counts and says what came of the containers of one manifest, on standard error. `applied` are the
+    /// edits that were made besides.
     pub(super) fn say(
         &mut self,
         manifest: &Manifest,
-        treated: &[Treated<'_>],
+        (treated, applied): (&[Treated<'_>], &[Applied]),
         writes: bool,
         ui: &Ui,
     ) -> io::Result<()> {
         for Treated { id, outcome } in treated {
+            let done: Vec<_> = applied.iter().filter(|edit| edit.container == *id).collect();
             let container = &manifest.workloads[id.workload].pod.containers[id.container];
             let at = manifest.source.locate(container.name_span);
             let place = format!("{at}: container `{}`", text::clean(&container.name));
@@ -45,7 +48,7 @@ impl Count {
                 }
             }
             if !ui.quiet() {
-                one(&place, outcome, writes, ui)?;
+                one(&place, outcome, (&done, writes), ui)?;
             } else if let Outcome::Refused { error, .. } = outcome {
                 ui.error(&format!("{place}: {error}"), None);
             }
@@ -67,8 +70,21 @@ impl Count {
     }
 }
 
-fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<()> {
+/// One container, of which these edits were made besides.
+fn one(
+    place: &str,
+    outcome: &Outcome<'_>,
+    (done, writes): (&[&Applied], bool),
+    ui: &Ui,
+) -> io::Result<()> {
     let mut err = ui.err();
+    // Whoever reads that it is not fixed is not to read behind it that it is.
+    let not_fixed = match (done, outcome) {
+        ([], _) => "not fixed",
+        (_, Outcome::Refused { .. }) if writes => "fixed in part",
+        (_, Outcome::Refused { .. }) => "would fix in part",
+        _ => "profile not used",
+    };
     match outcome {
         Outcome::Written { learnt, by, accepted, way, patched } => {
             let mut lines = remarks(learnt, patched);
@@ -96,7 +112,7 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
             }
         }
         Outcome::Doubted { learnt, objections } => {
-            writeln!(err, "{}", wrapped(&format!("{YELLOW}not fixed{YELLOW:#} {place}"), 4))?;
+            writeln!(err, "{}", wrapped(&format!("{YELLOW}{not_fixed}{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
             for objection in objections {
                 indented(&mut err, &objection.to_string())?;
@@ -106,15 +122,20 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
         Outcome::Ambiguous(all) => {
             let files: Vec<&str> = all.iter().map(|learnt| learnt.file.as_str()).collect();
             let number = words::count(all.len(), "profile");
-            let line = format!("{YELLOW}not fixed{YELLOW:#} {place}: {number} are about it");
+            let line = format!("{YELLOW}{not_fixed}{YELLOW:#} {place}: {number} are about it");
             writeln!(err, "{}", wrapped(&line, 4))?;
             let merge = format!("dropcap profile merge {} -o FILE", files.join(" "));
             next_line(&mut err, "", &merge)?;
         }
         Outcome::Refused { learnt, error } => {
-            writeln!(err, "{}", wrapped(&format!("{YELLOW}not fixed{YELLOW:#} {place}"), 4))?;
+            writeln!(err, "{}", wrapped(&format!("{YELLOW}{not_fixed}{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
-            indented(&mut err, &error.to_string())?;
+            for applied in done {
+                let line = format!("  {GREEN}done:{GREEN:#} {}", described(applied));
+                writeln!(err, "{}", wrapped(&line, 4))?;
+            }
+            let not = if done.is_empty() { "" } else { "the profile could not be written: " };
+            indented(&mut err, &format!("{not}{error}"))?;
             match error {
                 PatchError::Text { snippet, .. } if !snippet.is_empty() => {
                     writeln!(err, "  {BOLD}next:{BOLD:#} put this there by hand:")?;
@@ -155,7 +176,8 @@ fn one(place: &str, outcome: &Outcome<'_>, writes: bool, ui: &Ui) -> io::Result<
             next_line(&mut err, "if you trust it:", &command)?;
         }
         Outcome::Kept { why, .. } => {
-            let line = format!("{DIM}left as it is{DIM:#} {place}: {}", text::clean(why));
+            let label = if done.is_empty() { "left as it is" } else { "profile set aside" };
+            let line = format!("{DIM}{label}{DIM:#} {place}: {}", text::clean(why));
             writeln!(err, "{}", wrapped(&line, 4))?;
         }
     }
