@@ -1,7 +1,7 @@
 //! A learnt or proven set written into a container: drop ALL, and exactly that added back.
 
 use caps::{CapSet, Capability};
-use manifest::{ContainerId, Edit, Format, Manifest, Source};
+use manifest::{ContainerId, Edit, Format, Manifest, Refused, Source};
 use runtime::{List, Refusal, Request, User};
 
 use crate::assess::Assessment;
@@ -128,6 +128,8 @@ pub enum PatchError {
         why: String,
         /// What to put there by hand; empty where that cannot be said in a few lines.
         snippet: String,
+        /// The same for who has other places to name, where it is the text of a container.
+        refused: Option<Box<Refused>>,
     },
 }
 
@@ -185,7 +187,8 @@ pub fn set_all(
         let refused = edited.refused.iter().find(|refused| refused.container == id);
         if let Some(refused) = refused.filter(|_| !has_it) {
             let (why, snippet) = (refused.message(manifest), refused.snippet.clone());
-            return Err(PatchError::Text { why, snippet });
+            let refused = Some(Box::new(refused.clone()));
+            return Err(PatchError::Text { why, snippet, refused });
         }
         let after = subject(checker, &edited.manifest, id)?;
         let gained_on = planned.assessment.gained_on().into_iter();
@@ -241,7 +244,7 @@ impl Planned {
         }
         if subject.format() == Format::Oci {
             let why = manifest::Refusal::Format { format: Format::Oci }.to_string();
-            return Err(PatchError::Text { why, snippet: String::new() });
+            return Err(PatchError::Text { why, snippet: String::new(), refused: None });
         }
         let Exactly { change, left_out, withheld, kept, .. } =
             exactly(&subject, needs, answered, widen);

@@ -2,6 +2,7 @@
 
 mod diff;
 mod held_back;
+mod place;
 mod profile;
 mod told;
 
@@ -18,6 +19,7 @@ use jobs::by_profile;
 use manifest::{Loaded, Manifest, ReadError, WriteError};
 
 use self::held_back::HeldBack;
+use self::place::Places;
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
@@ -190,16 +192,13 @@ fn edit(
                 done.unwritten += 1;
                 continue;
             }
-            let writes = !args.diff && !args.check;
-            done.by_profile.say(manifest, (&treated, &repaired.applied), writes, ui)?;
-            told::say(manifest, &repaired, &treated, writes, ui)?;
-            let as_it_is = (!writes).then_some(*manifest);
+            let places = Places::new(manifest, &repaired, !args.diff && !args.check);
+            done.by_profile.say(&places, (&treated, &repaired.applied), ui)?;
+            told::say(&places, &repaired, &treated, ui)?;
             let refused = left.refused.iter();
-            let refused = refused.map(|one| held_back::not_edited(&repaired, one, as_it_is));
-            done.not_edited.extend(refused);
+            done.not_edited.extend(refused.map(|one| held_back::not_edited(&places, one)));
             let left = left.not_safe.into_iter();
-            let left = left.map(|edit| HeldBack::new(&repaired, edit, as_it_is));
-            done.held_back.extend(left);
+            done.held_back.extend(left.map(|edit| HeldBack::new(&places, &repaired, edit)));
             done.count(manifest, &repaired);
         }
     }

@@ -107,6 +107,12 @@ impl Refused {
     /// Why, with the places that it is about; `manifest` is the one that was edited.
     #[must_use]
     pub fn message(&self, manifest: &Manifest) -> String {
+        self.message_with(manifest, &|span| manifest.source.locate(span))
+    }
+
+    /// The same with `place` to say where a span of that manifest is.
+    #[must_use]
+    pub fn message_with(&self, manifest: &Manifest, place: &dyn Fn(Span) -> String) -> String {
         let Refusal::Shared { what, at, how, user } = &self.reason else {
             return self.reason.to_string();
         };
@@ -115,7 +121,7 @@ impl Refused {
                 let Some((_, container)) = super::find(&manifest.workloads, id) else {
                     return self.reason.to_string();
                 };
-                let at = manifest.source.locate(container.name_span);
+                let at = place(container.name_span);
                 match container.name.as_str() {
                     "" => format!("the container at {at}"),
                     name => format!("container `{}` ({at})", name.escape_debug()),
@@ -123,11 +129,11 @@ impl Refused {
             }
             SharedWith::Itself => "another field of the same container".to_owned(),
             SharedWith::Elsewhere(span) => {
-                format!("something that is no container ({})", manifest.source.locate(span))
+                format!("something that is no container ({})", place(span))
             }
         };
         let what = what.escape_debug();
-        let at = manifest.source.locate(*at);
+        let at = place(*at);
         format!(
             "`{what}` ({at}) is written in one place for several ({how}), and {user} reads it too \
              and is not to change like this"

@@ -6,9 +6,9 @@ use check::render::text;
 use check::{Applied, Foreseen, Options, Repaired};
 use jobs::by_profile::{Outcome, Treated};
 use jobs::shell;
-use manifest::{ContainerId, Format, Manifest, Refused, Span};
+use manifest::{Format, Refused};
 
-use super::told::called;
+use super::place::{Places, called};
 use crate::ui::{BOLD, Ui, YELLOW, next_step, wrapped};
 
 /// An edit that waits for consent.
@@ -67,58 +67,23 @@ pub(super) fn untold(mut left: Foreseen, repaired: &Repaired, treated: &[Treated
     left
 }
 
-/// A line about a container of which the text does not allow what is unsafe. `as_it_is` as for
-/// [`HeldBack::new`].
-pub(super) fn not_edited(
-    repaired: &Repaired,
-    refused: &Refused,
-    as_it_is: Option<&Manifest>,
-) -> String {
-    let ContainerId { workload, container } = refused.container;
-    let container = &repaired.manifest.workloads[workload].pod.containers[container];
+/// A line about a container of which the text does not allow what is unsafe.
+pub(super) fn not_edited(places: &Places<'_>, refused: &Refused) -> String {
     format!(
-        "{YELLOW}not edited{YELLOW:#} {}: {}: {}",
-        place(repaired, container.name_span, as_it_is),
-        called(&container.name, container.index),
-        text::clean(&refused.message(as_it_is.unwrap_or(&repaired.manifest)))
+        "{YELLOW}not edited{YELLOW:#} {}: {}",
+        places.called(refused.container),
+        text::clean(&places.why(refused))
     )
 }
 
-/// Where that is, in the text that is there.
-fn place(repaired: &Repaired, span: Span, as_it_is: Option<&Manifest>) -> String {
-    match as_it_is {
-        None => repaired.source.locate(span),
-        Some(manifest) => before(manifest, repaired, span.start),
-    }
-}
-
-/// Where a place of the text that would be written is in the one that is there: FILE:LINE:COLUMN, or
-/// FILE:LINE where the line would change.
-fn before(manifest: &Manifest, repaired: &Repaired, offset: usize) -> String {
-    let place = repaired.source.position(offset);
-    let (was, is) = (manifest.source.text(), repaired.source.text());
-    let lines = similar::TextDiff::from_lines(was, is);
-    let at = place.line - 1;
-    let near = lines.ops().iter().find(|op| op.new_range().contains(&at));
-    let name = manifest.source.shown_name();
-    match near {
-        Some(op) if op.tag() == similar::DiffTag::Equal => {
-            let line = op.old_range().start + (at - op.new_range().start) + 1;
-            format!("{name}:{line}:{}", place.column)
-        }
-        Some(op) => format!("{name}:{}", op.old_range().start + 1),
-        None => name.into_owned(),
-    }
-}
-
 impl HeldBack {
-    /// `as_it_is`: the manifest as it stays, if nothing is written.
-    pub(super) fn new(repaired: &Repaired, edit: Applied, as_it_is: Option<&Manifest>) -> Self {
+    /// An edit of what the edits before it came to.
+    pub(super) fn new(places: &Places<'_>, repaired: &Repaired, edit: Applied) -> Self {
         let workload = &repaired.manifest.workloads[edit.container.workload];
         let container = &workload.pod.containers[edit.container.container];
         let path = repaired.source.path();
         Self {
-            at: place(repaired, edit.span, as_it_is),
+            at: places.of(edit.span),
             file: path.map_or("-".to_owned(), |path| path.display().to_string()),
             container: container.name.clone(),
             index: container.index,

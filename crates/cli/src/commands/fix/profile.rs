@@ -6,8 +6,8 @@ use check::learnt::{Learnt, Objection};
 use check::render::text;
 use check::{Applied, PatchError, Patched, Sum, words};
 use jobs::by_profile::{Outcome, Treated};
-use manifest::Manifest;
 
+use super::place::Places;
 use super::told::described;
 use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW, next_step, wrapped};
 
@@ -29,16 +29,13 @@ impl Count {
     /// edits that were made besides.
     pub(super) fn say(
         &mut self,
-        manifest: &Manifest,
+        places: &Places<'_>,
         (treated, applied): (&[Treated<'_>], &[Applied]),
-        writes: bool,
         ui: &Ui,
     ) -> io::Result<()> {
         for Treated { id, outcome } in treated {
             let done: Vec<_> = applied.iter().filter(|edit| edit.container == *id).collect();
-            let container = &manifest.workloads[id.workload].pod.containers[id.container];
-            let at = manifest.source.locate(container.name_span);
-            let place = format!("{at}: container `{}`", text::clean(&container.name));
+            let place = places.called(*id);
             match outcome {
                 Outcome::Written { patched, .. } if patched.changed => self.written += 1,
                 Outcome::Written { .. } | Outcome::Kept { .. } => self.same += 1,
@@ -48,9 +45,9 @@ impl Count {
                 }
             }
             if !ui.quiet() {
-                one(&place, outcome, (&done, writes), ui)?;
+                one(&place, outcome, (&done, places), ui)?;
             } else if let Outcome::Refused { error, .. } = outcome {
-                ui.error(&format!("{place}: {error}"), None);
+                ui.error(&format!("{place}: {}", why(error, places)), None);
             }
         }
         Ok(())
@@ -74,10 +71,10 @@ impl Count {
 fn one(
     place: &str,
     outcome: &Outcome<'_>,
-    (done, writes): (&[&Applied], bool),
+    (done, places): (&[&Applied], &Places<'_>),
     ui: &Ui,
 ) -> io::Result<()> {
-    let mut err = ui.err();
+    let (mut err, writes) = (ui.err(), places.writes);
     // Whoever reads that it is not fixed is not to read behind it that it is.
     let not_fixed = match (done, outcome) {
         ([], _) => "not fixed",
@@ -135,7 +132,7 @@ fn one(
                 writeln!(err, "{}", wrapped(&line, 4))?;
             }
             let not = if done.is_empty() { "" } else { "the profile could not be written: " };
-            indented(&mut err, &format!("{not}{error}"))?;
+            indented(&mut err, &format!("{not}{}", why(error, places)))?;
             match error {
                 PatchError::Text { snippet, .. } if !snippet.is_empty() => {
                     writeln!(err, "  {BOLD}next:{BOLD:#} put this there by hand:")?;
@@ -182,6 +179,14 @@ fn one(
         }
     }
     Ok(())
+}
+
+/// Why it could not be written.
+fn why(error: &PatchError, places: &Places<'_>) -> String {
+    match error {
+        PatchError::Text { refused: Some(refused), .. } => places.why(refused),
+        other => other.to_string(),
+    }
 }
 
 /// What was done, as an instruction.
