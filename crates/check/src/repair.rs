@@ -8,6 +8,7 @@
 //! gets that at once.
 
 mod foresee;
+mod in_result;
 mod round;
 mod work;
 
@@ -16,7 +17,7 @@ use manifest::{ContainerId, Ease, Manifest, Refused, Source, Span};
 
 use crate::assess::Verdict;
 use crate::checked::{Checked, Checker};
-use crate::fix::Class;
+use crate::fix::{Change, Class};
 use crate::options::Options;
 
 use work::Work;
@@ -70,7 +71,8 @@ impl Consent {
 pub struct Repaired {
     /// The text; as it was if there was nothing to do.
     pub source: Source,
-    /// What was done, in order.
+    /// What was done, in order; without words that were spelt another way and then taken up by another
+    /// edit.
     pub applied: Vec<Applied>,
     /// What the manifest came to, with the findings that are left.
     pub manifest: Manifest,
@@ -92,7 +94,9 @@ pub struct Applied {
     pub span: Span,
     /// The capabilities that the finding is about.
     pub capabilities: CapSet,
-    /// What was done, as an instruction.
+    /// What was done.
+    pub change: Change,
+    /// That, as an instruction.
     pub title: String,
     /// Its class when it was made.
     pub class: Class,
@@ -138,6 +142,7 @@ impl Checker {
             // As it comes to be when somebody consents later.
             work.settle(consent, Consent::Unsafe);
         }
+        work.leave_what_is_in_it(0);
         let mut repaired = work.done();
         if !repaired.refused.is_empty() {
             repaired.refused = wanted(&repaired, self, consent, answer);
@@ -307,6 +312,29 @@ items:
         let done = checker.repair(&manifest, Consent::Unsafe);
         assert_eq!((foreseen.safe.len(), foreseen.not_safe), (0, done.applied));
         assert!(done.source.text().contains("- \" CHOWN\"\n            - \"NET_RAW\"\n"));
+    }
+
+    /// ALL takes up the words that were spelt another way before: only it is in the result.
+    #[test]
+    fn an_edit_that_another_takes_up_is_not_counted() {
+        let text = |lists: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{ name: p }}\nspec:\n  containers:\n    - name: p\n      \
+                 securityContext:\n        runAsUser: 0\n        capabilities:\n{lists}"
+            )
+        };
+        let manifest = manifest::parse("p.yaml", text("          drop: [chown, net_raw]\n"));
+        let checker = Checker::new(Options::default());
+        let rules = |all: &[Applied]| all.iter().map(|one| one.rule).collect::<Vec<_>>();
+        let both = checker.repair(&manifest, Consent::Unsafe);
+        assert_eq!(both.source.text(), text("          drop: [ALL]\n"));
+        assert_eq!(rules(&both.applied), ["drop-all-missing"]);
+        // In two runs the words are there in between.
+        let safe = checker.repair(&manifest, Consent::Safe);
+        assert_eq!(safe.source.text(), text("          drop: [CHOWN, NET_RAW]\n"));
+        let foreseen = checker.announce(&manifest, &checker.check(&manifest), &|_| {});
+        assert_eq!((foreseen.safe.len(), rules(&foreseen.not_safe)), (2, rules(&both.applied)));
+        assert_eq!(safe.applied, foreseen.safe);
     }
 
     /// Whether it can be written is known before: what cannot be is not announced.

@@ -115,16 +115,18 @@ impl Round {
             }
             let class = if verdict == Verdict::Safe { Class::Safe } else { Class::Unsafe };
             let changes = change.edits().into_iter();
+            let title = match is_whole {
+                true => fix.title.clone(),
+                false => change.title(workload.pod.format),
+            };
             edits.extend(changes.map(|change| Edit { container: id, change }));
             applied.push(Applied {
                 container: id,
                 rule: finding.rule.id,
                 span: finding.primary.span,
                 capabilities: finding.capabilities,
-                title: match is_whole {
-                    true => fix.title.clone(),
-                    false => change.title(workload.pod.format),
-                },
+                title,
+                change,
                 class,
                 lost: step.lost(),
                 costs: match is_whole {

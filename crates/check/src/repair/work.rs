@@ -6,7 +6,7 @@ use manifest::{ContainerId, Edit, Edited, Manifest, Refused};
 use runtime::Request;
 
 use super::round::{Piece, Round, requests};
-use super::{Applied, Consent, Foreseen, MAX_ROUNDS, Phase, Repaired};
+use super::{Applied, Consent, Foreseen, MAX_ROUNDS, Phase, Repaired, in_result};
 use crate::checked::{Checked, Checker};
 
 /// More changes of containers that share than any manifest has that a person wrote; each takes another
@@ -67,6 +67,13 @@ impl<'a> Work<'a> {
             // Lists may stand in other places there, where others read them or do not.
             self.all_phases(by_profile, others);
         }
+    }
+
+    /// Forgets which of the edits made since the first `from` are not in what it came to.
+    pub(super) fn leave_what_is_in_it(&mut self, from: usize) {
+        let mut later = self.applied.split_off(from.min(self.applied.len()));
+        in_result::leave(&mut later, &self.manifest);
+        self.applied.append(&mut later);
     }
 
     /// Makes all that is foreseen at once, if the text allows all of it.
