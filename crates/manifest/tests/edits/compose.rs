@@ -311,3 +311,20 @@ fn what_is_extended_brings_a_word_in_front() {
     assert_eq!(edited.source.text(), expected);
     assert_eq!((edited.changed.len(), edited.refused), (2, vec![]));
 }
+
+/// Long mappings are looked up by an index, of each document anew.
+#[test]
+fn each_of_many_services_gets_what_it_extends() {
+    let file = |word: &str| {
+        let services = (1..40).map(|n| format!("  s{n}:\n    extends: s{}\n", n - 1));
+        let services: String = services.collect();
+        format!("services:\n  s0:\n    image: i\n    cap_add: [{word}]\n{services}")
+    };
+    let text = format!("{}---\n{}", file("KILL"), file("CHOWN"));
+    let manifest = parse("compose.yaml", text.as_str());
+    assert_eq!((manifest.problems.len(), manifest.workloads.len()), (0, 80));
+    for (at, workload) in manifest.workloads.iter().enumerate() {
+        let words = workload.pod.containers[0].security.add().map(|word| word.value.as_str());
+        assert_eq!(words.collect::<Vec<_>>(), [if at < 40 { "KILL" } else { "CHOWN" }]);
+    }
+}
