@@ -223,7 +223,7 @@ items:
         let [refused] = repaired.refused.as_slice() else { panic!("{:?}", repaired.refused) };
         assert_eq!(
             refused.snippet,
-            "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [NET_RAW, ALL]\n"
+            "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [ALL]\n"
         );
     }
 
