@@ -128,7 +128,8 @@ fn one(
             writeln!(err, "{}", wrapped(&format!("{YELLOW}{not_fixed}{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
             for applied in done {
-                let line = format!("  {GREEN}done:{GREEN:#} {}", described(applied));
+                let label = if writes { "done" } else { "to do" };
+                let line = format!("  {GREEN}{label}:{GREEN:#} {}", described(applied));
                 writeln!(err, "{}", wrapped(&line, 4))?;
             }
             let not = if done.is_empty() { "" } else { "the profile could not be written: " };
