@@ -108,6 +108,24 @@ impl Change {
         }
     }
 
+    /// The same with every word left where it is that `ALL` stands for.
+    pub(crate) fn beside(&self) -> Self {
+        match self.clone() {
+            Change::DropAll { .. } => Change::DropAll { instead: Vec::new() },
+            Change::DropAllInstead { words, .. } => {
+                Change::DropAllInstead { words, instead: Vec::new() }
+            }
+            other => other,
+        }
+    }
+
+    /// What of it does some good by itself: where `ALL` cannot come into `drop`, it can go from `add`.
+    pub(crate) fn parts(&self) -> Vec<Self> {
+        let Change::DropAllInstead { words, .. } = self else { return Vec::new() };
+        let remove = |word: &String| Change::Remove { list: List::Add, word: word.clone() };
+        words.iter().map(remove).collect()
+    }
+
     /// What is added back, if it is that kind of change.
     pub(crate) fn added(&self) -> CapSet {
         match self {
@@ -354,24 +372,29 @@ pub(crate) fn plan_on(subject: &Subject<'_>, panel: &Panel, change: &Change) -> 
     };
     let plain = || Assessment::new(panel, before, &after, Entrypoint::Plain);
     let safe_if_plain = class == Class::Safe || plain().verdict_with(learnt) == Verdict::Safe;
+    Remedy::Edit(Box::new(Fix {
+        change: change.clone(),
+        title,
+        class,
+        costs: costs(&assessment, class, learnt),
+        lost: assessment.lost(),
+        safe_if_plain,
+        after: held,
+    }))
+}
+
+/// What an edit costs, a sentence each.
+pub(crate) fn costs(assessment: &Assessment, class: Class, learnt: Option<&Learnt>) -> Vec<String> {
     let mut costs = Vec::new();
     let lost = assessment.lost();
     if !lost.is_empty() && class == Class::Unsafe {
         costs.push(format!("takes away {}, {}", described(lost), unsure(learnt, lost)));
     }
     if assessment.effects.iter().any(|effect| effect.starts) {
-        let on = engines(&assessment, |effect| effect.starts);
+        let on = engines(assessment, |effect| effect.starts);
         costs.push(format!("lets the container start on {on}"));
     }
-    Remedy::Edit(Box::new(Fix {
-        change: change.clone(),
-        title,
-        class,
-        costs,
-        lost,
-        safe_if_plain,
-        after: held,
-    }))
+    costs
 }
 
 /// What is to be said of what is lost.

@@ -8,6 +8,7 @@
 //! gets that at once.
 
 mod foresee;
+mod in_result;
 mod round;
 mod work;
 
@@ -16,7 +17,7 @@ use manifest::{ContainerId, Ease, Manifest, Refused, Source, Span};
 
 use crate::assess::Verdict;
 use crate::checked::{Checked, Checker};
-use crate::fix::Class;
+use crate::fix::{Change, Class};
 use crate::options::Options;
 
 use work::Work;
@@ -70,7 +71,8 @@ impl Consent {
 pub struct Repaired {
     /// The text; as it was if there was nothing to do.
     pub source: Source,
-    /// What was done, in order.
+    /// What was done, in order; without words that were spelt another way and then taken up by another
+    /// edit.
     pub applied: Vec<Applied>,
     /// What the manifest came to, with the findings that are left.
     pub manifest: Manifest,
@@ -92,7 +94,9 @@ pub struct Applied {
     pub span: Span,
     /// The capabilities that the finding is about.
     pub capabilities: CapSet,
-    /// What was done, as an instruction.
+    /// What was done.
+    pub change: Change,
+    /// That, as an instruction.
     pub title: String,
     /// Its class when it was made.
     pub class: Class,
@@ -138,6 +142,7 @@ impl Checker {
             // As it comes to be when somebody consents later.
             work.settle(consent, Consent::Unsafe);
         }
+        work.leave_what_is_in_it(0);
         let mut repaired = work.done();
         if !repaired.refused.is_empty() {
             repaired.refused = wanted(&repaired, self, consent, answer);
@@ -218,7 +223,7 @@ items:
         let [refused] = repaired.refused.as_slice() else { panic!("{:?}", repaired.refused) };
         assert_eq!(
             refused.snippet,
-            "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [NET_RAW, ALL]\n"
+            "securityContext:\n  allowPrivilegeEscalation: false\n  capabilities:\n    drop: [ALL]\n"
         );
     }
 
@@ -238,8 +243,8 @@ items:
         repair(&manifest::parse("compose.yaml", text), &Options::default(), Consent::Unsafe)
     }
 
-    /// Of `c` an unsafe edit can be written, another one not, and so not the other two's, which read what it
-    /// reads. When it has the first, what is safe for all three is found in another run, or in this one.
+    /// `c` reads the list that `b` does, and what `a` has: when it is rid of what it adds, what is safe for
+    /// all of them is found in another run, or in this one.
     #[test]
     fn what_an_unsafe_edit_makes_possible_is_done_in_the_same_run() {
         let text = "x-caps: &caps [all]\nservices:\n  a:\n    image: i\n    cap_drop: [\"*\"]\n  b:\n    \
@@ -247,17 +252,35 @@ items:
                     extends: a\n    cap_add: [SYS_ADMIN, all, NET_RAW]\n    cap_drop: *caps\n";
         let first = services(text);
         let fixed = text
-            .replace("&caps [all]", "&caps [ALL]")
+            .replace("[\"*\"]", "[\"ALL\"]")
             .replace(
                 "    cap_add: *caps\n    cap_drop: [CHOWN, net_raw]\n",
                 "    cap_drop: [ALL]\n",
             )
-            .replace("    cap_add: [SYS_ADMIN, all, NET_RAW]\n", "");
-        assert_eq!(first.source.text(), fixed);
+            .replace("    cap_add: [SYS_ADMIN, all, NET_RAW]\n    cap_drop: *caps\n", "");
+        assert_eq!((first.source.text(), first.refused), (fixed.as_str(), Vec::new()));
         let second = services(&fixed);
         assert_eq!((second.applied.len(), second.source.text()), (0, fixed.as_str()));
-        let refused = |run: &Repaired| run.refused.iter().map(|r| r.container).collect::<Vec<_>>();
-        assert_eq!((refused(&first).len(), refused(&first)), (2, refused(&second)));
+    }
+
+    /// What `base` has cannot go, as `c` keeps it; `ALL` of `b`'s own can.
+    #[test]
+    fn what_can_be_edited_is_though_the_rest_is_shared() {
+        let text = "services:\n  base:\n    image: i\n    cap_drop: [ALL]\n    cap_add: [NET_ADMIN]\n  b:\n    \
+                    extends: base\n    cap_add: [ALL]\n  c:\n    extends: base\n    user: \"1000\"\n";
+        let safe =
+            repair(&manifest::parse("compose.yaml", text), &Options::default(), Consent::Safe);
+        assert_eq!((safe.source.text(), safe.applied), (text, Vec::new()));
+        let first = services(text);
+        let fixed = text.replace("    extends: base\n    cap_add: [ALL]\n", "    extends: base\n");
+        assert_eq!(first.source.text(), fixed);
+        let titles: Vec<&str> = first.applied.iter().map(|one| one.title.as_str()).collect();
+        assert_eq!(titles, ["remove `ALL` from `cap_add`"]);
+        assert!(first.applied[0].costs[0].starts_with("takes away 40"), "{:?}", first.applied);
+        let second = services(&fixed);
+        assert_eq!((second.applied.len(), second.refused.len()), (0, 2));
+        assert_eq!(second.refused[1].snippet, "cap_add: !reset []\n");
+        assert_eq!(second.refused, first.refused);
     }
 
     /// Beside ALL under both, another spelling under `cap_drop` is not safe; it is when ALL has gone from
@@ -289,6 +312,29 @@ items:
         let done = checker.repair(&manifest, Consent::Unsafe);
         assert_eq!((foreseen.safe.len(), foreseen.not_safe), (0, done.applied));
         assert!(done.source.text().contains("- \" CHOWN\"\n            - \"NET_RAW\"\n"));
+    }
+
+    /// ALL takes up the words that were spelt another way before: only it is in the result.
+    #[test]
+    fn an_edit_that_another_takes_up_is_not_counted() {
+        let text = |lists: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{ name: p }}\nspec:\n  containers:\n    - name: p\n      \
+                 securityContext:\n        runAsUser: 0\n        capabilities:\n{lists}"
+            )
+        };
+        let manifest = manifest::parse("p.yaml", text("          drop: [chown, net_raw]\n"));
+        let checker = Checker::new(Options::default());
+        let rules = |all: &[Applied]| all.iter().map(|one| one.rule).collect::<Vec<_>>();
+        let both = checker.repair(&manifest, Consent::Unsafe);
+        assert_eq!(both.source.text(), text("          drop: [ALL]\n"));
+        assert_eq!(rules(&both.applied), ["drop-all-missing"]);
+        // In two runs the words are there in between.
+        let safe = checker.repair(&manifest, Consent::Safe);
+        assert_eq!(safe.source.text(), text("          drop: [CHOWN, NET_RAW]\n"));
+        let foreseen = checker.announce(&manifest, &checker.check(&manifest), &|_| {});
+        assert_eq!((foreseen.safe.len(), rules(&foreseen.not_safe)), (2, rules(&both.applied)));
+        assert_eq!(safe.applied, foreseen.safe);
     }
 
     /// Whether it can be written is known before: what cannot be is not announced.

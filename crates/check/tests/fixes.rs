@@ -98,6 +98,27 @@ fn odd_services_are_mostly_edited_and_with_the_least_lines() {
     mostly_edited_and_with_the_least_lines(Kind::Compose, 50);
 }
 
+/// A tag that says of a list that it is nothing goes with that, and so its line changes; an anchor stays.
+#[test]
+fn a_tag_of_nothing_costs_its_line() {
+    let checker = Checker::new(Options::default());
+    let lines = |list: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{ name: p }}\nspec:\n  containers:\n  - name: p\n    \
+             image: i\n    securityContext:\n      capabilities:\n        add:\n\n        - \
+             NET_BIND_SERVICE\n        # none\n        drop:{list}\n"
+        );
+        assert_eq!(holds::fixed("p.yaml", &text, Consent::Unsafe, false).edits, 1, "{text}");
+        let before = manifest::parse("p.yaml", text.as_str());
+        let figures = measure::text(&checker, "p.yaml", &before, Consent::Unsafe);
+        assert_eq!((figures.lines, figures.other), (figures.least, Vec::new()), "{text}");
+        figures.least
+    };
+    let lists =
+        ["", " &none", " # none", " ~", " null", " !!null", " !!null null", " !!null # none"];
+    assert_eq!(lists.map(lines), [1, 1, 1, 3, 3, 3, 3, 3]);
+}
+
 /// What a runtime is given has its sets written out; a word goes from all of them, or from one.
 #[test]
 fn bundles_are_fixed_as_they_should() {

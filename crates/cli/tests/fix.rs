@@ -9,8 +9,12 @@ use std::process::{Command, Output, Stdio};
 
 use testkit::folder::{Folder, said, text};
 
+#[path = "fix/pipe.rs"]
+mod pipe;
 #[path = "fix/places.rs"]
 mod places;
+#[path = "fix/story.rs"]
+mod story;
 #[path = "fix/twice.rs"]
 mod twice;
 
@@ -191,6 +195,10 @@ fn standard_input_without_a_container_comes_out_as_it_went_in() {
 
 /// Runs with this on standard input.
 fn piped(place: &Place, words: &[&str], given: &str) -> Output {
+    piped_bytes(place, words, given.as_bytes())
+}
+
+fn piped_bytes(place: &Place, words: &[&str], given: &[u8]) -> Output {
     let mut child = place
         .command(words)
         .stdin(Stdio::piped())
@@ -198,7 +206,7 @@ fn piped(place: &Place, words: &[&str], given: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("dropcap starts");
-    child.stdin.take().expect("piped").write_all(given.as_bytes()).expect("written");
+    child.stdin.take().expect("piped").write_all(given).expect("written");
     child.wait_with_output().expect("it ends")
 }
 

@@ -140,10 +140,10 @@ impl<'a> Service<'a> {
         Some(Self { name, maps })
     }
 
-    /// All values of a key, that of the service itself first. `!reset` takes away what is there and
+    /// The values of a key, so many at most, that of the service itself first. `!reset` takes away what is there and
     /// what is extended, `!override` only the latter (compose-go `loader/extends.go`: tags go before
     /// the merge).
-    fn layers(&self, reader: &mut Reader<'_, '_>, key: &str) -> Vec<NodeId> {
+    fn layers(&self, reader: &mut Reader<'_, '_>, key: &str, most: usize) -> Vec<NodeId> {
         let mut values = Vec::new();
         for &map in &self.maps {
             let written = reader.entry(map, key).map(|entry| entry.value);
@@ -152,7 +152,7 @@ impl<'a> Service<'a> {
                 break;
             }
             values.extend(reader.field(map, key));
-            if mark == Some(Mark::Override) {
+            if mark == Some(Mark::Override) || values.len() >= most {
                 break;
             }
         }
@@ -161,14 +161,14 @@ impl<'a> Service<'a> {
 
     /// The value of a key that counts.
     fn first(&self, reader: &mut Reader<'_, '_>, key: &str) -> Option<NodeId> {
-        self.layers(reader, key).first().copied()
+        self.layers(reader, key, 1).first().copied()
     }
 
     /// The items of a list, those of what is extended first (compose-spec `13-merge.md`).
     fn all(&self, reader: &mut Reader<'_, '_>, key: &str) -> Vec<NodeId> {
         let at = self.path(key);
         let mut items = Vec::new();
-        for list in self.layers(reader, key).into_iter().rev() {
+        for list in self.layers(reader, key, usize::MAX).into_iter().rev() {
             items.extend(reader.items(list, &At::way(&at)));
         }
         items
@@ -354,7 +354,7 @@ impl<'a> Service<'a> {
 
     fn sysctls(&self, reader: &mut Reader<'_, '_>) -> Vec<Spanned<(String, String)>> {
         let mut sysctls: Vec<Spanned<(String, String)>> = Vec::new();
-        for node in self.layers(reader, "sysctls").into_iter().rev() {
+        for node in self.layers(reader, "sysctls", usize::MAX).into_iter().rev() {
             let tree = reader.tree;
             for &(key, value) in tree.entries(node) {
                 if let Some(name) = tree.text(key).filter(|_| !tree.is_merge_key(key))

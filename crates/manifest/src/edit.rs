@@ -189,8 +189,17 @@ pub fn apply(manifest: &Manifest, edits: &[Edit]) -> Edited {
     let others = edits.iter().filter(is_refused).filter(|edit| !absorbs(edit));
     let without = goals(manifest, others);
     if !without.is_empty() {
-        edited.refused.retain(|refused| !without.contains_key(&refused.container));
+        let first: Vec<_> = edited
+            .refused
+            .extract_if(.., |refused| without.contains_key(&refused.container))
+            .collect();
         settle::settle(manifest.source.text(), &mut current, without, &mut edited);
+        // Whoever writes it by hand leaves nothing that `ALL` stands for.
+        for refused in &mut edited.refused {
+            if let Some(whole) = first.iter().find(|one| one.container == refused.container) {
+                refused.snippet.clone_from(&whole.snippet);
+            }
+        }
     }
     done(edited, current)
 }

@@ -57,7 +57,7 @@ impl Source {
     /// See [`ReadError`]; a file that is not UTF-8 text is one.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         if path == Path::new("-") {
-            return Ok(Self::new("<stdin>", text_of("<stdin>", io::stdin().lock())?));
+            return Self::read_standard_input().map_err(|(error, _)| error);
         }
         let name = path.display().to_string();
         let open = |error| ReadError::Io { name: name.clone(), error };
@@ -66,6 +66,17 @@ impl Source {
             return Err(open(io::Error::from(io::ErrorKind::IsADirectory)));
         }
         Ok(Self::file(path, text_of(&name, file)?))
+    }
+
+    /// Reads standard input; with the error comes what had been read of it.
+    pub(crate) fn read_standard_input() -> Result<Self, (ReadError, Vec<u8>)> {
+        let name = "<stdin>";
+        let mut bytes = Vec::new();
+        let text = fill(name, io::stdin().lock(), &mut bytes).and_then(|()| decode(name, &bytes));
+        match text {
+            Ok(text) => Ok(Self::new(name, text)),
+            Err(error) => Err((error, bytes)),
+        }
     }
 
     /// With other kinds of objects whose pods are read.
@@ -143,21 +154,25 @@ impl Source {
 
 fn text_of(name: &str, reader: impl Read) -> Result<String, ReadError> {
     let mut bytes = Vec::new();
-    reader
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| ReadError::Io { name: name.to_owned(), error })?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(ReadError::TooLarge { name: name.to_owned() });
+    fill(name, reader, &mut bytes)?;
+    decode(name, &bytes)
+}
+
+/// Reads up to [`MAX_BYTES`]; what could be read is in `bytes` all the same.
+fn fill(name: &str, reader: impl Read, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+    let io = |error| ReadError::Io { name: name.to_owned(), error };
+    reader.take(MAX_BYTES + 1).read_to_end(bytes).map_err(io)?;
+    match bytes.len() as u64 > MAX_BYTES {
+        true => Err(ReadError::TooLarge { name: name.to_owned() }),
+        false => Ok(()),
     }
-    decode(name, bytes)
 }
 
 /// The text of these bytes.
 ///
 /// # Errors
 /// [`ReadError::Utf16`], [`ReadError::Binary`] or [`ReadError::NotUtf8`].
-pub(crate) fn decode(name: &str, bytes: Vec<u8>) -> Result<String, ReadError> {
+fn decode(name: &str, bytes: &[u8]) -> Result<String, ReadError> {
     let name = name.to_owned();
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(ReadError::Utf16 { name });
@@ -165,11 +180,14 @@ pub(crate) fn decode(name: &str, bytes: Vec<u8>) -> Result<String, ReadError> {
     if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
         return Err(ReadError::Binary { name, offset });
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count();
-        ReadError::NotUtf8 { name, offset, line }
-    })
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            let offset = error.valid_up_to();
+            let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
+            Err(ReadError::NotUtf8 { name, offset, line })
+        }
+    }
 }
 
 /// Why a file's text could not be had.
@@ -298,7 +316,7 @@ mod tests {
 
     #[test]
     fn encodings_are_told_apart() {
-        let of = |bytes: &[u8]| decode("f", bytes.to_vec()).map_err(|error| error.to_string());
+        let of = |bytes: &[u8]| decode("f", bytes).map_err(|error| error.to_string());
         assert_eq!(of("kind: Pöd".as_bytes()), Ok("kind: Pöd".to_owned()));
         assert_eq!(of(b"\xff\xfek\0"), Err("f: UTF-16 text; save it as UTF-8".to_owned()));
         assert_eq!(

@@ -3,6 +3,8 @@
 mod build;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use granit_parser::ScalarStyle;
 
@@ -24,7 +26,13 @@ pub(crate) struct Tree<'t> {
     /// Tags of Compose's own, in the order of the nodes.
     marks: Vec<(NodeId, Mark)>,
     pub(crate) documents: Vec<TreeDocument>,
+    /// Of long mappings that were looked into the place of each own key's last entry.
+    names: RefCell<HashMap<NodeId, HashMap<String, usize>>>,
 }
+
+/// A mapping with more entries than this gets an index of its keys. Each service of a Compose file is
+/// looked for by all that extend it, and a mapping of services is as long as there are of them.
+const LONG: usize = 16;
 
 /// One document of the stream.
 #[derive(Debug)]
@@ -130,6 +138,12 @@ impl Mark {
 }
 
 impl<'t> Tree<'t> {
+    /// Of this text, with nothing in it yet.
+    fn of(text: &'t str) -> Self {
+        let (nodes, marks, documents) = (Vec::new(), Vec::new(), Vec::new());
+        Self { text, nodes, marks, documents, names: RefCell::default() }
+    }
+
     /// The mark on a value as written; an alias stands for its value, not for its mark.
     pub(crate) fn mark(&self, id: NodeId) -> Option<Mark> {
         let found = self.marks.binary_search_by_key(&id.0, |(node, _)| node.0).ok()?;
@@ -229,10 +243,12 @@ impl<'t> Tree<'t> {
     /// gopkg.in/yaml.v3 `decode.go` `mapping`, which Compose reads with.
     pub(crate) fn get_own_first(&self, map: NodeId, key: &str) -> Option<Entry> {
         let entries = self.entries(map);
-        let own = entries
-            .iter()
-            .rfind(|(name, _)| !self.is_merge_key(*name) && self.text(*name) == Some(key));
-        if let Some(&(key, value)) = own {
+        let is_own = |name| !self.is_merge_key(name) && self.text(name) == Some(key);
+        let own = match entries.len() > LONG {
+            true => self.own_entry(map, key),
+            false => entries.iter().rfind(|(name, _)| is_own(*name)).copied(),
+        };
+        if let Some((key, value)) = own {
             return Some(Entry { key, value, merged: false, overrides: false });
         }
         let (_, merged) = entries.iter().find(|(name, _)| self.is_merge_key(*name))?;
@@ -243,6 +259,17 @@ impl<'t> Tree<'t> {
         };
         let found = maps.iter().find_map(|&map| self.get_own_first(self.resolve(map), key));
         found.map(|entry| Entry { merged: true, ..entry })
+    }
+
+    /// The last entry of a long mapping with this key.
+    fn own_entry(&self, map: NodeId, key: &str) -> Option<(NodeId, NodeId)> {
+        let entries = self.entries(map);
+        let mut all = self.names.borrow_mut();
+        let names = all.entry(map).or_insert_with(|| {
+            let own = entries.iter().enumerate().filter(|(_, entry)| !self.is_merge_key(entry.0));
+            own.filter_map(|(at, entry)| Some((self.text(entry.0)?.to_owned(), at))).collect()
+        });
+        names.get(key).and_then(|&at| entries.get(at)).copied()
     }
 
     /// Every key with the value that [`Tree::get_own_first`] finds for it: a mapping's own as they stand there,

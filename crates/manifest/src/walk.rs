@@ -17,6 +17,8 @@ pub struct Loaded {
     pub manifests: Vec<Manifest>,
     /// What could not be read.
     pub failed: Vec<ReadError>,
+    /// What came in on standard input, if that is no text.
+    pub standard_input: Vec<u8>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
     /// Files in folders that are no manifests by their name.
@@ -129,6 +131,8 @@ pub fn load_with<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, kinds: &Kin
 enum Found {
     Read(Box<Manifest>),
     Failed(ReadError),
+    /// Standard input, with what had been read of it.
+    FailedInput(ReadError, Vec<u8>),
     Skipped(Skipped),
     Other,
 }
@@ -138,6 +142,10 @@ impl Loaded {
         match found {
             Found::Read(manifest) => self.manifests.push(*manifest),
             Found::Failed(error) => self.failed.push(error),
+            Found::FailedInput(error, bytes) => {
+                self.failed.push(error);
+                self.standard_input = bytes;
+            }
             Found::Skipped(skipped) => self.skipped.push(skipped),
             Found::Other => self.other_files += 1,
         }
@@ -159,12 +167,17 @@ impl Loading<'_> {
                 return Found::Skipped(Skipped { path: path.to_owned(), reason });
             }
         }
-        match Source::read(path) {
+        let read = match path == Path::new("-") {
+            true => Source::read_standard_input()
+                .map_err(|(error, bytes)| Found::FailedInput(error, bytes)),
+            false => Source::read(path).map_err(Found::Failed),
+        };
+        match read {
             Ok(source) => {
                 let source = source.with_kinds(self.kinds.clone());
                 Found::Read(Box::new(parse_source(source)))
             }
-            Err(error) => Found::Failed(error),
+            Err(found) => found,
         }
     }
 

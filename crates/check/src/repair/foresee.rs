@@ -10,7 +10,7 @@ use runtime::Request;
 
 use super::round::{Round, requests};
 use super::work::Work;
-use super::{Applied, Consent, MAX_ROUNDS, Phase};
+use super::{Applied, Consent, MAX_ROUNDS, Phase, in_result};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
 use crate::holding::Held;
@@ -89,8 +89,10 @@ impl Checker {
         }
         let mut work = Work::of(self, answer, manifest, checked.clone());
         work.settle(Consent::Unsafe, Consent::Safe);
+        work.leave_what_is_in_it(0);
         let safe = work.count();
         work.settle(Consent::Unsafe, Consent::Unsafe);
+        work.leave_what_is_in_it(safe);
         let all = work.done();
         let mut foreseen = Foreseen {
             after: all.checked.containers.iter().map(|container| container.held).collect(),
@@ -169,27 +171,25 @@ impl Checker {
         let phases = consent.phases(consent).filter(|phase| learnt || !phase.by_profile);
         let phases: Vec<Phase> = phases.collect();
         let (mut at, mut rounds, mut consented) = (0, 0, Consent::Safe);
+        let mut own = Foreseen::default();
         while let Some(phase) = phases.get(at).copied().filter(|_| rounds < MAX_ROUNDS) {
             let (original, before) = (requests(&model, self), rounds);
             loop {
-                let round = Round::of(&model, &checked, &original, self, phase);
+                let round = Round::of(&model, &checked, &original, self, phase, None);
                 if round.edits.is_empty() || rounds == MAX_ROUNDS {
                     break;
                 }
                 rounds += 1;
                 if !phase.by_profile && phase.consent == Consent::Unsafe {
+                    if consented == Consent::Safe {
+                        in_result::leave(&mut own.safe, &model);
+                    }
                     consented = Consent::Unsafe;
                 }
                 // What an unsafe edit makes possible comes with it, be it safe.
                 let phase = Phase { consent: consented, ..phase };
-                let there = |id| ContainerId { workload: place, ..id };
-                let applied = round.applied.into_iter();
-                foreseen
-                    .of(phase)
-                    .extend(applied.map(|one| Applied { container: there(one.container), ..one }));
-                let edits = round.edits.into_iter();
-                let edits = edits.map(|edit| Edit { container: there(edit.container), ..edit });
-                foreseen.edits.extend(edits);
+                own.of(phase).extend(round.applied);
+                own.edits.extend(round.edits);
                 write_all(&mut model, round.requests);
                 checked = self.check_beside(&model, &[]);
                 for finding in &mut checked.findings {
@@ -206,6 +206,17 @@ impl Checker {
             // Those before it may have something to do again: until nothing changes, as `work` does it.
             at = if rounds > before && at > 0 { 0 } else { at + 1 };
         }
+        if consented == Consent::Safe {
+            in_result::leave(&mut own.safe, &model);
+        }
+        in_result::leave(&mut own.not_safe, &model);
+        let there = |id| ContainerId { workload: place, ..id };
+        let placed = |one: Applied| Applied { container: there(one.container), ..one };
+        foreseen.by_profile.extend(own.by_profile.into_iter().map(placed));
+        foreseen.safe.extend(own.safe.into_iter().map(placed));
+        foreseen.not_safe.extend(own.not_safe.into_iter().map(placed));
+        let edits = own.edits.into_iter();
+        foreseen.edits.extend(edits.map(|edit| Edit { container: there(edit.container), ..edit }));
         foreseen.after.extend(checked.containers.iter().map(|container| container.held));
     }
 }

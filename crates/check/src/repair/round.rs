@@ -1,6 +1,6 @@
 //! What is to be done at once: of each finding that is open its edit, if that may be made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use manifest::{ContainerId, Edit, Manifest};
 use runtime::Request;
@@ -10,11 +10,54 @@ use crate::absorb;
 use crate::assess::{Assessment, Verdict};
 use crate::checked::{Checked, Checker};
 use crate::finding::Finding;
-use crate::fix::Class;
+use crate::fix::{Change, Class, costs};
 use crate::holding::Entrypoint;
 use crate::learnt::Learnt;
 use crate::options::Options;
 use crate::rules::RULES;
+
+/// Of a round what is tried by itself: of containers of which the text does not allow all, one change.
+pub(super) struct Piece<'a> {
+    pub(super) of: &'a BTreeSet<ContainerId>,
+    pub(super) change: &'a Change,
+}
+
+impl Piece<'_> {
+    /// What of a change belongs to it.
+    fn part(&self, id: ContainerId, change: &Change) -> Option<Change> {
+        let is_it = |part: &Change| part.beside() == self.change.beside();
+        pieces_of(change).find(|part| self.of.contains(&id) && is_it(part))
+    }
+
+    /// All that can be tried of what these containers are to have, each once.
+    pub(super) fn all(
+        manifest: &Manifest,
+        checked: &Checked,
+        by_profile: bool,
+        of: &BTreeSet<ContainerId>,
+    ) -> Vec<Change> {
+        let mut all: Vec<Change> = Vec::new();
+        for finding in in_order(&checked.findings) {
+            let container = finding.container.and_then(|at| checked.containers.get(at));
+            let Some(id) = container.map(|c| c.id).filter(|id| of.contains(id)) else { continue };
+            let open = finding.standing.is_open() && finding.rule.writes_profile() == by_profile;
+            let Some(fix) = finding.remedy.fix().filter(|_| open) else { continue };
+            let Some(workload) = manifest.workloads.get(id.workload) else { continue };
+            let change = absorb::leaving(&fix.change, workload, finding, &checked.findings);
+            for piece in pieces_of(&change).map(|piece| piece.beside()) {
+                if !all.contains(&piece) {
+                    all.push(piece);
+                }
+            }
+        }
+        all
+    }
+}
+
+/// The change, and what it can be taken apart to.
+fn pieces_of(change: &Change) -> impl Iterator<Item = Change> {
+    std::iter::once(change.clone()).chain(change.parts())
+}
 
 /// One round: for each container all edits that go together.
 pub(super) struct Round {
@@ -31,6 +74,7 @@ impl Round {
         original: &BTreeMap<ContainerId, Request>,
         checker: &Checker,
         Phase { by_profile, consent }: Phase,
+        piece: Option<&Piece<'_>>,
     ) -> Self {
         let options = &checker.options;
         let (mut edits, mut applied) = (Vec::new(), Vec::new());
@@ -47,6 +91,12 @@ impl Round {
             let (Some(first), Some(current)) = (original.get(&id), now.get(&id)) else { continue };
             let Some(workload) = manifest.workloads.get(id.workload) else { continue };
             let change = absorb::leaving(&fix.change, workload, finding, &checked.findings);
+            let part = match piece {
+                Some(piece) => piece.part(id, &change),
+                None => Some(change.clone()),
+            };
+            let Some(part) = part else { continue };
+            let (is_whole, change) = (part == change, part);
             let after = change.apply(current);
             if after == *current {
                 continue;
@@ -65,16 +115,24 @@ impl Round {
             }
             let class = if verdict == Verdict::Safe { Class::Safe } else { Class::Unsafe };
             let changes = change.edits().into_iter();
+            let title = match is_whole {
+                true => fix.title.clone(),
+                false => change.title(workload.pod.format),
+            };
             edits.extend(changes.map(|change| Edit { container: id, change }));
             applied.push(Applied {
                 container: id,
                 rule: finding.rule.id,
                 span: finding.primary.span,
                 capabilities: finding.capabilities,
-                title: fix.title.clone(),
+                title,
+                change,
                 class,
                 lost: step.lost(),
-                costs: fix.costs.clone(),
+                costs: match is_whole {
+                    true => fix.costs.clone(),
+                    false => costs(&step, class, known.usable()),
+                },
                 safe_if_plain: fix.safe_if_plain,
                 unseen: by_profile && known.usable().is_some_and(Learnt::saw_nothing),
             });

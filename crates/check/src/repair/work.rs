@@ -1,10 +1,17 @@
 //! Round after round, until a text is reached of which nothing is left to be done.
 
-use manifest::{ContainerId, Edit, Edited, Manifest, Refused};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::round::{Round, requests};
-use super::{Applied, Consent, Foreseen, MAX_ROUNDS, Phase, Repaired};
+use manifest::{ContainerId, Edit, Edited, Manifest, Refused};
+use runtime::Request;
+
+use super::round::{Piece, Round, requests};
+use super::{Applied, Consent, Foreseen, MAX_ROUNDS, Phase, Repaired, in_result};
 use crate::checked::{Checked, Checker};
+
+/// More changes of containers that share than any manifest has that a person wrote; each takes another
+/// reading of the text.
+const MAX_PIECES: usize = 32;
 
 /// A manifest while it is edited.
 pub(super) struct Work<'a> {
@@ -62,6 +69,13 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Forgets which of the edits made since the first `from` are not in what it came to.
+    pub(super) fn leave_what_is_in_it(&mut self, from: usize) {
+        let mut later = self.applied.split_off(from.min(self.applied.len()));
+        in_result::leave(&mut later, &self.manifest);
+        self.applied.append(&mut later);
+    }
+
     /// Makes all that is foreseen at once, if the text allows all of it.
     pub(super) fn make(&mut self, foreseen: Foreseen) {
         let edited = manifest::apply(&self.manifest, &foreseen.edits);
@@ -87,7 +101,7 @@ impl<'a> Work<'a> {
         let original = requests(&self.manifest, self.checker);
         for _ in 0..MAX_ROUNDS {
             let Self { manifest, checked, checker, .. } = &*self;
-            let round = Round::of(manifest, checked, &original, checker, phase);
+            let round = Round::of(manifest, checked, &original, checker, phase, None);
             if round.edits.is_empty() {
                 self.refused[usize::from(phase.by_profile)].clear();
                 break;
@@ -95,11 +109,32 @@ impl<'a> Work<'a> {
             let mut edited = manifest::apply(manifest, &round.edits);
             // What is refused beside what others are to have may be possible when they have it.
             self.refused[usize::from(phase.by_profile)] = std::mem::take(&mut edited.refused);
-            if edited.changed.is_empty() {
+            if !edited.changed.is_empty() {
+                self.changed(edited, round.edits, round.applied);
+            } else if !self.in_pieces(&original, phase) {
                 break;
             }
-            self.changed(edited, round.edits, round.applied);
         }
+    }
+
+    /// Of containers that cannot have all that they should at once, what they can have: change by change.
+    /// Says whether anything could be done. Each is judged as it is written, so that a part is no wider
+    /// and breaks nothing, either.
+    fn in_pieces(&mut self, original: &BTreeMap<ContainerId, Request>, phase: Phase) -> bool {
+        let refused = self.refused[usize::from(phase.by_profile)].iter();
+        let of: BTreeSet<ContainerId> = refused.map(|refused| refused.container).collect();
+        let pieces = Piece::all(&self.manifest, &self.checked, phase.by_profile, &of);
+        let before = self.rounds;
+        for change in pieces.iter().take(MAX_PIECES) {
+            let piece = Piece { of: &of, change };
+            let Self { manifest, checked, checker, .. } = &*self;
+            let round = Round::of(manifest, checked, original, checker, phase, Some(&piece));
+            let edited = manifest::apply(manifest, &round.edits);
+            if !edited.changed.is_empty() {
+                self.changed(edited, round.edits, round.applied);
+            }
+        }
+        self.rounds > before
     }
 
     /// Goes on with what was edited, of what was tried.

@@ -190,7 +190,7 @@ impl Count<'_, '_> {
             return line.and(Cost::inserted(2 * above + self.tall_lists(fresh) + 1));
         }
         let lines = Cost::inserted(above + self.block_lists(fresh));
-        let is_written = node.start < node.end;
+        let is_written = node.start < node.end || node.tagged;
         match is_written || reading.is_open(line) {
             true => lines.and(Cost::replaced(line)),
             false => lines,
@@ -259,7 +259,9 @@ impl Count<'_, '_> {
         let line = |item: &usize| reading.line(reading.node(*item).start);
         let (first, last) = (reading.line(node.start), reading.line(node.end.max(1) - 1));
         let shape = if items.is_empty() {
-            let open = reading.text[node.start..node.end].to_owned();
+            // A tag says that it is nothing, and has to go with that.
+            let tag = if node.tagged { "!" } else { "" };
+            let open = format!("{tag}{}", &reading.text[node.start..node.end]);
             match node.kind {
                 _ if flow && self.style.tall => Shape::Tall { comma: false },
                 Kind::Scalar(..) if !flow && self.style.block => Shape::Block { open, between: 0 },

@@ -11,6 +11,8 @@ pub struct Node {
     pub end: usize,
     /// In brackets.
     pub flow: bool,
+    /// A scalar with a tag.
+    pub tagged: bool,
     pub kind: Kind,
 }
 
@@ -50,8 +52,10 @@ impl<'t> Reading<'t> {
                 break;
             };
             let span = span.byte_range().unwrap_or_default();
-            let mut node =
-                |kind, flow| reading.push(Node { start: span.start, end: span.end, flow, kind });
+            let tagged = matches!(&event, Event::Scalar(.., Some(_)));
+            let mut node = |kind, flow| {
+                reading.push(Node { start: span.start, end: span.end, flow, tagged, kind })
+            };
             let done = match event {
                 Event::Scalar(text, style, ..) => {
                     let unwritten = span.is_empty() && style == ScalarStyle::Plain;

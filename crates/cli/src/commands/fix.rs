@@ -4,27 +4,26 @@ mod diff;
 mod held_back;
 mod place;
 mod profile;
+mod told;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use check::fix::Class;
 use check::learnt::Accepted;
-use check::render::text;
 use check::{
-    Applied, Checked, Checker, Consent, Foreseen, Options, RULES, Repaired, Selection, Topic,
-    parallel, words,
+    Checked, Checker, Consent, Foreseen, Options, RULES, Repaired, Selection, Topic, parallel,
+    words,
 };
 use jobs::by_profile;
-use manifest::{Loaded, Manifest, WriteError};
+use manifest::{Loaded, Manifest, ReadError, WriteError};
 
 use self::held_back::HeldBack;
 use self::place::Places;
 use super::check::RuleArgs;
 use crate::failure::{ERROR, FOUND, Failure};
 use crate::manifests;
-use crate::ui::{BOLD, DIM, GREEN, Ui, wrapped, wrapped_behind};
+use crate::ui::{BOLD, Ui, wrapped, wrapped_behind};
 use crate::waivers::{self, Waivers};
 
 pub(super) use self::diff::diff;
@@ -89,25 +88,55 @@ could not be written.";
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    let mut loaded = Loaded::default();
+    let prepared = prepare(args, &mut loaded, ui);
+    // A pipe loses nothing of what cannot be edited, whatever the reason.
+    echo_unread(args, &loaded, &prepared)?;
+    match prepared {
+        Ok(prepared) => edit(args, &loaded, prepared, ui),
+        Err(why) => {
+            loaded.manifests.iter().try_for_each(|manifest| echo(manifest, args))?;
+            Err(why)
+        }
+    }
+}
+
+/// What is known before the first edit.
+struct Prepared {
+    options: Options,
+    /// Whether everything could be read.
+    whole: bool,
+    waivers: Waivers,
+}
+
+/// Reads everything.
+fn prepare(args: &Args, loaded: &mut Loaded, ui: &Ui) -> Result<Prepared, Failure> {
     let config = args.rules.config.read(&args.paths)?;
     let (mut options, _) = args.rules.options(&config)?;
-    let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
-    let mut loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
-    config.exclude(&mut loaded)?;
-    options.images = args.rules.images.load(&args.paths, &loaded, ui)?;
+    *loaded = manifests::load_with(&args.paths, &args.rules.kinds, &config.kinds())?;
+    config.exclude(loaded)?;
+    options.images = args.rules.images.load(&args.paths, loaded, ui)?;
     let accepted = Accepted { incomplete: args.incomplete, other_image: args.other_image };
     options.learnt = args.rules.profiles.load(&config, accepted)?.among(&loaded.manifests);
-    let mut whole = manifests::report(&loaded, ui);
-    let nothing_to_do = match loaded.counts().containers {
-        0 => Err(manifests::no_containers(&loaded)),
-        _ => args.rules.profiles.report(&options.learnt, &loaded, ui),
-    };
-    if let Err(why) = nothing_to_do {
-        for manifest in &loaded.manifests {
-            echo(manifest, args, ui)?;
-        }
-        return Err(why);
+    let whole = manifests::report(loaded, ui);
+    match loaded.counts().containers {
+        0 => return Err(manifests::no_containers(loaded)),
+        _ => args.rules.profiles.report(&options.learnt, loaded, ui)?,
     }
+    let named = args.rules.waivers.clone().or_else(|| config.waivers());
+    let when = (waivers::today(), false);
+    let waivers = Waivers::of(loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
+    Ok(Prepared { options, whole, waivers })
+}
+
+/// Makes the edits of everything that was read.
+fn edit(
+    args: &Args,
+    loaded: &Loaded,
+    Prepared { mut options, mut whole, waivers }: Prepared,
+    ui: &Ui,
+) -> Result<ExitCode, Failure> {
+    let consent = if args.unsafe_fixes { Consent::Unsafe } else { Consent::Safe };
     // What the profiles say is written first, and by itself.
     let only: Vec<&str> =
         RULES.iter().filter(|rule| rule.writes_profile()).map(|rule| rule.id).collect();
@@ -122,9 +151,6 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     };
     options.selection = options.selection.without(Topic::Profile);
     let checker = Checker::new(options.clone());
-    let named = args.rules.waivers.clone().or_else(|| config.waivers());
-    let when = (waivers::today(), false);
-    let waivers = Waivers::of(&loaded, &args.paths, named.as_deref(), &config.policy(), when)?;
     let edit = |(manifest, waivers_of): &(&Manifest, &Option<usize>)| {
         // Nothing of a manifest with an error is touched.
         if manifest.errors().next().is_some() {
@@ -155,7 +181,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
                 let name = manifest.source.shown_name();
                 let message = format!("{name}: left as it is until the error above is mended");
                 ui.warning(&wrapped_behind("warning:", &message, 2));
-                echo(manifest, args, ui)?;
+                echo(manifest, args)?;
                 continue;
             };
             whole &= repaired.refused.is_empty();
@@ -166,21 +192,18 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
                 done.unwritten += 1;
                 continue;
             }
-            let writes = !args.diff && !args.check;
-            let places = Places::new(manifest, &repaired, writes);
-            done.by_profile.say(places, &treated, writes, ui)?;
-            say(places, &repaired, writes, ui)?;
+            let places = Places::new(manifest, &repaired, !args.diff && !args.check);
+            done.by_profile.say(&places, (&treated, &repaired.applied), ui)?;
+            told::say(&places, &repaired, &treated, ui)?;
             let refused = left.refused.iter();
-            let refused = refused.map(|one| held_back::not_edited(places, one));
-            done.not_edited.extend(refused);
+            done.not_edited.extend(refused.map(|one| held_back::not_edited(&places, one)));
             let left = left.not_safe.into_iter();
-            let left = left.map(|edit| HeldBack::new(&repaired, edit, places));
-            done.held_back.extend(left);
+            done.held_back.extend(left.map(|edit| HeldBack::new(&places, &repaired, edit)));
             done.count(manifest, &repaired);
         }
     }
     whole &= done.by_profile.not_written == 0 || !args.rules.profiles.is_named();
-    done.report(&loaded, args, &options, ui)?;
+    done.report(loaded, args, &options, ui)?;
     Ok(if !whole {
         ExitCode::from(ERROR)
     } else if args.check && done.edits() > 0 {
@@ -204,69 +227,45 @@ fn write(
     }
     match manifest.source.path() {
         Some(path) if writes => return Ok(manifest::replace_whole(path, before, after).map(drop)),
-        None if writes => write!(ui.out(), "{after}")?,
+        None if writes => put(after.as_bytes())?,
         _ => {}
     }
     Ok(Ok(()))
 }
 
-/// Says what was done and what not.
-fn say(places: Places<'_>, repaired: &Repaired, writes: bool, ui: &Ui) -> Result<(), Failure> {
-    if !ui.quiet() {
-        for applied in &repaired.applied {
-            did(places, applied, writes, ui)?;
-        }
-    }
-    for refused in &repaired.refused {
-        let (at, container) = places.container(refused.container);
-        let reason = places.why(refused);
-        let message = format!("{at}: {}: {reason}", called(&container.name, container.index));
-        let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
-        ui.error(
-            &wrapped_behind("error:", &message, 4),
-            (!refused.snippet.is_empty()).then_some(help.as_str()),
-        );
-    }
-    Ok(())
-}
-
 /// Standard input that is not touched still has to come out.
-fn echo(manifest: &Manifest, args: &Args, ui: &Ui) -> Result<(), Failure> {
+fn echo(manifest: &Manifest, args: &Args) -> Result<(), Failure> {
     if manifest.source.path().is_none() && !args.diff && !args.check {
-        write!(ui.out(), "{}", manifest.source.text())?;
+        put(manifest.source.text().as_bytes())?;
     }
     Ok(())
 }
 
-/// A container as a person calls it: one of an OCI bundle has no name.
-fn called(name: &str, index: usize) -> String {
-    match name {
-        "" => format!("container {index}"),
-        name => format!("container `{}`", text::clean(name)),
+/// The same where it is no text, or where nobody came to read it.
+fn echo_unread(
+    args: &Args,
+    loaded: &Loaded,
+    prepared: &Result<Prepared, Failure>,
+) -> Result<(), Failure> {
+    let comes_in = args.paths.iter().any(|path| path == Path::new("-"));
+    if !comes_in || args.diff || args.check {
+        return Ok(());
     }
-}
-
-fn indented(snippet: &str) -> String {
-    snippet.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>()
-}
-
-/// One edit that was made, on standard error: standard output may be the manifest.
-fn did(places: Places<'_>, applied: &Applied, writes: bool, ui: &Ui) -> Result<(), Failure> {
-    let (at, container) = places.container(applied.container);
-    let verb = if writes { "fixed" } else { "would fix" };
-    let cost = match applied.class {
-        Class::Safe => String::new(),
-        Class::Unsafe if applied.lost.is_empty() => " (unsafe)".to_owned(),
-        Class::Unsafe => format!(" (unsafe: takes away {})", applied.lost),
-    };
-    let line = format!(
-        "{GREEN}{verb}{GREEN:#} {at}: {}: {}{cost} {DIM}[{}]{DIM:#}",
-        called(&container.name, container.index),
-        text::clean(&applied.title),
-        applied.rule
-    );
-    writeln!(ui.err(), "{}", wrapped(&line, 4))?;
+    put(&loaded.standard_input)?;
+    let is_unread = prepared.is_err() && loaded.manifests.is_empty() && loaded.failed.is_empty();
+    let too_large = |error: &ReadError| matches!(error, ReadError::TooLarge { .. });
+    // At its end nobody asks again: a terminal would wait for more.
+    if is_unread || loaded.failed.iter().any(too_large) {
+        std::io::copy(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
+    }
     Ok(())
+}
+
+/// Standard output as it is: [`Ui::out`] takes escape sequences out where nobody sees colours.
+fn put(bytes: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
 }
 
 /// What came of all files.

@@ -63,7 +63,8 @@ fn now(folder: &Folder, files: &[(String, String)]) -> Vec<String> {
 fn failures(said: &str) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
     for line in said.lines() {
-        let rest = ["error: ", "not fixed "].iter().find_map(|start| line.strip_prefix(start));
+        let starts = ["error: ", "not fixed ", "fixed in part ", "profile not used "];
+        let rest = starts.iter().find_map(|start| line.strip_prefix(start));
         if let Some((file, _)) = rest.and_then(|rest| rest.split_once(':')) {
             *found.entry(file.to_owned()).or_default() += 1;
         }

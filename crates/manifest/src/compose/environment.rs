@@ -21,7 +21,7 @@ pub(super) struct Environment {
 /// extended counts less, name by name; files are asked for what is not named here.
 pub(super) fn of(service: &Service<'_>, reader: &mut Reader<'_, '_>) -> Environment {
     let mut environment = Environment::default();
-    for node in service.layers(reader, "environment").into_iter().rev() {
+    for node in service.layers(reader, "environment", usize::MAX).into_iter().rev() {
         let tree = reader.tree;
         environment.put_all(tree, node);
         for &item in tree.items(node) {
@@ -33,7 +33,7 @@ pub(super) fn of(service: &Service<'_>, reader: &mut Reader<'_, '_>) -> Environm
             }
         }
     }
-    for node in service.layers(reader, "env_file").into_iter().rev() {
+    for node in service.layers(reader, "env_file", usize::MAX).into_iter().rev() {
         let one = reader.tree.text(node).is_some() || !reader.tree.entries(node).is_empty();
         let items = if one { vec![node] } else { reader.tree.items(node).to_vec() };
         environment.files.extend(items.into_iter().filter_map(|item| file(reader, item)));

@@ -56,7 +56,7 @@ pub(super) fn of(service: &Service<'_>, reader: &mut Reader<'_, '_>) -> Volumes 
 /// The items of `tmpfs`, which may be one text; those of what is extended first.
 fn tmpfs_of(service: &Service<'_>, reader: &mut Reader<'_, '_>) -> Vec<NodeId> {
     let mut all = Vec::new();
-    for node in service.layers(reader, TMPFS).into_iter().rev() {
+    for node in service.layers(reader, TMPFS, usize::MAX).into_iter().rev() {
         match reader.tree.text(node) {
             Some(_) => all.push(node),
             None => all.extend(reader.items(node, &At::way(&service.path(TMPFS)))),

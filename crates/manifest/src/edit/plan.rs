@@ -66,6 +66,9 @@ pub(super) struct Plan {
 pub(super) struct Planner<'a, 't> {
     pub(super) tree: &'a Tree<'t>,
     pub(super) manifest: &'a Manifest,
+    /// Whether a list that becomes empty goes with its key. Not where a merge key has the same one: an
+    /// empty list keeps that away.
+    pub(super) tidy: bool,
 }
 
 /// A level of the way to the lists that was found: the mapping it was looked for in, the key, and
@@ -322,9 +325,19 @@ impl Planner<'_, '_> {
         // No list and an empty one are the same; a mapping with nothing in it is not.
         let stays = wanted.slots.is_some();
         let goes = is_own && wanted.items().is_empty() && (is_alias || !stays);
-        if goes && (!(form.layered || stays) || self.tree.entries(own_map).len() > 1) {
+        let is_beside_others = self.tree.entries(own_map).len() > 1;
+        if goes && self.tidy && (!(form.layered || stays) || is_beside_others) {
             let read = |at: &Reading| at.place == Place::Value(value) && at.list == Some(index);
             plan.reads.retain(|at| !(is_alias && read(at)));
+            plan.steps.push((Place::Key(own_map, key), Step::Remove));
+            return Ok(false);
+        }
+        // Nor does one that becomes empty say anything beside those it would be put behind.
+        let becomes_empty = new.is_empty()
+            && own_fates.as_ref().is_some_and(|all| all.iter().all(|fate| *fate == Fate::Goes));
+        let is_marked = self.tree.mark(entry.value).is_some();
+        let goes = maps.len() > 1 && is_own && becomes_empty && !is_marked;
+        if goes && self.tidy && is_beside_others {
             plan.steps.push((Place::Key(own_map, key), Step::Remove));
             return Ok(false);
         }

@@ -58,7 +58,7 @@ pub enum Refusal {
     )]
     TooLarge,
     /// The text is written so that no edit gave what was wanted.
-    #[error("it is written in a way that is not edited automatically; nothing was changed")]
+    #[error("it is written in a way that is not edited automatically")]
     Unsupported,
 }
 
@@ -111,12 +111,12 @@ impl Refused {
     /// Why, with the places that it is about; `manifest` is the one that was edited.
     #[must_use]
     pub fn message(&self, manifest: &Manifest) -> String {
-        self.message_at(manifest, &|span| manifest.source.locate(span))
+        self.message_with(manifest, &|span| manifest.source.locate(span))
     }
 
-    /// The same for whoever has another text than that: `locate` says where there a place of it is.
+    /// The same with `place` to say where a span of that manifest is.
     #[must_use]
-    pub fn message_at(&self, manifest: &Manifest, locate: &dyn Fn(Span) -> String) -> String {
+    pub fn message_with(&self, manifest: &Manifest, place: &dyn Fn(Span) -> String) -> String {
         let Refusal::Shared { what, at, how, user } = &self.reason else {
             return self.reason.to_string();
         };
@@ -125,7 +125,7 @@ impl Refused {
                 let Some((_, container)) = super::find(&manifest.workloads, id) else {
                     return self.reason.to_string();
                 };
-                let at = locate(container.name_span);
+                let at = place(container.name_span);
                 match container.name.as_str() {
                     "" => format!("the container at {at}"),
                     name => format!("container `{}` ({at})", name.escape_debug()),
@@ -133,11 +133,11 @@ impl Refused {
             }
             SharedWith::Itself => "another field of the same container".to_owned(),
             SharedWith::Elsewhere(span) => {
-                format!("something that is no container ({})", locate(span))
+                format!("something that is no container ({})", place(span))
             }
         };
         let what = what.escape_debug();
-        let at = locate(*at);
+        let at = place(*at);
         format!(
             "`{what}` ({at}) is written in one place for several ({how}), and {user} reads it too \
              and is not to change like this"

@@ -28,10 +28,19 @@ struct Cluster {
 /// the one that cannot be edited is found without reading the text again for each. `original` is the
 /// text before the first of all.
 pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edited: &mut Edited) {
+    settle_with(original, manifest, (goals, true), edited);
+}
+
+fn settle_with(
+    original: &str,
+    manifest: &mut Manifest,
+    (goals, tidy): (Goals, bool),
+    edited: &mut Edited,
+) {
     let source = manifest.source.clone();
     let text = source.text();
     let tree = tree::build(text);
-    let mut settling = Settling::new(&tree, manifest);
+    let mut settling = Settling::new(&tree, manifest, tidy);
     let (clusters, mut patches) = settling.agree(&goals, edited);
     patch::sort(&mut patches);
     let written = patch::apply(text, &patches).and_then(|text| {
@@ -58,6 +67,11 @@ pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edit
             edited.changed.extend(done.flat_map(|cluster| &cluster.members));
             *manifest = read.of(manifest.source.with_text(text));
         }
+        (None, [one]) if tidy && one.removes() => {
+            let again = some_of(std::slice::from_ref(one));
+            drop(settling);
+            settle_with(original, manifest, (again, false), edited);
+        }
         (None, [one]) => {
             for id in &one.members {
                 settling.refuse(edited, *id, Refusal::Unsupported, &goals);
@@ -67,9 +81,16 @@ pub(super) fn settle(original: &str, manifest: &mut Manifest, goals: Goals, edit
             let (first, second) = several.split_at(several.len() / 2);
             let (first, second) = (some_of(first), some_of(second));
             drop(settling);
-            settle(original, manifest, first, edited);
-            settle(original, manifest, second, edited);
+            settle_with(original, manifest, (first, tidy), edited);
+            settle_with(original, manifest, (second, tidy), edited);
         }
+    }
+}
+
+impl Cluster {
+    /// Whether a key goes.
+    fn removes(&self) -> bool {
+        self.steps.iter().any(|(_, step)| *step == Step::Remove)
     }
 }
 
@@ -77,18 +98,19 @@ struct Settling<'a, 't> {
     tree: &'a Tree<'t>,
     manifest: &'a Manifest,
     references: References<'a, 't>,
+    tidy: bool,
     /// The documents' habits seen so far.
     habits: HashMap<(usize, Format), Seen>,
 }
 
 impl<'a, 't> Settling<'a, 't> {
-    fn new(tree: &'a Tree<'t>, manifest: &'a Manifest) -> Self {
-        Self { tree, manifest, references: References::new(tree), habits: HashMap::new() }
+    fn new(tree: &'a Tree<'t>, manifest: &'a Manifest, tidy: bool) -> Self {
+        Self { tree, manifest, tidy, references: References::new(tree), habits: HashMap::new() }
     }
 
     /// Plans until all agree, and what each cluster comes to. Those that cannot be edited are refused.
     fn agree(&mut self, goals: &Goals, edited: &mut Edited) -> (Vec<Cluster>, Vec<patch::Patch>) {
-        let planner = Planner { tree: self.tree, manifest: self.manifest };
+        let planner = Planner { tree: self.tree, manifest: self.manifest, tidy: self.tidy };
         let mut wishes: BTreeMap<ContainerId, Wish<'_>> = BTreeMap::new();
         let mut left: HashMap<ContainerId, Vec<Plan>> = HashMap::new();
         let mut refused = HashSet::new();

@@ -60,10 +60,12 @@ impl Writer<'_, '_> {
         let order = |key: &str| self.form.lists.iter().position(|list| *list == key);
         puts.sort_by_key(|(key, _)| order(key));
         let only = self.tree.entries(map).len() == 1;
-        if let Some(entry) = gone.filter(|_| only && self.tree.node(map).flow) {
+        let replaced = self.tree.node(map).flow && (only || !puts.is_empty());
+        if let Some(entry) = gone.filter(|_| replaced) {
             // In brackets, the new entries stand where the old one did.
             let range = self.tree.span(entry.key).start..self.end_of_entry(entry)?;
-            return Ok(vec![Patch::replace(range, self.flow_entries(map, &puts).1)]);
+            patches.push(Patch::replace(range, self.flow_entries(map, &puts).1));
+            return Ok(patches);
         }
         if let Some(entry) = gone {
             patches.extend(self.remove(map, entry)?);

@@ -34,6 +34,7 @@ pub(crate) fn each_document(text: &str, mut each: impl FnMut(&Tree<'_>, &TreeDoc
         let Some(document) = tree.documents.pop() else { return true };
         let go_on = each(tree, &document);
         tree.nodes.clear();
+        tree.names.get_mut().clear();
         go_on
     });
 }
@@ -41,7 +42,7 @@ pub(crate) fn each_document(text: &str, mut each: impl FnMut(&Tree<'_>, &TreeDoc
 impl<'t> Builder<'t> {
     fn new(text: &'t str) -> Self {
         Self {
-            tree: Tree { text, nodes: Vec::new(), marks: Vec::new(), documents: Vec::new() },
+            tree: Tree::of(text),
             start: None,
             open: Vec::new(),
             root: None,

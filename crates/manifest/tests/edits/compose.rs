@@ -161,10 +161,27 @@ services:
     extends: {service: base}
 ";
     let remove = [Change::Remove(List::Add, "SYS_ADMIN".into())];
+    // A list of its own that becomes empty says nothing beside the other.
     assert_eq!(
         edited(before, &remove),
-        before.replace("      - SYS_ADMIN\n", "").replace("[SYS_ADMIN]", "[]")
+        before.replace("      - SYS_ADMIN\n", "").replace("    cap_add: [SYS_ADMIN]\n", "")
     );
+    // One that is empty because somebody wrote it so stays, and so does one that is all there is.
+    let empty = before.replace("[SYS_ADMIN]", "[]");
+    assert_eq!(edited(&empty, &remove), empty.replace("      - SYS_ADMIN\n", ""));
+    let kill = before.replace("[SYS_ADMIN]", "!override [SYS_ADMIN]");
+    assert_eq!(
+        edited(&kill, &remove),
+        kill.replace("      - SYS_ADMIN\n", "").replace("[SYS_ADMIN]", "[]")
+    );
+    // An empty list keeps away what a merge key brings in.
+    let merged = "x-c: &c\n  cap_add: [KILL]\nservices:\n  a:\n    <<: *c\n    image: i\n    cap_add: [CHOWN]\n";
+    let manifest = parse("compose.yaml", merged);
+    let edits = [Change::RemoveList(List::Add)]
+        .map(|change| Edit { container: ContainerId { workload: 0, container: 0 }, change });
+    let outcome = apply(&manifest, &edits);
+    assert_eq!(outcome.refused, []);
+    assert_eq!(outcome.source.text(), merged.replace("[CHOWN]", "[]"));
     // What is new is put where all have it from.
     assert_eq!(
         edited(before, &[drop_all()]),
@@ -293,4 +310,21 @@ fn what_is_extended_brings_a_word_in_front() {
     let expected = text.replace("image: i\n", "image: i\n    cap_drop: [ALL]\n");
     assert_eq!(edited.source.text(), expected);
     assert_eq!((edited.changed.len(), edited.refused), (2, vec![]));
+}
+
+/// Long mappings are looked up by an index, of each document anew.
+#[test]
+fn each_of_many_services_gets_what_it_extends() {
+    let file = |word: &str| {
+        let services = (1..40).map(|n| format!("  s{n}:\n    extends: s{}\n", n - 1));
+        let services: String = services.collect();
+        format!("services:\n  s0:\n    image: i\n    cap_add: [{word}]\n{services}")
+    };
+    let text = format!("{}---\n{}", file("KILL"), file("CHOWN"));
+    let manifest = parse("compose.yaml", text.as_str());
+    assert_eq!((manifest.problems.len(), manifest.workloads.len()), (0, 80));
+    for (at, workload) in manifest.workloads.iter().enumerate() {
+        let words = workload.pod.containers[0].security.add().map(|word| word.value.as_str());
+        assert_eq!(words.collect::<Vec<_>>(), [if at < 40 { "KILL" } else { "CHOWN" }]);
+    }
 }

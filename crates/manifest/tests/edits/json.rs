@@ -142,3 +142,25 @@ fn a_snippet_for_json_is_json() {
         "\"securityContext\": {\n  \"capabilities\": {\n    \"drop\": [\"ALL\"]\n  }\n}\n"
     );
 }
+
+/// What goes and what comes, where each has a line: the last, the first, and one in between.
+#[test]
+fn a_key_takes_the_place_of_another() {
+    let go = [Change::Remove(List::Add, "all".into()), drop_all(), Change::RemoveList(List::Add)];
+    for keys in [
+        ["\"image\": \"x\"", ADD, ""],
+        [ADD, "\"image\": \"x\"", ""],
+        ["\"image\": \"x\"", ADD, "\"user\": \"0\""],
+    ] {
+        let keys: Vec<String> =
+            keys.iter().filter(|key| !key.is_empty()).map(|key| format!("\t\t\t{key}")).collect();
+        let before = format!(
+            "{{\n\t\"services\": {{\n\t\t\"a\": {{\n{}\n\t\t}}\n\t}}\n}}\n",
+            keys.join(",\n")
+        );
+        let after = before.replace("\"cap_add\": [\"all\"]", "\"cap_drop\": [\"ALL\"]");
+        assert_eq!(edited(&before, &go), after);
+    }
+}
+
+const ADD: &str = "\"cap_add\": [\"all\"]";

@@ -8,8 +8,7 @@ use jobs::by_profile::{Outcome, Treated};
 use jobs::shell;
 use manifest::{Format, Refused};
 
-use super::called;
-use super::place::Places;
+use super::place::{Places, called};
 use crate::ui::{BOLD, Ui, YELLOW, next_step, wrapped};
 
 /// An edit that waits for consent.
@@ -69,17 +68,17 @@ pub(super) fn untold(mut left: Foreseen, repaired: &Repaired, treated: &[Treated
 }
 
 /// A line about a container of which the text does not allow what is unsafe.
-pub(super) fn not_edited(places: Places<'_>, refused: &Refused) -> String {
-    let (at, container) = places.container(refused.container);
+pub(super) fn not_edited(places: &Places<'_>, refused: &Refused) -> String {
     format!(
-        "{YELLOW}not edited{YELLOW:#} {at}: {}: {}",
-        called(&container.name, container.index),
+        "{YELLOW}not edited{YELLOW:#} {}: {}",
+        places.called(refused.container),
         text::clean(&places.why(refused))
     )
 }
 
 impl HeldBack {
-    pub(super) fn new(repaired: &Repaired, edit: Applied, places: Places<'_>) -> Self {
+    /// An edit of what the edits before it came to.
+    pub(super) fn new(places: &Places<'_>, repaired: &Repaired, edit: Applied) -> Self {
         let workload = &repaired.manifest.workloads[edit.container.workload];
         let container = &workload.pod.containers[edit.container.container];
         let path = repaired.source.path();

@@ -4,10 +4,11 @@ use std::io::{self, Write as _};
 
 use check::learnt::{Learnt, Objection};
 use check::render::text;
-use check::{PatchError, Patched, Sum, words};
+use check::{Applied, PatchError, Patched, Sum, words};
 use jobs::by_profile::{Outcome, Treated};
 
 use super::place::Places;
+use super::told::described;
 use crate::ui::{BOLD, DIM, GREEN, Ui, YELLOW, next_step, wrapped};
 
 /// What came of the containers that a profile is about.
@@ -24,17 +25,17 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Counts and says what came of the containers of one manifest, on standard error.
+    /// Counts and says what came of the containers of one manifest, on standard error. `applied` are the
+    /// edits that were made besides.
     pub(super) fn say(
         &mut self,
-        places: Places<'_>,
-        treated: &[Treated<'_>],
-        writes: bool,
+        places: &Places<'_>,
+        (treated, applied): (&[Treated<'_>], &[Applied]),
         ui: &Ui,
     ) -> io::Result<()> {
         for Treated { id, outcome } in treated {
-            let (at, container) = places.container(*id);
-            let place = format!("{at}: container `{}`", text::clean(&container.name));
+            let done: Vec<_> = applied.iter().filter(|edit| edit.container == *id).collect();
+            let place = places.called(*id);
             match outcome {
                 Outcome::Written { patched, .. } if patched.changed => self.written += 1,
                 Outcome::Written { .. } | Outcome::Kept { .. } => self.same += 1,
@@ -44,9 +45,9 @@ impl Count {
                 }
             }
             if !ui.quiet() {
-                one(places, &place, outcome, writes, ui)?;
+                one(&place, outcome, (&done, places), ui)?;
             } else if let Outcome::Refused { error, .. } = outcome {
-                ui.error(&format!("{place}: {}", why(places, error)), None);
+                ui.error(&format!("{place}: {}", why(error, places)), None);
             }
         }
         Ok(())
@@ -66,22 +67,21 @@ impl Count {
     }
 }
 
-/// Why it cannot be written, with places of the text that is there.
-fn why(places: Places<'_>, error: &PatchError) -> String {
-    match error {
-        PatchError::Text { refused: Some(refused), .. } => places.why(refused),
-        _ => error.to_string(),
-    }
-}
-
+/// One container, of which these edits were made besides.
 fn one(
-    places: Places<'_>,
     place: &str,
     outcome: &Outcome<'_>,
-    writes: bool,
+    (done, places): (&[&Applied], &Places<'_>),
     ui: &Ui,
 ) -> io::Result<()> {
-    let mut err = ui.err();
+    let (mut err, writes) = (ui.err(), places.writes);
+    // Whoever reads that it is not fixed is not to read behind it that it is.
+    let not_fixed = match (done, outcome) {
+        ([], _) => "not fixed",
+        (_, Outcome::Refused { .. }) if writes => "fixed in part",
+        (_, Outcome::Refused { .. }) => "would fix in part",
+        _ => "profile not used",
+    };
     match outcome {
         Outcome::Written { learnt, by, accepted, way, patched } => {
             let mut lines = remarks(learnt, patched);
@@ -109,7 +109,7 @@ fn one(
             }
         }
         Outcome::Doubted { learnt, objections } => {
-            writeln!(err, "{}", wrapped(&format!("{YELLOW}not fixed{YELLOW:#} {place}"), 4))?;
+            writeln!(err, "{}", wrapped(&format!("{YELLOW}{not_fixed}{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
             for objection in objections {
                 indented(&mut err, &objection.to_string())?;
@@ -119,15 +119,21 @@ fn one(
         Outcome::Ambiguous(all) => {
             let files: Vec<&str> = all.iter().map(|learnt| learnt.file.as_str()).collect();
             let number = words::count(all.len(), "profile");
-            let line = format!("{YELLOW}not fixed{YELLOW:#} {place}: {number} are about it");
+            let line = format!("{YELLOW}{not_fixed}{YELLOW:#} {place}: {number} are about it");
             writeln!(err, "{}", wrapped(&line, 4))?;
             let merge = format!("dropcap profile merge {} -o FILE", files.join(" "));
             next_line(&mut err, "", &merge)?;
         }
         Outcome::Refused { learnt, error } => {
-            writeln!(err, "{}", wrapped(&format!("{YELLOW}not fixed{YELLOW:#} {place}"), 4))?;
+            writeln!(err, "{}", wrapped(&format!("{YELLOW}{not_fixed}{YELLOW:#} {place}"), 4))?;
             indented(&mut err, &learnt.described())?;
-            indented(&mut err, &why(places, error))?;
+            for applied in done {
+                let label = if writes { "done" } else { "to do" };
+                let line = format!("  {GREEN}{label}:{GREEN:#} {}", described(applied));
+                writeln!(err, "{}", wrapped(&line, 4))?;
+            }
+            let not = if done.is_empty() { "" } else { "the profile could not be written: " };
+            indented(&mut err, &format!("{not}{}", why(error, places)))?;
             match error {
                 PatchError::Text { snippet, .. } if !snippet.is_empty() => {
                     writeln!(err, "  {BOLD}next:{BOLD:#} put this there by hand:")?;
@@ -168,11 +174,20 @@ fn one(
             next_line(&mut err, "if you trust it:", &command)?;
         }
         Outcome::Kept { why, .. } => {
-            let line = format!("{DIM}left as it is{DIM:#} {place}: {}", text::clean(why));
+            let label = if done.is_empty() { "left as it is" } else { "profile set aside" };
+            let line = format!("{DIM}{label}{DIM:#} {place}: {}", text::clean(why));
             writeln!(err, "{}", wrapped(&line, 4))?;
         }
     }
     Ok(())
+}
+
+/// Why it could not be written.
+fn why(error: &PatchError, places: &Places<'_>) -> String {
+    match error {
+        PatchError::Text { refused: Some(refused), .. } => places.why(refused),
+        other => other.to_string(),
+    }
 }
 
 /// What was done, as an instruction.

@@ -1,0 +1,70 @@
+//! Of each container one story: what was done, what is left, and why.
+
+use testkit::folder::{Folder, said, text};
+
+/// Trials showed that it needs nothing.
+const ZERO: &str = "\
+apiVersion: dropcap.dev/v1
+kind: CapabilityProfile
+metadata: { name: zero }
+spec:
+  target: { image: \"zero:1\" }
+  capabilities: { needed: [], doubtful: [] }
+  evidence: []
+status:
+  complete: true
+  runs:
+  - id: \"0011223344556677\"
+    kernel: 6.12.0
+    architecture: x86_64
+    backend: tp_btf
+    target: { command: { argv: [zero] } }
+    startSeen: true
+    durationMs: 60000
+  proof: proven
+  proofs: [{ capabilities: [], test: it works, trials: 4 }]
+";
+
+/// What `base` has cannot go, as `c` is to keep it: of `b`'s own, all can.
+const SHARED: &str = "\
+services:
+  base:
+    image: IMAGE
+    cap_drop: [ALL]
+    cap_add: [NET_ADMIN]
+  b:
+    extends: base
+    cap_add: [ALL]
+  c:
+    extends: base
+    user: \"1000\"
+";
+
+/// The file afterwards, and what was said.
+fn run(compose: &str, words: &[&str]) -> (String, String) {
+    let folder = Folder::new(&[("compose.yaml", compose), ("zero.profile.yaml", ZERO)]);
+    let output = folder.command(&[&["fix"], words].concat()).output().expect("dropcap runs");
+    let now = std::fs::read_to_string(folder.path().join("compose.yaml")).expect("it is there");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let counted = text(&output.stderr).matches("container `b`").count();
+    assert!(counted > 0, "{}", said(&output));
+    (now, said(&output))
+}
+
+fn shared() -> String {
+    SHARED.replace("IMAGE", "zero:1")
+}
+
+#[test]
+fn what_can_be_done_is_done_and_the_rest_is_told() {
+    let (now, told) = run(&shared(), &["--unsafe-fixes", "compose.yaml"]);
+    assert_eq!(now, shared().replace("    cap_add: [ALL]\n", ""));
+    insta::assert_snapshot!("fix_in_part", told);
+}
+
+#[test]
+fn who_is_told_as_not_fixed_is_not_told_as_fixed() {
+    let words = ["--unsafe-fixes", "--profile", "zero.profile.yaml", "compose.yaml"];
+    let (_, told) = run(&shared(), &words);
+    insta::assert_snapshot!("fix_in_part_by_profile", told);
+}
