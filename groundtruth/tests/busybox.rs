@@ -154,7 +154,7 @@ fn a_trace_lists_what_is_true() {
 
 #[test]
 fn the_search_finds_what_is_true_in_both_meanings() {
-    testkit::needs!(root, bpf, program("busybox"), program("rsync"));
+    testkit::needs!(root, bpf, time, program("busybox"), program("rsync"));
     let house = House::new();
     // It works without the device, too, which is refused all the same.
     house.program(

@@ -79,12 +79,25 @@ impl fmt::Debug for Capability {
 
 /// A word that names no capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown capability {input:?}{}", suggestion.map(|c| format!(", did you mean {c}?")).unwrap_or_default())]
+#[error("unknown capability {input:?}{}", self.suggestion().map(|c| format!(", did you mean {c}?")).unwrap_or_default())]
 pub struct ParseCapabilityError {
     /// What was given.
     pub input: String,
-    /// The nearest name, if one is near enough to be a slip of the fingers.
-    pub suggestion: Option<Capability>,
+}
+
+impl ParseCapabilityError {
+    /// The nearest name, if one is near enough to be a slip of the fingers. It is looked for when it is asked for:
+    /// many a word is read only to see whether it is a capability.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<Capability> {
+        Capability::nearest(name_in(&self.input.to_ascii_uppercase()))
+    }
+}
+
+/// The name in a word in capitals, without the prefix.
+fn name_in(upper: &str) -> &str {
+    let word = upper.trim();
+    word.strip_prefix("CAP_").unwrap_or(word)
 }
 
 /// Reads every spelling of one capability: `NET_RAW`, `net_raw`, `CAP_NET_RAW`, `cap_net_raw`, `13`.
@@ -100,21 +113,25 @@ impl FromStr for Capability {
             return Ok(capability);
         }
         let upper = word.to_ascii_uppercase();
-        let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
+        let name = name_in(&upper);
         if let Some(index) = Self::NAMES.iter().position(|known| *known == name) {
             return Ok(Self(index as u8));
         }
-        Err(ParseCapabilityError { input: input.to_owned(), suggestion: Self::nearest(name) })
+        Err(ParseCapabilityError { input: input.to_owned() })
     }
 }
 
 impl Capability {
     /// The known name nearest to `name` by edit distance, if at most a third of it differs.
     fn nearest(name: &str) -> Option<Self> {
-        Self::known()
-            .map(|c| (edit_distance(name, c.name().unwrap_or_default()), c))
+        let is_near = |distance: usize| distance * 3 <= name.len().max(3);
+        // As many letters as one has more are to be added at least.
+        let alike = Self::known().filter_map(|c| Some((c, c.name()?)));
+        alike
+            .filter(|(_, known)| is_near(name.len().abs_diff(known.len())))
+            .map(|(c, known)| (edit_distance(name, known), c))
             .min()
-            .filter(|(distance, _)| *distance * 3 <= name.len().max(3))
+            .filter(|(distance, _)| is_near(*distance))
             .map(|(_, c)| c)
     }
 }
@@ -169,12 +186,15 @@ mod tests {
     #[test]
     fn a_slip_is_answered_with_the_name_meant() {
         let error = "SYS_ADMINN".parse::<Capability>().unwrap_err();
-        assert_eq!(error.suggestion, Some(Capability::SYS_ADMIN));
+        assert_eq!(error.suggestion(), Some(Capability::SYS_ADMIN));
         assert_eq!(error.to_string(), "unknown capability \"SYS_ADMINN\", did you mean SYS_ADMIN?");
-        assert_eq!("chwon".parse::<Capability>().unwrap_err().suggestion, Some(Capability::CHOWN));
-        assert_eq!("64".parse::<Capability>().unwrap_err().suggestion, None);
-        assert_eq!("ALL".parse::<Capability>().unwrap_err().suggestion, None);
-        assert_eq!("".parse::<Capability>().unwrap_err().suggestion, None);
+        assert_eq!(
+            "chwon".parse::<Capability>().unwrap_err().suggestion(),
+            Some(Capability::CHOWN)
+        );
+        assert_eq!("64".parse::<Capability>().unwrap_err().suggestion(), None);
+        assert_eq!("ALL".parse::<Capability>().unwrap_err().suggestion(), None);
+        assert_eq!("".parse::<Capability>().unwrap_err().suggestion(), None);
     }
 
     #[test]

@@ -29,7 +29,10 @@ use odd::Kind;
 
 /// So many texts for each property; more by hand, with `PROPTEST_CASES`.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or_else(|| testkit::rounds(24, 64))
 }
 
 fn consents() -> impl Strategy<Value = Consent> {

@@ -121,7 +121,10 @@ fn smaller(pod: &Pod, less: &[&'static str], without: prop::sample::Index) -> Ve
 
 /// So many random pods for each property; more by hand, with `PROPTEST_CASES`.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or_else(|| testkit::rounds(32, 96))
 }
 
 proptest! {

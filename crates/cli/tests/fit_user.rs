@@ -224,6 +224,7 @@ fn five_programs_come_to_their_true_sets_without_privilege() {
 
 #[test]
 fn and_five_more() {
+    testkit::needs!(time);
     come_to_their_true_sets(["ip-link", "mount-tmpfs", "ping", "strace", "tar-extract"]);
 }
 

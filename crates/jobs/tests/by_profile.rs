@@ -115,7 +115,7 @@ fn names(set: &[Capability]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: testkit::rounds(48, 128), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn it_holds_exactly_what_was_learnt_and_never_more_than_it_had(

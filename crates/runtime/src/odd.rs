@@ -115,7 +115,7 @@ impl Word {
     /// For a word that names nothing, the name nearest to it.
     #[must_use]
     pub fn suggestion(&self) -> Option<Capability> {
-        self.text.parse::<Capability>().err()?.suggestion
+        self.text.parse::<Capability>().err()?.suggestion()
     }
 }
 

@@ -214,7 +214,7 @@ fn void(
 pub(crate) fn suggestion(name: &str) -> Option<Capability> {
     match name.parse::<Capability>() {
         Ok(capability) => Some(capability).filter(|capability| capability.name().is_some()),
-        Err(error) => error.suggestion,
+        Err(error) => error.suggestion(),
     }
 }
 

@@ -136,7 +136,7 @@ fn subject(word: &str) -> Result<Subject, Failure> {
     }
     let capability = word.parse::<Capability>().map_err(|error| {
         let failure = Failure::new(&error);
-        match error.suggestion {
+        match error.suggestion() {
             Some(_) => failure,
             None => failure.help(format_args!(
                 "`dropcap explain` lists all capabilities; the rules of `dropcap check` are {}",

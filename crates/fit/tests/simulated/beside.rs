@@ -246,7 +246,7 @@ fn what_hangs_takes_no_longer_side_by_side() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: testkit::rounds(64, 200), ..ProptestConfig::default() })]
 
     #[test]
     fn any_number_at_a_time_makes_the_same_trials(

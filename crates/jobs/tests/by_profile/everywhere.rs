@@ -149,7 +149,7 @@ fn is_empty(one: CapSet, other: CapSet) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: testkit::rounds(64, 192), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_given_and_nothing_needed_is_taken(case in case()) {

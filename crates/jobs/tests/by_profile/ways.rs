@@ -197,7 +197,7 @@ fn missing(checker: &Checker, manifest: &Manifest) -> CapSet {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: testkit::rounds(24, 64), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_written_breaks_nothing_anywhere_and_is_what_was_announced(case in case()) {

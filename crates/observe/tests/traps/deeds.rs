@@ -73,10 +73,11 @@ fn what_is_needed_for_a_deed_is_what_changes_it() {
     assert_eq!(needed, set("CHOWN DAC_OVERRIDE FOWNER FSETID LEASE SETFCAP SYS_ADMIN"));
 }
 
-/// The same on overlayfs, where what the mounter is asked for changes nothing.
+/// The same on overlayfs, where what the mounter is asked for changes nothing. Hundreds of mounts, each of which is
+/// waited for when it goes; overlay.rs has some of them.
 #[test]
 fn what_is_needed_for_a_deed_on_an_overlay_is_what_changes_it() {
-    needs!(root, bpf, test_programs);
+    needs!(root, bpf, test_programs, time);
     let mut needed = CapSet::EMPTY;
     let (uid, gid, mode) = (OTHER, FOREIGN, 0o2755);
     for deed in DEEDS {

@@ -39,7 +39,9 @@ fn with_descriptors(more: usize, pid: u32) -> Result<usize, TraceError> {
 /// Goes up in great steps until it works, and then looks at each small step of the last one: it is there that
 /// the target is looked at.
 pub fn play_few_descriptors(pid: u32) {
-    let (great, small) = (testkit::fewer(16, 8) as usize, testkit::fewer(4, 1) as usize);
+    let [great, small] = [(16, 8), (4, 1)].map(|(coarse, fine)| {
+        testkit::fewer(coarse, testkit::rounds(coarse as u32, fine).into()) as usize
+    });
     // The loader finds out once for each process what the kernel can do, and must be able to.
     drop(Tracer::load(options()).unwrap());
     let enough = (0..200).step_by(great).find(|more| match with_descriptors(*more, pid) {

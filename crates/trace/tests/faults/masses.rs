@@ -13,7 +13,7 @@ use crate::support::{Cgroup, counts, options, own, own_state, setpcap, spec, tra
 fn ten_thousand_short_lived_processes_are_counted_exactly() {
     guarded(|| {
         needs!(root, bpf, test_programs);
-        let number = testkit::fewer(1_000, 10_000);
+        let number = testkit::fewer(1_000, testkit::many(10_000));
         let Some(recording) = trace(options(), "churn", &[&number.to_string()]) else { return };
         assert_eq!(counts(&recording), setpcap(number));
         assert_eq!((recording.lost, recording.still_running), (Lost::default(), 0));
