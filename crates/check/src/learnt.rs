@@ -100,8 +100,10 @@ pub struct Learnt {
     /// Whether it was watched in a container, and not as a command on some machine, where the user
     /// may have been another.
     pub in_container: bool,
-    /// Whether the image's own user was seen to be root.
+    /// Whether the image's own user is known to be root: it was seen to start so, and nobody chose a user.
     pub as_root: bool,
+    /// Whether it was seen to start as root, whoever chose that.
+    pub was_root: bool,
     /// Whether it was seen to start as another user than root, whoever chose that.
     pub not_root: bool,
 }

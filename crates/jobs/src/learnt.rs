@@ -49,6 +49,7 @@ pub fn learnt(file: &str, profile: &Profile, now: Timestamp) -> Learnt {
         age: age(watched.chain(tried).max(), now),
         in_container: in_container(profile),
         as_root: as_root(profile),
+        was_root: all_as(profile, true),
         not_root: not_root(profile),
     };
     let ways = profile.ways().map(|way| with_changes(&learnt, way, now)).collect();
@@ -102,6 +103,7 @@ fn with_changes(learnt: &Learnt, way: Way<'_>, now: Timestamp) -> check::learnt:
         },
         changed: true,
         as_root: user.is_none() && learnt.as_root,
+        was_root: user.map_or(learnt.was_root, |user| user == 0),
         not_root: user.map_or(learnt.not_root, |user| user != 0),
         age: age(zero.recorded, now),
         about: About { user: user.or(learnt.about.user), ..learnt.about.clone() },
@@ -133,10 +135,11 @@ fn in_container(profile: &Profile) -> bool {
     !runs.is_empty() && runs.iter().all(|run| matches!(run.target, Target::Container(_)))
 }
 
-/// Whether its image's own user is root: every run of it that saw the start says so, and nobody chose the user.
+/// Whether its image's own user is root: every run of it that saw the start says so, and nobody chose the user. Of
+/// containers that were made for it that is known; who started one that was only watched may have chosen root.
 pub(crate) fn as_root(profile: &Profile) -> bool {
     let target = &profile.spec.target;
-    let is_the_images = target.image.is_some() && target.user.is_none();
+    let is_the_images = target.image.is_some() && target.user.is_none() && is_searched(profile);
     is_the_images && in_container(profile) && all_as(profile, true)
 }
 

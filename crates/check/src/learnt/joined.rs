@@ -41,6 +41,7 @@ fn both(one: &Way, other: &Way) -> Way {
         basis: weaker(&a.basis, &b.basis),
         age: a.age.max(b.age),
         as_root: a.as_root && b.as_root,
+        was_root: a.was_root && b.was_root,
         not_root: a.not_root || b.not_root,
         ..a.clone()
     };

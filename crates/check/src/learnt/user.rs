@@ -24,7 +24,7 @@ pub(super) fn other(learnt: &Learnt, context: &Context, name: Option<&str>) -> O
         // Here it is another, or the image's, or a name that only the image knows.
         (Some(watched), _) => Some(format!("user {watched}")),
         (None, Some(0)) => learnt.not_root.then(|| "a user that is not root".to_owned()),
-        (None, Some(_)) if is_own => learnt.as_root.then(|| "root".to_owned()),
+        (None, Some(_)) if is_own => learnt.was_root.then(|| "root".to_owned()),
         (None, None) if is_own => None,
         (None, _) => learnt.is_proven().then(|| {
             let which = match (learnt.as_root, learnt.not_root) {
@@ -101,6 +101,7 @@ mod tests {
             needs: vec![Need::of(caps::Capability::CHOWN)],
             basis: if proven { Basis::Proven { test } } else { Basis::Traced },
             as_root: as_root == Some(true),
+            was_root: as_root == Some(true),
             not_root: as_root == Some(false),
             ..Learnt::default()
         }

@@ -79,25 +79,41 @@ fn every_engine_that_reads_a_compose_file_is_asked() {
     insta::assert_snapshot!("compose", fixed(&raw, ("compose.yaml", service), &[]));
 }
 
-/// Podman makes ambient what is added for a user that is not root: whose image was watched as root is none.
+/// Of containers that were made for it, with what the image says.
+const SEARCHES: &str = "  searches:
+  - test: it works
+    place: container
+    found: proven
+    start: [KILL]
+    minimum: [KILL]
+    withoutNewDenials: [KILL]
+    runs:
+    - { capabilities: [KILL], purpose: all it may have, passed: true, durationMs: 900, traced: true }
+";
+
+/// Podman makes ambient what is added for a user that is not root: an image of which containers were made, and
+/// started as root, has none. Who started one that was only watched may have chosen root.
 #[test]
-fn who_watched_an_image_knows_whether_its_user_is_root() {
+fn who_made_containers_of_an_image_knows_whether_its_user_is_root() {
     let service = "services:\n  own:\n    image: own:1\n";
     let kill = profile("", &["KILL"], true);
-    let of = |watched: &str| {
+    let of = |watched: &str, searches: &str| {
         let target = "{ container: { id: \"0\", engine: docker, image: \"own:1\" } }";
         let text = kill.replace("{ command: { argv: [own] } }", target);
         let text = text.replace("startSeen: true", &format!("startSeen: true{watched}"));
+        let text = format!("{text}{searches}");
         let folder = Folder::new(&[("own.profile.yaml", &text), ("compose.yaml", service)]);
         let output = folder.run(&["fix", "--profile", "own.profile.yaml", "compose.yaml"]);
         let now = fs::read_to_string(folder.path().join("compose.yaml")).expect("it is there");
         let said = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
         (code(&output), now.contains("cap_add:"), said)
     };
-    let root = of("\n    asRoot: true");
+    let as_root = "\n    asRoot: true";
+    let root = of(as_root, SEARCHES);
     assert_eq!((root.0, root.1), (Some(0), true), "{}", root.2);
-    for watched in ["", "\n    asRoot: false"] {
-        let refused = of(watched);
+    let nobody_knows = [("", SEARCHES), ("\n    asRoot: false", SEARCHES), (as_root, "")];
+    for (watched, searches) in nobody_knows {
+        let refused = of(watched, searches);
         assert_eq!((refused.0, refused.1), (Some(2), false), "{}", refused.2);
         assert!(refused.2.contains("unless its image's user is root"), "{}", refused.2);
     }

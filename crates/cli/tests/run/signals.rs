@@ -8,7 +8,10 @@ use crate::{dropcap, run};
 
 /// Starts a shell script through `run` that keeps what this process holds, and waits for `ready`.
 fn start(script: &str) -> (Child, BufReader<std::process::ChildStdout>, u32) {
-    let mut child = dropcap()
+    // Not as this process has them: what a shell starts in the background ignores SIGINT, and hands that on.
+    let mut child = Command::new("env")
+        .arg("--default-signal")
+        .arg(dropcap().get_program())
         .args(["run", "--runtime", "linux", "sh", "-c"])
         .arg(format!("echo $$; {script}; echo ready; while :; do sleep 0.02; done"))
         .stdout(Stdio::piped())
