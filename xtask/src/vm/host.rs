@@ -40,6 +40,8 @@ pub fn run(plan: &Plan, place: &Path, recordings: Option<&Path>) -> Result<Repor
             // Of all packages, as they were built for all tests.
             let mut command = cargo(&["test", "--workspace", "--test", &test.name]);
             command.env("DROPCAP_TEST_BACKEND", backend).env("DROPCAP_TEST_PROOFS", &proofs);
+            // By hand as in CI: the table is one.
+            command.env("DROPCAP_TEST_ALL", "1");
             if let Some(folder) = recordings {
                 let folder = folder.join("host").join(backend);
                 let folder = std::path::absolute(&folder)
