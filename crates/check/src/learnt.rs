@@ -343,8 +343,8 @@ impl Library {
         self.all.iter().map(|entry| &entry.learnt)
     }
 
-    /// What was learnt of this container: what fits best. `context` is its own. Where it is started with all changes of a way
-    /// that trials have shown, on each of `runtimes`, what is needed with those.
+    /// What was learnt of this container, whose context is `context`: what fits best. Where it is started with
+    /// all changes of a way that trials have shown, on each of `runtimes`, what is needed with those.
     #[must_use]
     pub fn of(
         &self,

@@ -18,6 +18,20 @@ mod story;
 #[path = "fix/twice.rs"]
 mod twice;
 
+/// The end of a profile: it was watched for a minute.
+const WATCHED: &str = "\
+status:
+  complete: true
+  runs:
+  - id: \"0011223344556677\"
+    kernel: 6.12.0
+    architecture: x86_64
+    backend: tp_btf
+    target: { command: { argv: [sh] } }
+    startSeen: true
+    durationMs: 60000
+";
+
 const DEPLOYMENT: &str = include_str!("check/deployment.yaml");
 
 /// A folder with one file, in which dropcap is run.

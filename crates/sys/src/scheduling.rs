@@ -25,13 +25,7 @@ impl Undisturbed {
     /// EPERM without `SYS_NICE` or an RLIMIT_RTPRIO of at least 1, or in a cgroup that may run nothing in
     /// real time (`__sched_setscheduler` of `kernel/sched/syscalls.c`).
     pub fn begin() -> io::Result<Option<Self>> {
-        // SAFETY: takes the number of a thread, 0 for the calling one, and touches no memory. By syscall(2):
-        // musl's function of that name always fails.
-        let before = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
-        if before < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let before = libc::c_int::try_from(before).map_err(io::Error::other)?;
+        let before = policy()?;
         if ![libc::SCHED_OTHER, libc::SCHED_BATCH, libc::SCHED_IDLE].contains(&before) {
             return Ok(None);
         }
@@ -45,6 +39,16 @@ impl Drop for Undisturbed {
         // To an ordinary policy anybody may change (`user_check_sched_setscheduler`); the nice value is kept.
         let _ = schedule(self.before, 0);
     }
+}
+
+/// The policy of the calling thread. By syscall(2), as in [`schedule`]: musl's functions always fail.
+fn policy() -> io::Result<libc::c_int> {
+    // SAFETY: takes the number of a thread, 0 for the calling one, and touches no memory.
+    let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
+    if policy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    libc::c_int::try_from(policy).map_err(io::Error::other)
 }
 
 /// Sets the policy of the calling thread, and its priority.
@@ -66,15 +70,10 @@ fn schedule(policy: libc::c_int, priority: libc::c_int) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// The field `policy` of `/proc/thread-self/sched` would say it, too, but not on every kernel.
-    fn policy() -> i64 {
-        // SAFETY: as in `Undisturbed::begin`.
-        unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) }
-    }
-
     #[test]
     fn a_thread_is_undisturbed_as_long_as_the_guard_lives() {
-        let ordinary = i64::from(libc::SCHED_OTHER);
+        let policy = || policy().expect("everybody may ask");
+        let ordinary = libc::SCHED_OTHER;
         assert_eq!(policy(), ordinary);
         let outer = match Undisturbed::begin() {
             Ok(outer) => outer.expect("it was ordinary"),
@@ -84,10 +83,10 @@ mod tests {
                 return testkit::skip("needs SYS_NICE, or an RLIMIT_RTPRIO");
             }
         };
-        assert_eq!(policy(), i64::from(libc::SCHED_FIFO));
+        assert_eq!(policy(), libc::SCHED_FIFO);
         // Within it there is nothing more to be had, and nothing to be given back too early.
         drop(Undisturbed::begin().expect("asked for nothing"));
-        assert_eq!(policy(), i64::from(libc::SCHED_FIFO));
+        assert_eq!(policy(), libc::SCHED_FIFO);
         drop(outer);
         assert_eq!(policy(), ordinary);
     }

@@ -198,7 +198,7 @@ fn is_preempted(backend: Backend, hooks: &Hooks) -> bool {
 
 /// Whether the kernel skips programs that are in use while an operation on a map is preempted.
 pub(crate) fn is_skipped_beside_maps(backend: Backend, hooks: &Hooks) -> bool {
-    hooks.model != Model::Never && (backend == Backend::Kprobe || hooks.are_perf_s())
+    hooks.model != Model::Never && (backend == Backend::Kprobe || hooks.uses_perf())
 }
 
 /// What a backend loses on this kernel, in words.

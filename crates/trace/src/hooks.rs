@@ -77,7 +77,7 @@ impl Hooks {
     }
 
     /// Whether perf's tracepoints are in use.
-    pub fn are_perf_s(&self) -> bool {
+    pub fn uses_perf(&self) -> bool {
         self.kind == Kind::Perf
     }
 

@@ -173,10 +173,10 @@ so, and `doctor` says which backends it is true of. A kprobe's program is not pr
 - While a task is in the middle of a map's operation by bpf(2), the kernel runs no kprobe's program on that CPU \
 (`bpf_disable_instrumentation`). Another task can come to run there meanwhile since 5.11 (commit 74d862b682f5), \
 where the kernel preempts itself. While the tracer reads its own maps so, it lets no ordinary task come to its \
-CPU (SCHED_FIFO), which takes SYS_NICE: without that, of a fork bomb on 7.2 whose maps were read all the time, 476 of \
-2,595 checks were skipped once in ten times. Since 6.7 the kernel counts them (`trace_call_bpf`), and the result says so; before, a check whose \
-entry and return both fall into that moment is missed in silence. Debian's kernels before 6.7 do not preempt \
-themselves unless they are booted with preempt=full.
+CPU (SCHED_FIFO), which takes SYS_NICE: without that, of a fork bomb on 7.2 whose maps were read all the time, \
+476 of 2,595 checks were skipped once in ten times. Since 6.7 the kernel counts them (`trace_call_bpf`), and the \
+result says so; before, a check whose entry and return both fall into that moment is missed in silence. Debian's \
+kernels before 6.7 do not preempt themselves unless they are booted with preempt=full.
 
 ## What does not work where
 ",
