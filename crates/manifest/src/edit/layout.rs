@@ -93,6 +93,12 @@ impl Layout {
     }
 }
 
+/// Whether a mapping is the pair `a: b` of a list `[a: b]`, which has no braces (YAML 1.2.2, 7.4.1): a
+/// second entry of it would be a second item of the list.
+pub(super) fn is_bare_pair(tree: &Tree<'_>, map: NodeId) -> bool {
+    tree.node(map).flow && !tree.text[tree.span(map).start..].starts_with('{')
+}
+
 /// Whether a mapping's keys are in double quotes, as in JSON.
 pub(super) fn quoted_keys(tree: &Tree<'_>, map: NodeId) -> bool {
     tree.entries(map).first().is_some_and(|&(key, _)| {

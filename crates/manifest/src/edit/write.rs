@@ -1,7 +1,7 @@
 //! Steps as patches of the text.
 
 use super::form::Form;
-use super::layout::{Layout, quoted_keys};
+use super::layout::{Layout, is_bare_pair, quoted_keys};
 use super::list::{
     self, Unwritten, behind_lines_of_properties, insert_lines, line_comment, property,
 };
@@ -35,6 +35,9 @@ impl Writer<'_, '_> {
         map: NodeId,
         steps: &[(Place, Step)],
     ) -> Result<Vec<Patch>, Refusal> {
+        if is_bare_pair(self.tree, map) {
+            return Err(Refusal::Unsupported);
+        }
         let (mut patches, mut puts, mut gone) = (Vec::new(), Puts::new(), None);
         for (place, step) in steps {
             match (*place, step) {

@@ -1,8 +1,8 @@
 //! Lists in brackets over several lines, with comments and tags.
 
-use dropcap_manifest::{Change, Item, List};
+use dropcap_manifest::{Change, Item, List, Refusal};
 
-use crate::{drop_all, edited};
+use crate::{drop_all, edit, edited};
 
 /// A container with these lines below `capabilities`.
 fn pod(lines: &str) -> String {
@@ -140,4 +140,26 @@ fn what_is_tagged_as_nothing_is_filled_without_the_tag() {
     }
     let text = pod("        drop: !!seq []\n");
     assert_eq!(edited(&text, &[drop_all()]), pod("        drop: !!seq [ALL]\n"));
+}
+
+/// A second key of the pair in `[name: a]` would be a second item of the list.
+#[test]
+fn a_pair_without_braces_is_refused() {
+    for (containers, refused) in [
+        ("[name: a]", 1),
+        ("[ \"name\":\u{e9}, {name: b} ]", 1),
+        ("[? name : a, ? name : b, {name: c}]", 2),
+        ("[securityContext: {capabilities: {}}]", 0),
+        ("[&a name: a]", 1),
+    ] {
+        let text = format!(
+            "\u{feff}apiVersion: v1\r\nkind: Pod\r\nspec: {{containers: {containers}}}\r\n"
+        );
+        let result = edit(&text, &[drop_all()]);
+        let reasons: Vec<_> = result.refused.iter().map(|refused| &refused.reason).collect();
+        assert_eq!(reasons, vec![&Refusal::Unsupported; refused], "{containers}");
+        if result.changed.is_empty() {
+            assert_eq!(result.source.text(), text);
+        }
+    }
 }
