@@ -64,9 +64,11 @@ fn merge_metadata(a: Metadata, b: Metadata) -> Metadata {
 }
 
 fn merge_target(a: Target, b: Target) -> Target {
+    // Of one or of the other, and not half of each, which nobody ran.
+    let (command, args) = (a.command, a.args).max((b.command, b.args));
     Target {
-        command: a.command.max(b.command),
-        args: a.args.max(b.args),
+        command,
+        args,
         argv: a.argv.max(b.argv),
         user: a.user.max(b.user),
         image: a.image.max(b.image),
@@ -78,20 +80,23 @@ fn merge_target(a: Target, b: Target) -> Target {
 }
 
 /// The fields of the target in which two profiles differ though both say something: a sign that
-/// they are not about the same thing. Of two images that one says no user is something: the image's own.
+/// they are not about the same thing. Of two images that one says no user or no words is something: the image's own.
 #[must_use]
 pub fn different_targets(a: &Target, b: &Target) -> Vec<(&'static str, String, String)> {
-    let command = |t: &Target| t.command.first().cloned();
     let images = a.image.is_some() && b.image.is_some();
-    let one_is_chosen = images && a.user.is_some() != b.user.is_some();
-    let user = |target: &Target| match target.user {
-        Some(uid) => Some(uid.to_string()),
-        None => one_is_chosen.then(|| "the image's own".to_owned()),
+    let own = |is: bool| (images && is).then(|| "the image's own".to_owned());
+    let user = |target: &Target| target.user.map(|uid| uid.to_string()).or_else(|| own(true));
+    // What was watched says what the image's own words are.
+    let is_watched = |target: &Target| !target.argv.is_empty();
+    let words = |target: &Target, words: &[String]| match words.is_empty() {
+        true => own(!is_watched(target)),
+        false => Some(format!("{words:?}")),
     };
+    let argv = |target: &Target| is_watched(target).then(|| format!("{:?}", target.argv));
     let fields = [
-        ("command", command(a), command(b)),
-        ("args", a.args.first().cloned(), b.args.first().cloned()),
-        ("argv", a.argv.first().cloned(), b.argv.first().cloned()),
+        ("command", words(a, &a.command), words(b, &b.command)),
+        ("args", words(a, &a.args), words(b, &b.args)),
+        ("argv", argv(a), argv(b)),
         ("user", user(a), user(b)),
         ("image", a.image.clone(), b.image.clone()),
         ("imageDigest", a.image_digest.clone(), b.image_digest.clone()),
@@ -162,6 +167,47 @@ pub fn verdict_of(profile: &Profile, capability: caps::Capability) -> Option<Ver
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn runs(image: Option<&str>, command: &[&str], args: &[&str], argv: &[&str]) -> Target {
+        let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let image = image.map(str::to_owned);
+        let (command, args, argv) = (list(command), list(args), list(argv));
+        Target { image, command, args, argv, ..Target::default() }
+    }
+
+    #[test]
+    fn the_last_word_of_a_command_can_make_it_another() {
+        let web = Some("web");
+        for (field, one, other) in [
+            (
+                "command",
+                runs(None, &["sh", "-c", "a"], &[], &[]),
+                runs(None, &["sh", "-c", "b"], &[], &[]),
+            ),
+            ("command", runs(web, &["a"], &[], &[]), runs(web, &[], &[], &[])),
+            ("args", runs(web, &[], &["-t"], &[]), runs(web, &[], &["-t", "-q"], &[])),
+            ("args", runs(web, &[], &["-t"], &[]), runs(web, &[], &[], &[])),
+            ("argv", runs(web, &[], &[], &["web", "-g"]), runs(web, &[], &[], &["web", "-t"])),
+        ] {
+            let fields: Vec<_> =
+                different_targets(&one, &other).into_iter().map(|one| one.0).collect();
+            assert_eq!(fields, [field], "{one:?} {other:?}");
+            assert_eq!(different_targets(&one, &one), []);
+        }
+        // What somebody watched without a word of what it was told.
+        let (watched, told) = (runs(web, &[], &[], &["web", "-t"]), runs(web, &[], &["-t"], &[]));
+        assert_eq!(different_targets(&watched, &told), []);
+        let command = runs(None, &["web", "-t"], &[], &[]);
+        assert_eq!(different_targets(&command, &runs(web, &[], &[], &[])), []);
+    }
+
+    #[test]
+    fn merged_is_the_command_of_one_and_no_mixture() {
+        let web = Some("web");
+        let (one, other) = (runs(web, &["b"], &[], &[]), runs(web, &["a"], &["-t"], &[]));
+        assert_eq!(merge_target(one.clone(), other.clone()), one);
+        assert_eq!(merge_target(other, one.clone()), one);
+    }
 
     #[test]
     fn who_says_no_user_of_an_image_means_its_own() {
