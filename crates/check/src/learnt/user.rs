@@ -1,14 +1,16 @@
 //! As which user something was learnt, and whether it holds for a container that runs as another.
 
 use resolve::{Context, FromImage};
+use runtime::User;
 
 use super::{Learnt, Objection};
 
 /// Why what was learnt as one user may not hold for a container of another one.
 ///
-/// What root needs is no proof for others, which get by files with capabilities and set-uid programs what
+/// What root needs says nothing of others, which get by files with capabilities and set-uid programs what
 /// they get, and are refused what is root's own; nor the reverse: what a user never tries (to change its
-/// user, to give files away) root does, and fails if it may not.
+/// user, to give files away) root does, and fails if it may not. Of trials it is known that they were made as
+/// the image's own user, of a trace only whether that was root.
 pub(super) fn other(learnt: &Learnt, context: &Context, name: Option<&str>) -> Option<Objection> {
     let written = context.run_as_user.map(|user| user.value);
     let image = context.image.as_ref();
@@ -19,26 +21,31 @@ pub(super) fn other(learnt: &Learnt, context: &Context, name: Option<&str>) -> O
         Some(uid) => of_image == Some(uid),
         None => name.is_none(),
     };
+    let was_root = || learnt.was_root.then(|| "root".to_owned());
     let watched = match (learnt.about.user, uid) {
         (Some(watched), Some(uid)) if uid == i64::from(watched) => None,
         // Here it is another, or the image's, or a name that only the image knows.
         (Some(watched), _) => Some(format!("user {watched}")),
         (None, Some(0)) => learnt.not_root.then(|| "a user that is not root".to_owned()),
-        (None, Some(_)) if is_own => learnt.was_root.then(|| "root".to_owned()),
-        (None, None) if is_own => None,
-        (None, _) => learnt.is_proven().then(|| {
+        (None, Some(_)) if is_own => was_root(),
+        (None, None) if is_own => was_root().filter(|_| context.user() == User::NonRoot),
+        (None, _) if learnt.is_proven() => {
             let which = match (learnt.as_root, learnt.not_root) {
                 (true, _) => "which is root",
                 (false, true) => "which is not root, and may be another",
                 (false, false) => "which may be root",
             };
-            format!("the image's own user, {which}")
-        }),
+            Some(format!("the image's own user, {which}"))
+        }
+        (None, _) => was_root(),
     };
     let here = || match (written, name, uid) {
         (Some(uid), ..) => format!("user {uid}"),
         (None, Some(name), _) => format!("user {name}"),
         (None, None, Some(uid)) => format!("the image's own user, {uid}"),
+        (None, None, None) if context.user() == User::NonRoot => {
+            "a user that is not root".to_owned()
+        }
         (None, None, None) => "the image's own user".to_owned(),
     };
     watched.map(|learnt| Objection::OtherUser { learnt, here: here() })
@@ -121,9 +128,11 @@ mod tests {
             assert_eq!(said(&learnt(None, None, proven), "0", None), None, "nobody knows");
             assert_eq!(said(&learnt(Some(0), Some(true), proven), "0", None), None);
             assert!(said(&learnt(Some(33), Some(false), proven), "0", None).is_some());
-            assert_eq!(said(&root, "33", None).is_some(), proven);
-            assert_eq!(said(&root, "nginx", None).is_some(), proven);
+            assert!(said(&root, "33", None).is_some());
+            assert!(said(&root, "nginx", None).is_some());
+            // Of a trace nobody knows who the other was.
             assert_eq!(said(&own, "33", None).is_some(), proven);
+            assert_eq!(said(&learnt(None, None, proven), "33", None).is_some(), proven);
         }
     }
 

@@ -16,7 +16,8 @@ rule! {
     /// manifest has the one of the registry; these cannot be compared, and count as different.
     /// A profile that was learnt as a user whom somebody chose (`spec.target.user`) is about
     /// containers with that `runAsUser`; one whose runs started as another user than root is
-    /// about none with `runAsUser: 0`. So is one whose `command` and `args` were others, where
+    /// about none with `runAsUser: 0`, and one whose runs all started as root about none with
+    /// another user. Nor is one about containers whose `command` and `args` are others, where
     /// that is known.
     ///
     /// ## Why is this bad?

@@ -40,3 +40,22 @@ fn what_was_not_root_says_nothing_of_root() {
         assert_eq!(said(Some(false), &other), None);
     }
 }
+
+/// Root does without DAC_OVERRIDE what a user is refused, and holds what is added to a user in vain.
+#[test]
+fn what_was_root_says_nothing_of_a_user() {
+    let service = "services:\n  web:\n    image: web:1\n    user: www-data\n";
+    let service = manifest::parse("compose.yaml", service);
+    let refused = "it was learnt as root, and this container runs as ";
+    for (other, here) in [
+        (pod("{ runAsUser: 33 }"), "user 33"),
+        (pod("{ runAsNonRoot: true }"), "a user that is not root"),
+        (service, "user www-data"),
+    ] {
+        assert_eq!(said(Some(true), &other), Some(format!("{refused}{here}")));
+    }
+    for nobody_knows in [pod("{ runAsUser: 33 }"), pod("{ runAsNonRoot: true }")] {
+        assert_eq!(said(None, &nobody_knows), None);
+    }
+    assert_eq!(said(Some(true), &pod("{ }")), None);
+}
