@@ -136,11 +136,27 @@ impl Refused {
                 format!("something that is no container ({})", place(span))
             }
         };
+        // What is put there instead takes it from who comes to it there.
+        let first = match self.is_written_in_it(manifest) {
+            true => ": give that one its own first",
+            false => "",
+        };
         let what = what.escape_debug();
         let at = place(*at);
         format!(
             "`{what}` ({at}) is written in one place for several ({how}), and {user} reads it too \
-             and is not to change like this"
+             and is not to change like this{first}"
         )
+    }
+
+    /// Whether what it shares with another container is written in this one.
+    fn is_written_in_it(&self, manifest: &Manifest) -> bool {
+        let Refusal::Shared { at, user: SharedWith::Container(_), .. } = self.reason else {
+            return false;
+        };
+        let found = super::find(&manifest.workloads, self.container);
+        found.is_some_and(|(_, own)| {
+            at == own.name_span || own.span.start <= at.start && at.end <= own.span.end
+        })
     }
 }

@@ -36,9 +36,10 @@ fn an_anchor_is_edited_if_all_of_its_users_want_that() {
     let respell = [Change::Replace(List::Drop, "all".into(), "ALL".into())];
     assert_eq!(edited(&before, &respell), before.replace("[all]", "[ALL]"));
     let shared = |how: &str, name: &str, at: &str| {
+        let first = if name == "two" { ": give that one its own first" } else { "" };
         format!(
             "`drop` (t:9:9) is written in one place for several ({how}), and container `{name}` \
-             (t:{at}) reads it too and is not to change like this"
+             (t:{at}) reads it too and is not to change like this{first}"
         )
     };
     assert_eq!(
@@ -435,7 +436,8 @@ fn a_word_with_an_anchor_goes_with_its_aliases() {
             before.clone(),
             vec![
                 "`SYS_TIME` (t:6:47) is written in one place for several (an anchor `&…` that is used elsewhere \
-                 too), and container `two` (t:7:11) reads it too and is not to change like this"
+                 too), and container `two` (t:7:11) reads it too and is not to change like this: \
+                 give that one its own first"
                     .to_owned()
             ]
         )

@@ -197,7 +197,7 @@ services:
         reasons,
         [
             "`cap_add` (t:4:5) is written in one place for several (`extends`), and container `own` \
-             (t:10:3) reads it too and is not to change like this",
+             (t:10:3) reads it too and is not to change like this: give that one its own first",
             "`cap_add` (t:4:5) is written in one place for several (`extends`), and container `own` \
              (t:10:3) reads it too and is not to change like this",
         ]
@@ -276,14 +276,14 @@ fn the_list_that_they_do_not_agree_on_is_named() {
         let refused = apply(&manifest, &edits).refused[place].clone();
         refused.message(&manifest)
     };
-    let said = |other: &str| {
+    let said = |other: &str, first: &str| {
         format!(
             "`cap_drop` (compose.yaml:6:5) is written in one place for several (`extends`), and container {other} reads it \
-             too and is not to change like this"
+             too and is not to change like this{first}"
         )
     };
-    assert_eq!(whose(0), said("`b` (compose.yaml:7:3)"));
-    assert_eq!(whose(1), said("`a` (compose.yaml:3:3)"));
+    assert_eq!(whose(0), said("`b` (compose.yaml:7:3)", ": give that one its own first"));
+    assert_eq!(whose(1), said("`a` (compose.yaml:3:3)", ""));
 }
 
 #[test]

@@ -35,6 +35,9 @@ fn because(what: &str, at: &str, how: &str, user: &str) -> String {
     )
 }
 
+/// Behind a reason, where what others come to is written in the container itself.
+const FIRST: &str = ": give that one its own first";
+
 const ANCHOR: &str = "an anchor `&…` that is used elsewhere too";
 
 /// `d` is to stay as it is. What is inherited goes with `!reset` only.
@@ -49,7 +52,7 @@ fn a_list_that_is_to_go_is_in_the_snippet() {
     assert_eq!(
         said(&manifest, &result),
         [
-            (why.clone(), "cap_drop: [ALL]\ncap_add: []\n".to_owned()),
+            (format!("{why}{FIRST}"), "cap_drop: [ALL]\ncap_add: []\n".to_owned()),
             (why, "cap_drop: [ALL]\ncap_add: !reset []\n".to_owned()),
         ]
     );
@@ -100,7 +103,8 @@ fn a_capabilities_mapping_with_an_anchor_is_named_by_its_lists() {
     let snippet =
         |kept| format!("securityContext:\n{kept}  capabilities:\n    drop: [ALL]\n    add: []\n");
     let result = apply(&manifest, &of(&manifest, "a", &nothing()));
-    assert_eq!(said(&manifest, &result), [(why(ANCHOR, "container `b` (t:9:11)"), snippet(""))]);
+    let own = format!("{}{FIRST}", why(ANCHOR, "container `b` (t:9:11)"));
+    assert_eq!(said(&manifest, &result), [(own, snippet(""))]);
     let result = apply(&manifest, &of(&manifest, "b", &nothing()));
     assert_eq!(
         said(&manifest, &result),
