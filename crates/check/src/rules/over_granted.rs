@@ -128,7 +128,8 @@ fn place(subject: &Subject<'_>) -> (manifest::Span, String) {
     let lists = subject.container.security.capabilities.as_ref();
     match lists.and_then(|lists| lists.add.as_ref()) {
         Some(list) if subject.words(List::Drop).any(|(word, _)| word.is_all()) => {
-            (list.span, "more than the profile needs".to_owned())
+            let add = dialect::list(subject.format(), List::Add);
+            (list.span, format!("`{add}` has more than the profile needs"))
         }
         _ if subject.is_privileged() => {
             (subject.container.name_span, "privileged: holds every capability".to_owned())
