@@ -37,7 +37,8 @@ impl Library {
     pub fn survey<'m>(&self, manifests: impl IntoIterator<Item = &'m Manifest>) -> Survey {
         let mut survey = Survey::default();
         let mut used = vec![false; self.all.len()];
-        let mut near: Vec<Option<String>> = vec![None; self.all.len()];
+        // A regular container is meant rather than one of another list.
+        let mut near: Vec<Option<(bool, String)>> = vec![None; self.all.len()];
         let workloads = manifests.into_iter().flat_map(|manifest| &manifest.workloads);
         for workload in workloads {
             for container in &workload.pod.containers {
@@ -47,12 +48,15 @@ impl Library {
                     _ => survey.ambiguous += 1,
                 }
                 let here = Here::new(workload, container);
+                let is_regular = container.list == ContainerList::Containers;
                 for (at, entry) in self.all.iter().enumerate() {
                     let about = &entry.learnt.about;
                     if about.fits(entry.image.as_ref(), &here).is_some() {
                         used[at] = true;
-                    } else if near[at].is_none() {
-                        near[at] = self.hint(at, &here);
+                    } else if near[at].as_ref().is_none_or(|(regular, _)| is_regular && !regular)
+                        && let Some(hint) = self.hint(at, &here)
+                    {
+                        near[at] = Some((is_regular, hint));
                     }
                 }
             }
@@ -64,7 +68,7 @@ impl Library {
                 name: learnt.name.clone(),
                 file: learnt.file.clone(),
                 about: learnt.about.words(),
-                hint,
+                hint: hint.map(|(_, hint)| hint),
             });
         }
         survey
@@ -191,6 +195,10 @@ mod tests {
             hint(about(Ran::Own), init),
             Some(format!("{said} is no regular one and may do something else with it{WRITE}"))
         );
+        let both = "initContainers: [{ name: init, image: web }]\n      \
+                    containers: [{ name: web, image: web }]";
+        let plain = "the same image is in Deployment/web, container web";
+        assert_eq!(hint(about(Ran::Unknown), both), Some(format!("{plain}{WRITE}")));
         let other = "containers: [{ name: web, image: web, command: [chown, x] }]";
         for (ran, words) in [
             (Ran::Own, "runs what the image says"),
