@@ -6,7 +6,7 @@ use check::render::text;
 use check::{Applied, Foreseen, Options, Repaired};
 use jobs::by_profile::{Outcome, Treated};
 use jobs::shell;
-use manifest::{Format, Refused};
+use manifest::{ContainerList, Format, Refused};
 
 use super::place::{Places, called};
 use crate::ui::{BOLD, Ui, YELLOW, next_step, wrapped};
@@ -21,6 +21,8 @@ pub(super) struct HeldBack {
     /// Its place among the containers of its list.
     index: usize,
     format: Format,
+    /// Whether it ends by itself, and is most often not there when somebody looks.
+    ends: bool,
     edit: Applied,
 }
 
@@ -82,12 +84,16 @@ impl HeldBack {
         let workload = &repaired.manifest.workloads[edit.container.workload];
         let container = &workload.pod.containers[edit.container.container];
         let path = repaired.source.path();
+        let is_init = container.list == ContainerList::InitContainers;
+        let always =
+            container.restart_policy.as_ref().is_some_and(|policy| policy.value == "Always");
         Self {
             at: places.of(edit.span),
             file: path.map_or("-".to_owned(), |path| path.display().to_string()),
             container: container.name.clone(),
             index: container.index,
             format: workload.pod.format,
+            ends: is_init && !always || matches!(workload.kind.as_str(), "Job" | "CronJob"),
             edit,
         }
     }
@@ -122,8 +128,9 @@ impl HeldBack {
                 );
             }
         };
+        let how = if self.ends { "--wait" } else { "--for 60s" };
         let trace =
-            |file: &str| format!("dropcap trace {target} --for 60s --patch {file} -c {container}");
+            |file: &str| format!("dropcap trace {target} {how} --patch {file} -c {container}");
         if file == "-" {
             return (
                 "see what it needs; save what came in as FILE, then:".to_owned(),
