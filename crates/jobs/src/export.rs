@@ -233,6 +233,11 @@ pub fn export(form: Form, profiles: &[Profile], options: &Options) -> Result<Exp
         Form::Systemd => systemd::export(one()?, options),
         Form::Vap => vap::export(profiles, &options.policy)?,
     };
+    if form != Form::Vap {
+        let user = options.user.as_deref();
+        let others = profiles.iter().filter_map(|profile| effect::other_user(profile, user));
+        exported.remarks.extend(others);
+    }
     exported.remarks.extend(profiles.iter().filter_map(less));
     Ok(exported)
 }
@@ -324,6 +329,63 @@ mod tests {
     use record::profile::Target;
 
     use super::*;
+
+    #[test]
+    fn who_exports_for_another_user_than_it_was_learnt_as_is_told() {
+        let said = |learnt: Option<u32>, as_root: Option<bool>, user: Option<&str>| {
+            let target = Target { user: learnt, ..Target::default() };
+            let run = record::profile::Run {
+                id: "1".to_owned(),
+                recorded: None,
+                kernel: "6.12.0".to_owned(),
+                architecture: "x86_64".to_owned(),
+                backend: "tp_btf".to_owned(),
+                target: record::observation::Target::Command { argv: vec!["web".to_owned()] },
+                start_seen: true,
+                as_root,
+                duration_ms: 1,
+                exit: None,
+                lost: record::observation::Lost::default(),
+                incomplete: Vec::new(),
+                helpers: Vec::new(),
+            };
+            let profile = Profile::new("web", target, Vec::new(), vec![run]);
+            let options = Options {
+                user: user.map(str::to_owned),
+                incomplete: Incomplete::Accept,
+                ..Options::default()
+            };
+            let exported = export(Form::Docker, &[profile], &options).expect("it is exported");
+            let [one] = exported.remarks.as_slice() else { return None };
+            Some(one.to_string())
+        };
+        for (learnt, as_root, user) in [
+            (None, None, Some("33")),
+            (None, Some(true), None),
+            (None, Some(true), Some("0:5")),
+            (None, Some(true), Some("root")),
+            (None, Some(false), Some("33")),
+            (Some(33), Some(false), Some("33:5")),
+            (Some(0), Some(true), Some("root")),
+        ] {
+            assert_eq!(said(learnt, as_root, user), None, "{learnt:?} {as_root:?} {user:?}");
+        }
+        for (learnt, as_root, user, expected) in [
+            (None, Some(true), Some("33"), "root: what it needs as 33 nobody has seen"),
+            (None, Some(true), Some("www"), "root: what it needs as www nobody has seen"),
+            (
+                None,
+                Some(false),
+                Some("0"),
+                "a user that is not root: what it needs as 0 nobody has seen",
+            ),
+            (Some(33), None, Some("34"), "user 33: what it needs as 34 nobody has seen"),
+            (Some(33), None, None, "user 33: it holds where it runs as that one"),
+        ] {
+            let expected = format!("web was learnt as {expected}");
+            assert_eq!(said(learnt, as_root, user), Some(expected));
+        }
+    }
 
     #[test]
     fn as_whom_it_was_learnt_stands_above() {

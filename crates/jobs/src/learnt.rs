@@ -144,13 +144,13 @@ pub(crate) fn as_root(profile: &Profile) -> bool {
 }
 
 /// Whether runs have seen its start, and all of those as root, or as another user.
-fn all_as(profile: &Profile, root: bool) -> bool {
+pub(crate) fn all_as(profile: &Profile, root: bool) -> bool {
     let mut runs = profile.status.runs.iter().filter_map(|run| run.as_root).peekable();
     runs.peek().is_some() && runs.all(|one| one == root)
 }
 
 /// Whether a run of it was seen to start as another user than root.
-fn not_root(profile: &Profile) -> bool {
+pub(crate) fn not_root(profile: &Profile) -> bool {
     profile.status.runs.iter().any(|run| run.as_root == Some(false))
 }
 

@@ -6,6 +6,7 @@ use record::profile::Profile;
 use runtime::{Engine, Request, Runtime, User, resolve};
 
 use super::Remark;
+use crate::learnt::{all_as, not_root};
 
 /// What to say of `profile` under an engine for this user; nothing if the user is not known and the
 /// profile was seen to hold all of it in a container.
@@ -27,6 +28,24 @@ pub(super) fn of(profile: &Profile, engine: Engine, user: Option<&str>) -> Optio
         None if was_held(profile) => None,
         None => Some(Remark::UserDecides { set, engine }),
     }
+}
+
+/// What to say of `profile` where it is known to have been learnt as another user than this one.
+pub(super) fn other_user(profile: &Profile, user: Option<&str>) -> Option<Remark> {
+    let id = |user: &str| user.split(':').next().unwrap_or_default().parse::<u32>().ok();
+    let learnt = match (profile.spec.target.user, user) {
+        (Some(learnt), Some("root")) if learnt == 0 => None,
+        (Some(learnt), user) => {
+            (user.and_then(id) != Some(learnt)).then(|| format!("user {learnt}"))
+        }
+        (None, Some(user)) if kind(user) == User::Root => {
+            not_root(profile).then(|| "a user that is not root".to_owned())
+        }
+        (None, Some(_)) => all_as(profile, true).then(|| "root".to_owned()),
+        (None, None) => None,
+    };
+    let (name, here) = (profile.metadata.name.clone(), user.map(str::to_owned));
+    learnt.map(|learnt| Remark::OtherUser { name, learnt, here })
 }
 
 /// Whether a user, as `run --user` and `User=` take it, is root.

@@ -24,6 +24,15 @@ pub enum Remark {
         /// Whose rule it is.
         engine: Engine,
     },
+    /// It was learnt as another user than it goes out for.
+    OtherUser {
+        /// The profile.
+        name: String,
+        /// Whom it was learnt as, in words.
+        learnt: String,
+        /// The user that was named; `None` if the form leaves that open.
+        here: Option<String>,
+    },
     /// systemd: a service with `User=` holds nothing without ambient capabilities.
     UserOfUnit,
     /// The form has no comments to mark them in.
@@ -67,7 +76,7 @@ impl Remark {
     /// Whether it tells of something that will not work.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        matches!(self, Remark::NoEffect { .. })
+        matches!(self, Remark::NoEffect { .. } | Remark::OtherUser { here: Some(_), .. })
     }
 }
 
@@ -84,6 +93,12 @@ impl fmt::Display for Remark {
                 "if the container does not run as root it holds none of {set}: {engine} raises no \
                  ambient capabilities"
             ),
+            Remark::OtherUser { name, learnt, here: Some(here) } => {
+                write!(f, "{name} was learnt as {learnt}: what it needs as {here} nobody has seen")
+            }
+            Remark::OtherUser { name, learnt, here: None } => {
+                write!(f, "{name} was learnt as {learnt}: it holds where it runs as that one")
+            }
             Remark::UserOfUnit => f.write_str(
                 "a service with a User= of its own holds none of it without ambient capabilities: \
                  name the user with --user, or ask for them with --ambient",
