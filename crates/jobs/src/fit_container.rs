@@ -383,7 +383,7 @@ fn configured(image: &str, engine: Engine) -> Result<Configured, Error> {
 }
 
 /// As the other commands assume.
-fn assumed(workload: &Workload) -> Runtime {
+pub(crate) fn assumed(workload: &Workload) -> Runtime {
     match workload.pod.format {
         Format::Compose => Runtime::new(runtime::Engine::Docker),
         Format::Kubernetes | Format::Oci => Runtime::assumed_for_kubernetes(),

@@ -13,11 +13,13 @@ use runtime::{Engine, OddWord, Reason, Refusal, Request, Resolution, Runtime, Se
 
 use crate::accounts::{Account, AccountError, UserArgument};
 use crate::expand::expand_in;
+use crate::fit_container::assumed;
 
 /// What is asked for on the command line, whatever else.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The runtime to do as; without one Docker for a plain command, containerd 2.0 for a manifest.
+    /// The runtime to do as; without one Docker for a plain command and a Compose file, containerd 2.0 for
+    /// another manifest.
     pub runtime: Option<Runtime>,
     /// Who to run as.
     pub user: Option<UserArgument>,
@@ -67,6 +69,8 @@ pub enum Remark {
         /// The runtime whose rule it is.
         engine: Engine,
     },
+    /// A group by its name, which only the image knows.
+    NamedGroup(String),
     /// A word that is not written as it should be, and had no effect.
     Ignored(OddWord),
     /// A name in an OCI configuration that has no effect, in a sentence.
@@ -87,6 +91,7 @@ impl Remark {
             | Remark::AssumedGroup { .. }
             | Remark::AllIsLess { .. } => false,
             Remark::NothingEffective { .. }
+            | Remark::NamedGroup(_)
             | Remark::Ignored(_)
             | Remark::Void(_)
             | Remark::UserNamespace
@@ -118,6 +123,9 @@ impl fmt::Display for Remark {
                 "user {uid} is not root and will hold nothing: {engine} raises no ambient \
                  capabilities, so what is added stays in the bounding set"
             ),
+            Remark::NamedGroup(name) => {
+                write!(f, "it is not in group {name} here: only the image knows its number")
+            }
             Remark::Ignored(odd) => {
                 write!(f, "{:?} in {} has no effect", odd.word.text, odd.word.list)?;
                 match (odd.meant, odd.suggestion) {
@@ -181,6 +189,12 @@ pub enum PlanError {
         "runAsNonRoot is true and there is no runAsUser: the image decides which user it is, and nothing is known of it"
     )]
     WhichUser,
+    /// A Compose service's user, by a name.
+    #[error("the user is {name:?}, a name that only the image knows")]
+    NamedUser {
+        /// The name.
+        name: String,
+    },
     /// A user or group ID that no process can have.
     #[error("{file}: {field} is {value}, expected 0 to 2147483647")]
     Id {
@@ -247,14 +261,14 @@ pub fn container(
     let (workload, container) = select(manifest, name)?;
     let mut remarks = Vec::new();
     let runtime = options.runtime.clone().unwrap_or_else(|| {
-        let runtime = Runtime::assumed_for_kubernetes();
+        let runtime = assumed(workload);
         remarks.push(Remark::AssumedRuntime(runtime.clone()));
         runtime
     });
     let image = container.image.as_ref().and_then(|image| options.images.get(&image.value));
     let known = image.and_then(|image| FromImage::of(&workload.pod, container, image));
     let context = Context::of(&workload.pod, container).with(known);
-    let account = account(manifest, workload, &context, options, &mut remarks)?;
+    let account = account(manifest, (workload, container), &context, options, &mut remarks)?;
     let resolved = resolve::container(&workload.pod, container, &runtime);
     if resolved.outcome == Outcome::Windows {
         return Err(PlanError::Windows { container: container.name.clone() });
@@ -390,7 +404,7 @@ pub(crate) fn select<'a>(
 /// Who the container runs as, and what had to be assumed for it.
 fn account(
     manifest: &Manifest,
-    workload: &Workload,
+    (workload, container): (&Workload, &Container),
     context: &Context,
     options: &Options,
     remarks: &mut Vec<Remark>,
@@ -416,6 +430,9 @@ fn account(
         (None, None) if context.run_as_non_root.is_some_and(|non_root| non_root.value) => {
             return Err(PlanError::WhichUser);
         }
+        (None, None) if let Some(name) = &container.security.user_name => {
+            return Err(PlanError::NamedUser { name: name.value.clone() });
+        }
         (None, None) => {
             remarks.push(Remark::AssumedRoot);
             Account { uid: 0, gid: 0, groups: Vec::new(), known: false }
@@ -434,6 +451,8 @@ fn account(
     for group in &pod.supplemental_groups {
         account.groups.push(id("supplementalGroups", group.span, group.value)?);
     }
+    let names = pod.group_names.iter().map(|name| Remark::NamedGroup(name.value.clone()));
+    remarks.extend(names);
     if let Some(group) = pod.fs_group {
         account.groups.push(id("fsGroup", group.span, group.value)?);
     }

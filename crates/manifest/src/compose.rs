@@ -225,6 +225,7 @@ impl<'a> Service<'a> {
                 .map(|word| Spanned { value: true, span: word.span })
         };
         let mounted = volumes::of(self, reader);
+        let (supplemental_groups, group_names) = self.groups(reader);
         let mut pod = Pod {
             sysctls: self.sysctls(reader),
             host_network: is(self.word(reader, "network_mode"), "host"),
@@ -242,7 +243,8 @@ impl<'a> Service<'a> {
             format: Format::Compose,
             host_paths: mounted.host_paths,
             volumes: mounted.volumes,
-            supplemental_groups: self.groups(reader),
+            supplemental_groups,
+            group_names,
             ..pod::empty(span)
         };
         let image = self.first(reader, "image").and_then(|node| {
@@ -375,14 +377,18 @@ impl<'a> Service<'a> {
         sysctls
     }
 
-    /// `group_add`, but for the names that only the image knows.
-    fn groups(&self, reader: &mut Reader<'_, '_>) -> Vec<Spanned<i64>> {
-        let group = |node: NodeId| {
-            let value = reader.tree.text(node).and_then(id)?;
-            Some(Spanned { value, span: reader.tree.span(node) })
-        };
-        let items = self.all(reader, "group_add");
-        items.into_iter().filter_map(group).collect()
+    /// `group_add`: the numbers, and what else is there.
+    fn groups(&self, reader: &mut Reader<'_, '_>) -> (Vec<Spanned<i64>>, Vec<Spanned<String>>) {
+        let (mut numbers, mut names) = (Vec::new(), Vec::new());
+        for node in self.all(reader, "group_add") {
+            let Some(text) = reader.tree.text(node) else { continue };
+            let span = reader.tree.span(node);
+            match id(text) {
+                Some(value) => numbers.push(Spanned { value, span }),
+                None => names.push(Spanned { value: text.to_owned(), span }),
+            }
+        }
+        (numbers, names)
     }
 
     fn ports(&self, reader: &mut Reader<'_, '_>) -> Vec<Port> {

@@ -20,6 +20,7 @@ pub(crate) fn empty(span: Span) -> Pod {
         run_as_user: None,
         run_as_group: None,
         supplemental_groups: Vec::new(),
+        group_names: Vec::new(),
         fs_group: None,
         run_as_non_root: None,
         seccomp: None,

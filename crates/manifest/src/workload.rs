@@ -79,6 +79,9 @@ pub struct Pod {
     pub run_as_group: Option<Spanned<i64>>,
     /// `securityContext.supplementalGroups` of the pod; `group_add` of a Compose service, but for names.
     pub supplemental_groups: Vec<Spanned<i64>>,
+    /// `group_add` of a Compose service as far as it is no number, as written: names that only the image
+    /// knows, and variables.
+    pub group_names: Vec<Spanned<String>>,
     /// `securityContext.fsGroup` of the pod.
     pub fs_group: Option<Spanned<i64>>,
     /// `securityContext.runAsNonRoot` of the pod.

@@ -138,8 +138,14 @@ impl Start<'_> {
             Format::Compose if self.is_in(group) => {
                 There::Untold("a Compose file does not say whom its volumes belong to")
             }
+            Format::Compose if self.may_be_in_more() => There::Untold("its group is a name"),
             _ => There::from(pod.fs_group.is_some_and(|here| here.value == i64::from(group))),
         }
+    }
+
+    /// Whether it is in groups whose numbers only the image knows.
+    fn may_be_in_more(&self) -> bool {
+        !self.workload.pod.group_names.is_empty()
     }
 
     /// Whether the manifest puts it into a group.
@@ -241,8 +247,12 @@ impl Start<'_> {
         };
         let same = u32::from_str_radix(mode, 8) == Ok(wanted)
             && number("gid") == gid
-            && number("uid") == Some(0)
-            && group.is_none_or(|group| self.is_in(group));
+            && number("uid") == Some(0);
+        let is_in = group.is_none_or(|group| self.is_in(group));
+        if same && !is_in && self.may_be_in_more() {
+            return There::Untold("its group is a name");
+        }
+        let same = same && is_in;
         let copied: Vec<Runtime> =
             self.runtimes.iter().filter(|one| one.engine == Engine::Podman).cloned().collect();
         match (same, copied.len()) {
@@ -355,6 +365,16 @@ mod tests {
             ),
             ("    tmpfs: '/run/web:mode=2777,gid=33'\n", Some(33), Some("with 1 change")),
             (
+                "    tmpfs: '/run/web:mode=2777,gid=33'\n    group_add: [www-data]\n",
+                Some(33),
+                Some("its group is a name"),
+            ),
+            (
+                "    tmpfs: '/run/web:mode=2777,gid=34'\n    group_add: [www-data]\n",
+                Some(33),
+                Some("with 1 change"),
+            ),
+            (
                 "    tmpfs: '/run/web:mode=2777,gid=34'\n    group_add: [33]\n",
                 Some(33),
                 Some("with 1 change"),
@@ -386,6 +406,8 @@ mod tests {
         let change = || Change::FsGroup { group: 33 };
         let text = said(&service("    group_add: [\"33\"]\n"), change(), &["docker"]);
         assert!(text.unwrap_or_default().contains("whom its volumes belong to"));
+        let text = said(&service("    group_add: [www-data]\n"), change(), &["docker"]);
+        assert!(text.unwrap_or_default().contains("(its group is a name)"));
         let text = said(&service("    group_add: [34]\n"), change(), &["docker"]);
         assert!(text.unwrap_or_default().contains("with 1 change: fsGroup 33"));
     }

@@ -30,7 +30,7 @@ pub const CANNOT: u8 = 125;
     after_long_help = "\
 Without --runtime a plain command gets what `docker run` would give it: Docker's 14 capabilities, \
 less what is dropped, plus what is added. A manifest's container gets what containerd 2.0 would \
-give it.
+give it, a Compose service what Docker would.
 
 A container of a manifest is run with its runAsUser, runAsGroup, supplementalGroups, fsGroup, \
 allowPrivilegeEscalation, privileged, capabilities and env, and with its command and args unless \
@@ -201,7 +201,7 @@ fn explain(error: Error) -> Failure {
                 "give the command: dropcap run -f … -- CMD; or say what the image is: --image-info",
             )
             .code(CANNOT),
-        PlanError::WhichUser => failure
+        PlanError::WhichUser | PlanError::NamedUser { .. } => failure
             .help("name one: --user 1000; or say what the image is: --image-info")
             .code(CANNOT),
         PlanError::Ambiguous { .. } => failure.help("name one: -c WORKLOAD/CONTAINER").code(CANNOT),

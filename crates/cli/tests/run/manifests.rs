@@ -28,6 +28,33 @@ const ASSUMED: &str = "note: done as containerd@2.0 would; name another with --r
 const AS_ROOT: &str = "note: runs as root: the manifest has no runAsUser, and the image's USER is \
                        not known (--image-info); name another with --user\n";
 
+/// As the other commands assume, and as it says: Docker reads the prefix, containerd does not.
+#[test]
+fn a_compose_service_is_done_as_docker_would() {
+    let service = |user: &str| {
+        format!(
+            "services:\n  web:\n    image: x\n    user: {user}\n    cap_drop: [ALL]\n    cap_add: [CAP_CHOWN]\n"
+        )
+    };
+    let (out, err, code) = run_with(&service("root"), &STATUS);
+    assert_eq!(
+        (err.as_str(), code),
+        ("note: done as docker would; name another with --runtime\n", Some(0))
+    );
+    assert_eq!(sets_of(&out).effective, CapSet::from(Capability::CHOWN));
+    let named = service("root") + "    group_add: [video]\n";
+    let (_, err, code) = run_with(&named, &STATUS);
+    let said = "warning: it is not in group video here: only the image knows its number\n";
+    assert!(err.contains(said) && code == Some(0), "{err}");
+    let (_, err, code) = run_with(&service("www"), &STATUS);
+    assert_eq!(code, Some(125));
+    assert_eq!(
+        err,
+        "error: the user is \"www\", a name that only the image knows\n  \
+         help: name one: --user 1000; or say what the image is: --image-info\n"
+    );
+}
+
 const USERS: &str = "\
 apiVersion: apps/v1
 kind: Deployment

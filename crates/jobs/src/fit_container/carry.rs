@@ -90,6 +90,9 @@ pub(super) fn over(
     if !others.is_empty() {
         warn(format!("the pod's other containers do not run here: {}", others.join(", ")));
     }
+    for name in pod.group_names.iter().filter(|name| name.value.contains('$')) {
+        warn(format!("group_add {}: it is not known here (a variable is in it)", name.value));
+    }
     if container.command_unread {
         warn("its command is not known here (a variable is in it): the image's is used".to_owned());
     }
@@ -173,6 +176,10 @@ fn user(
     for group in &pod.supplemental_groups {
         let group = id("supplementalGroups", group.span, group.value)?;
         options.extend(["--group-add".to_owned(), group.to_string()]);
+    }
+    // The engine asks the image, as Compose has it done; what a variable stands for nobody knows.
+    for name in pod.group_names.iter().filter(|name| !name.value.contains('$')) {
+        options.extend(["--group-add".to_owned(), name.value.clone()]);
     }
     if let Some(group) = pod.fs_group {
         let group = id("fsGroup", group.span, group.value)?;
@@ -393,6 +400,18 @@ mod tests {
         assert!(has_own_network(&words("--network none")) && has_own_network(&[]));
         assert!(!has_own_network(&words("--net=host")));
         assert!(!has_own_network(&words("--network container:web")));
+    }
+
+    #[test]
+    fn a_group_by_name_is_the_engines_to_look_up() {
+        let text = "services:\n  web:\n    image: web\n    group_add: [33, video, '${G}']\n";
+        let manifest = manifest::parse("compose.yaml", text);
+        let (workload, container) = manifest.containers().next().expect("a service");
+        let docker = runtime::Runtime::new(runtime::Engine::Docker);
+        let resolved = resolve::container(&workload.pod, container, &docker);
+        let mut options = Vec::new();
+        user(&manifest, workload, container, &resolved, &mut options).expect("IDs of processes");
+        assert_eq!(options, ["--group-add", "33", "--group-add", "video"]);
     }
 
     #[test]

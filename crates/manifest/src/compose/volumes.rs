@@ -160,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn groups_by_name_are_kept_as_written() {
+        let text = "services: { web: { image: x, group_add: [33, video, '${G}'] } }\n";
+        let manifest = parse("compose.yaml", text);
+        assert_eq!(manifest.problems, []);
+        let names = manifest.workloads[0].pod.group_names.iter();
+        assert_eq!(names.map(|name| name.value.as_str()).collect::<Vec<_>>(), ["video", "${G}"]);
+    }
+
+    #[test]
     fn groups_are_numbers_that_the_file_knows() {
         for (fields, groups) in [
             ("    group_add: [33, \"44\", root, video, '${G}']\n", &[33, 44, 0][..]),
