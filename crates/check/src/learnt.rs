@@ -413,8 +413,14 @@ impl Library {
             objections.push(Objection::OtherImage { learnt, here });
         }
         let ran = &learnt.about.ran;
-        if ran.differs(container) && !way::is_moved(&entry.learnt, container) {
-            let (learnt, here) = (ran.words(), ran::runs(&container.command, &container.args));
+        let whole = context.image.as_ref().map(|image| image.argv.as_slice());
+        let whole = whole.filter(|words| !words.is_empty());
+        if ran.differs(container, whole) && !way::is_moved(&entry.learnt, container) {
+            let here = match (ran, whole) {
+                (Ran::Whole(_), Some(whole)) => ran::runs(whole, &[]),
+                _ => ran::runs(&container.command, &container.args),
+            };
+            let learnt = ran.words();
             objections.push(Objection::OtherCommand { learnt, here });
         }
         let name = container.security.user_name.as_ref().map(|name| name.value.as_str());

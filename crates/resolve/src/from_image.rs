@@ -17,6 +17,8 @@ pub struct FromImage {
     pub user: ImageUser,
     /// The file that is executed first.
     pub program: Program,
+    /// All words that are executed first, the image's among them; none if neither says any.
+    pub argv: Vec<String>,
     /// The files in the image that carry capabilities or are set-uid; `None` if nobody looked.
     pub privileged: Option<Vec<String>>,
 }
@@ -53,7 +55,16 @@ impl FromImage {
         let moved = container.working_dir.is_some()
             || container.env.iter().any(|(variable, _)| variable == "PATH");
         let word = Word { word: first.filter(is_known), moved };
+        // Its CMD counts where the manifest has neither (docker run --entrypoint; kubernetes
+        // `pkg/kubelet/container/helpers.go`).
+        let own = container.command.iter().chain(&container.args).cloned();
+        let argv = match (container.command.is_empty(), container.args.is_empty()) {
+            (false, _) => own.collect(),
+            (true, false) => image.entrypoint.iter().cloned().chain(own).collect(),
+            (true, true) => [image.entrypoint.as_slice(), &image.cmd].concat(),
+        };
         Some(Self {
+            argv,
             name: name.value.clone(),
             span: name.span,
             user,

@@ -44,9 +44,10 @@ impl Ran {
         }
     }
 
-    /// Whether `container`, which was met by its workload, runs something else now than what was watched.
-    /// What the image's own words are nobody knows here, nor whether they come to the same.
-    pub(super) fn differs(&self, container: &Container) -> bool {
+    /// Whether `container` runs something else now than what was watched. `whole` is all that it executes,
+    /// the image's own words among it, where somebody looked at the image; else nobody knows those, nor
+    /// whether they come to the same.
+    pub(super) fn differs(&self, container: &Container, whole: Option<&[String]>) -> bool {
         let Container { command, args, command_unread, .. } = container;
         let here = [command.as_slice(), args].concat();
         if *command_unread || here.iter().any(|word| word.contains("$(")) {
@@ -56,7 +57,10 @@ impl Ran {
             Self::Unknown => false,
             Self::Own => !here.is_empty(),
             // An engine's own init may stand in front.
-            Self::Whole(argv) => !argv.ends_with(&here),
+            Self::Whole(argv) => match whole {
+                Some(whole) if command.is_empty() => !ends_with_words(argv, whole),
+                _ => !argv.ends_with(&here),
+            },
             // Of an image without an entrypoint `args` are what is executed, and written as `command`.
             Self::Words { command: own, args: more } => [own.as_slice(), more].concat() != here,
         }
@@ -71,6 +75,15 @@ impl Ran {
             Self::Whole(argv) => runs(argv, &[]),
         }
     }
+}
+
+/// Whether these are the last words that were executed. A script is executed by its interpreter, which is
+/// told the path that `PATH` led to.
+fn ends_with_words(argv: &[String], whole: &[String]) -> bool {
+    let Some((first, rest)) = whole.split_first() else { return true };
+    let Some(at) = argv.len().checked_sub(whole.len()) else { return false };
+    let name = |word: &str| word.rsplit('/').next().map(str::to_owned);
+    argv[at + 1..] == *rest && name(&argv[at]) == name(first)
 }
 
 /// `runs "chown 33 /x"`, `runs the image's with "-g"`.
@@ -89,6 +102,7 @@ mod tests {
     use crate::Checker;
     use crate::learnt::{About, Learnt, Library, MAX_AGE_DAYS, Way};
     use crate::options::Options;
+    use image::{Image, Images};
     use record::zero::Change;
 
     fn words(text: &str) -> Vec<String> {
@@ -97,6 +111,10 @@ mod tests {
 
     /// What is said against a profile of Deployment/web whose container runs that now.
     fn said(ran: Ran, ways: Vec<Way>, lines: &str) -> Vec<String> {
+        said_with(ran, ways, lines, Images::default())
+    }
+
+    fn said_with(ran: Ran, ways: Vec<Way>, lines: &str, images: Images) -> Vec<String> {
         let text = format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: web }}\nspec:\n  template:\n    spec:\n      \
              containers:\n        - name: web\n{lines}"
@@ -107,7 +125,7 @@ mod tests {
         let about = About { ran, workload: Some("Deployment/web".to_owned()), ..About::default() };
         let learnt = Learnt { about, ways, ..Learnt::default() };
         let learnt = Library::new(vec![learnt], MAX_AGE_DAYS);
-        let checker = Checker::new(Options { learnt, ..Options::default() });
+        let checker = Checker::new(Options { learnt, images, ..Options::default() });
         let found = checker.learnt_of(workload, container);
         let known = found.known().expect("it is met by its workload");
         known.objections.iter().map(ToString::to_string).collect()
@@ -146,6 +164,36 @@ mod tests {
         assert_eq!(
             said(of("a c", ""), Vec::new(), command),
             ["what was watched runs \"a c\", and this container runs \"a b\""]
+        );
+    }
+
+    /// A trace of `sh` in an image is none of what the image runs by itself.
+    #[test]
+    fn what_the_image_runs_is_compared_where_somebody_looked() {
+        let said = |argv: &str, lines: &str| {
+            let (entrypoint, cmd) = (words("entry.sh"), words("web -g"));
+            let names = vec!["web".to_owned()];
+            let mut images = Images::default();
+            images.add(Image { names, entrypoint, cmd, ..Image::default() });
+            let lines = format!("          image: web\n{lines}");
+            said_with(Ran::Whole(words(argv)), Vec::new(), &lines, images)
+        };
+        let args = "          args: [web, -t]\n";
+        for same in
+            ["entry.sh web -g", "/bin/sh /usr/bin/entry.sh web -g", "/init -- entry.sh web -g"]
+        {
+            assert_eq!(said(same, ""), [""; 0]);
+        }
+        assert_eq!(said("entry.sh web -t", args), [""; 0]);
+        assert_eq!(said("a b", "          command: [a, b]\n"), [""; 0]);
+        let runs = "and this container runs \"entry.sh web -g\"";
+        for other in ["sh", "sh -c entry.sh web -g x", "entry.sh web", "/other.sh web -g"] {
+            assert_eq!(said(other, ""), [format!("what was watched runs {other:?}, {runs}")]);
+        }
+        let runs = "and this container runs \"entry.sh web -t\"";
+        assert_eq!(
+            said("other.sh web -t", args),
+            [format!("what was watched runs \"other.sh web -t\", {runs}")]
         );
     }
 
