@@ -79,6 +79,8 @@ pub enum Outcome<'l> {
         learnt: &'l Learnt,
         /// What could take effect and no longer would.
         lost: CapSet,
+        /// What speaks against it, and a person takes all the same.
+        accepted: Vec<Objection>,
     },
     /// Somebody answers for what it holds too much: a waiver, or a comment.
     Kept {
@@ -190,7 +192,8 @@ pub fn write<'l>(
         };
         let lost = (!consented).then(|| lost_unproven(checker, manifest, one, widen)).flatten();
         let Some(lost) = lost else { return true };
-        let outcome = Outcome::HeldBack { learnt: one.known.learnt, lost };
+        let Known { learnt, accepted, .. } = &one.known;
+        let outcome = Outcome::HeldBack { learnt, lost, accepted: accepted.clone() };
         treated.push(Treated { id: one.id, outcome });
         false
     });

@@ -185,6 +185,13 @@ fn nothing_seen_is_not_nothing_needed() {
     insta::assert_snapshot!("nothing_seen", fixed(&none, ("pod.yaml", &text), &[]));
     let forced = fixed(&none, ("pod.yaml", &text), &["--unsafe-fixes"]);
     assert!(forced.contains("drop `ALL`, add nothing"), "{forced}");
+    // The command that is named has the words by which it was taken until here.
+    let by_hand = "apiVersion: dropcap.dev/v1\nkind: CapabilityProfile\nmetadata: { name: web }\nspec:\n  \
+                   target: { image: \"own:2\", workload: Pod/own }\n  capabilities: { needed: [] }\n";
+    let taken = fixed(by_hand, ("pod.yaml", &text), &["--incomplete", "--other-image"]);
+    for word in ["--unsafe-fixes", "--incomplete", "--other-image"] {
+        assert!(taken.contains(word), "{taken}");
+    }
     let folder = Folder::new(&[("own.profile.yaml", &none), ("pod.yaml", &text)]);
     let output = folder.run(&[
         "check",

@@ -154,7 +154,7 @@ fn one(
                 _ => {}
             }
         }
-        Outcome::HeldBack { learnt, lost } => {
+        Outcome::HeldBack { learnt, lost, accepted } => {
             let taken = match lost.len() {
                 0..=5 => lost.to_string(),
                 number => words::capabilities(number),
@@ -163,12 +163,13 @@ fn one(
             writeln!(err, "{}", wrapped(&line, 4))?;
             indented(&mut err, &learnt.described())?;
             let command = match learnt.needs.is_empty() {
-                false => format!("dropcap fix --profile {} PATH", learnt.file),
+                false => format!("dropcap fix{} --profile {} PATH", flags(accepted), learnt.file),
                 true => {
                     indented(&mut err, "nothing seen is not nothing needed: an unsafe edit")?;
                     // Not what else is unsafe: nobody knows anything of that.
                     let select = "--unsafe-fixes --select over-granted";
-                    format!("dropcap fix {select} --profile {} PATH", learnt.file)
+                    let flags = flags(accepted);
+                    format!("dropcap fix {select}{flags} --profile {} PATH", learnt.file)
                 }
             };
             next_line(&mut err, "if you trust it:", &command)?;
@@ -180,6 +181,19 @@ fn one(
         }
     }
     Ok(())
+}
+
+/// The options by which a person takes what speaks against a profile.
+fn flags(accepted: &[Objection]) -> String {
+    let is_incomplete = |one: &Objection| matches!(one, Objection::Incomplete(_));
+    let mut flags = String::new();
+    if accepted.iter().any(is_incomplete) {
+        flags.push_str(" --incomplete");
+    }
+    if !accepted.iter().all(is_incomplete) {
+        flags.push_str(" --other-image");
+    }
+    flags
 }
 
 /// Why it could not be written.
