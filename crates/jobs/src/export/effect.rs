@@ -34,7 +34,7 @@ pub(super) fn of(profile: &Profile, engine: Engine, user: Option<&str>) -> Optio
 pub(super) fn other_user(profile: &Profile, user: Option<&str>) -> Option<Remark> {
     let id = |user: &str| user.split(':').next().unwrap_or_default().parse::<u32>().ok();
     let learnt = match (profile.spec.target.user, user) {
-        (Some(learnt), Some("root")) if learnt == 0 => None,
+        (Some(0), Some("root")) => None,
         (Some(learnt), user) => {
             (user.and_then(id) != Some(learnt)).then(|| format!("user {learnt}"))
         }
