@@ -194,6 +194,10 @@ mod tests {
         assert_eq!(arguments.choice.kernel.as_deref(), Some("6.1"));
         assert_eq!(arguments.command.as_deref(), Some("uname -r; id"));
         assert!(parse(&[]).unwrap().choice.is_all());
+        let machine = |words: &[&str]| parse(words).map(|arguments| arguments.architecture.name);
+        assert_eq!(machine(&[]), Ok("x86_64"));
+        assert_eq!(machine(&["--arch", "arm64"]), Ok("arm64"));
+        assert_eq!(machine(&["--arch", "mips"]), Err("--arch is x86_64 or arm64".to_owned()));
         for words in [&["--kernel"][..], &["now"]] {
             assert!(parse(words).unwrap_err().starts_with("usage: "));
         }

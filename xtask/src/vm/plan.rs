@@ -153,6 +153,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_architecture_has_its_own_backends() {
+        let backends = |architecture| {
+            let plan = Plan::read(architecture).unwrap();
+            plan.kernels.into_iter().map(|kernel| kernel.backends.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(backends(&X86_64), [2, 2, 2, 4]);
+        assert_eq!(backends(&ARM64), [1, 1, 2, 4]);
+    }
+
+    #[test]
     fn what_is_skipped_depends_on_kernel_and_backend() {
         let mut plan = Plan::read(&X86_64).unwrap();
         assert_eq!(plan.kernels.len(), 4);
