@@ -2,6 +2,7 @@
 //! (without KVM, which a CI machine may not have) with an initramfs of our own static test programs; what
 //! each test said with each backend is held against `data/vm.toml` and written to `docs/kernels.md`.
 
+mod architecture;
 mod binaries;
 mod boot;
 mod guest;
@@ -19,17 +20,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::architecture::Architecture;
 use self::plan::{KernelPlan, Plan};
 use self::report::Report;
 use self::table::Choice;
 use crate::Result;
 
-const USAGE: &str = "usage: cargo xtask vm [--check] [--all] [--recordings FOLDER] [--kernel SERIES] [--backend NAME]
-                      [--test NAME] [--filter TEST] [-- COMMAND]
+const USAGE: &str = "usage: cargo xtask vm [--check] [--all] [--recordings FOLDER] [--arch NAME] [--kernel SERIES]
+                      [--backend NAME] [--test NAME] [--filter TEST] [-- COMMAND]
   --check           fail if docs/kernels.md does not hold what the run shows, instead of writing it
   --all             also what takes too long for every change
   --recordings FOLDER  keep what the traps and provoke showed, trace programs of groundtruth/ too, and
                     put it all there, for `cargo xtask sites --recordings FOLDER`
+  --arch NAME       x86_64, or arm64: by hand, slow, and nothing is written
   --kernel SERIES   this kernel only: 5.10, 6.1, 6.12, 7.
   --backend NAME    this backend only: fexit, tp_btf, raw_tp, kprobe
   --test NAME       this test program only: kernel, traps, provoke, faults
@@ -44,6 +47,7 @@ const DOCUMENT: &str = "docs/kernels.md";
 struct Arguments {
     check: bool,
     all: bool,
+    architecture: &'static Architecture,
     choice: Choice,
     recordings: Option<PathBuf>,
     command: Option<String>,
@@ -55,7 +59,7 @@ struct Arguments {
 /// All that was not as planned.
 pub fn run(words: &[&str]) -> Result {
     let arguments = parse(words)?;
-    let mut plan = Plan::read()?;
+    let mut plan = Plan::read(arguments.architecture)?;
     let all = arguments.all || arguments.choice.filter.is_some() || arguments.choice.test.is_some();
     let chosen = |name: &String| arguments.choice.test.as_ref().is_none_or(|only| only == name);
     plan.tests.retain(|test| (all || !test.by_hand) && chosen(&test.name));
@@ -70,17 +74,24 @@ pub fn run(words: &[&str]) -> Result {
     if kernels.is_empty() {
         return Err(format!("no such kernel: {:?}\n{USAGE}", arguments.choice.kernel));
     }
-    let place = crate::target().join("vm");
+    let architecture = arguments.architecture;
+    let place = match architecture.own {
+        true => crate::target().join("vm"),
+        false => crate::target().join("vm").join(architecture.name),
+    };
     let start = Instant::now();
     let mut booted = Vec::new();
     for kernel in kernels {
-        booted.push((kernel, packages::kernel(&kernel.suite, &place.join(&kernel.suite))?));
+        booted.push((
+            kernel,
+            packages::kernel(architecture, &kernel.suite, &place.join(&kernel.suite))?,
+        ));
     }
     println!("kernels are here after {} s", start.elapsed().as_secs());
     let dropcap = arguments.command.is_some() || arguments.recordings.is_some();
-    let built = binaries::build(&plan, dropcap)?;
+    let built = binaries::build(&plan, architecture, dropcap)?;
     let recorded = arguments.recordings.is_some();
-    let system = binaries::file_system(&plan, &built, &place, recorded)?;
+    let system = binaries::file_system(&plan, architecture, &built, &place, recorded)?;
     println!("the guests' programs are built after {} s", start.elapsed().as_secs());
     if let Some(command) = &arguments.command {
         return boot::command(&plan, command, &booted, system, &place);
@@ -89,7 +100,7 @@ pub fn run(words: &[&str]) -> Result {
     let results = boot::all(&plan, &shares, &arguments, &system, &place);
     println!("the guests ended after {} s", start.elapsed().as_secs());
     // All of it, or nothing: what is chosen for is a guest.
-    let host = match arguments.choice.is_all() {
+    let host = match arguments.choice.is_all() && architecture.own {
         true => Some(host::run(&plan, &place, arguments.recordings.as_deref())?),
         false => None,
     };
@@ -104,6 +115,10 @@ fn parse(words: &[&str]) -> Result<Arguments> {
         match *word {
             "--check" => arguments.check = true,
             "--all" => arguments.all = true,
+            "--arch" => {
+                let known = architecture::named(&value()?);
+                arguments.architecture = known.ok_or("--arch is x86_64 or arm64")?;
+            }
             "--kernel" => arguments.choice.kernel = Some(value()?),
             "--recordings" => arguments.recordings = Some(value()?.into()),
             "--backend" => arguments.choice.backend = Some(value()?),
@@ -179,6 +194,10 @@ mod tests {
         assert_eq!(arguments.choice.kernel.as_deref(), Some("6.1"));
         assert_eq!(arguments.command.as_deref(), Some("uname -r; id"));
         assert!(parse(&[]).unwrap().choice.is_all());
+        let machine = |words: &[&str]| parse(words).map(|arguments| arguments.architecture.name);
+        assert_eq!(machine(&[]), Ok("x86_64"));
+        assert_eq!(machine(&["--arch", "arm64"]), Ok("arm64"));
+        assert_eq!(machine(&["--arch", "mips"]), Err("--arch is x86_64 or arm64".to_owned()));
         for words in [&["--kernel"][..], &["now"]] {
             assert!(parse(words).unwrap_err().starts_with("usage: "));
         }

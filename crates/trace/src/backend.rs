@@ -124,6 +124,9 @@ pub enum Unavailable {
     /// The kernel has no function that could be traced so.
     #[error("the kernel's type information has no function cap_capable")]
     NoFunction,
+    /// The kernel puts no BPF program behind a function.
+    #[error("the kernel has no BPF trampolines (on arm64 Linux 6.4 and newer do)")]
+    NoTrampoline,
     /// The kernel has no kprobes.
     #[error("the kernel has no kprobes (CONFIG_KPROBES, CONFIG_KPROBE_EVENTS)")]
     NoKprobes,
@@ -326,9 +329,15 @@ fn explain(backend: Backend, error: &ProgramError) -> Unavailable {
         io::ErrorKind::PermissionDenied => {
             Unavailable::Refused { source: copy(io_error), lockdown: said_of_lockdown() }
         }
+        _ if backend == Backend::FExit && io_error.raw_os_error() == Some(ENOTSUPP) => {
+            Unavailable::NoTrampoline
+        }
         _ => Unavailable::Failed(chain(error)),
     }
 }
+
+/// `include/linux/errno.h`: meant for the kernel alone, and no libc has a word for it.
+const ENOTSUPP: i32 = 524;
 
 fn copy(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
@@ -362,5 +371,18 @@ mod tests {
         }
         let error = "ftrace".parse::<Backend>().unwrap_err().to_string();
         assert_eq!(error, "no backend \"ftrace\"; there are fexit, tp_btf, raw_tp and kprobe");
+    }
+
+    #[test]
+    fn a_kernel_without_trampolines_is_told() {
+        let said = |backend, number| {
+            let io_error = io::Error::from_raw_os_error(number);
+            let call = "bpf_raw_tracepoint_open";
+            let error = aya::sys::SyscallError { call, io_error };
+            explain(backend, &ProgramError::SyscallError(error))
+        };
+        assert!(matches!(said(Backend::FExit, ENOTSUPP), Unavailable::NoTrampoline));
+        assert!(matches!(said(Backend::TpBtf, ENOTSUPP), Unavailable::Failed(_)));
+        assert!(matches!(said(Backend::FExit, 22), Unavailable::Failed(_)));
     }
 }

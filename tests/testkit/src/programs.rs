@@ -32,7 +32,7 @@ pub fn program(folder: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     // <target>/<profile>/deps/<test>
     let target = test.ancestors().nth(3).expect("a test lies in target/PROFILE/deps");
-    compiled(folder, name, &target.join("tmp"))
+    compiled("cc", folder, name, &target.join("tmp"))
 }
 
 /// Puts a copy of the compiled `tests/FOLDER/NAME.c` there, 0755. By another process: a file that is
@@ -47,14 +47,14 @@ pub fn install(folder: &str, name: &str, to: &Path) {
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).expect("chmod");
 }
 
-/// All the programs there are, compiled into `place/FOLDER/NAME`; their folders and names.
+/// All the programs there are, compiled by `compiler` into `place/FOLDER/NAME`; their folders and names.
 ///
 /// # Errors
 /// If the sources cannot be listed.
 ///
 /// # Panics
 /// If one cannot be compiled.
-pub fn compile_all(place: &Path) -> io::Result<BTreeSet<(String, String)>> {
+pub fn compile_all(compiler: &str, place: &Path) -> io::Result<BTreeSet<(String, String)>> {
     let mut all = BTreeSet::new();
     for folder in fs::read_dir(sources())? {
         let folder = folder?;
@@ -66,7 +66,7 @@ pub fn compile_all(place: &Path) -> io::Result<BTreeSet<(String, String)>> {
             let file = file?.path();
             if file.extension() == Some(OsStr::new("c")) {
                 let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                compiled(&folder_name, &name, place);
+                compiled(compiler, &folder_name, &name, place);
                 all.insert((folder_name.clone(), name));
             }
         }
@@ -80,7 +80,7 @@ fn sources() -> &'static Path {
 }
 
 /// Compiled once for each change of its source and of the headers beside it.
-fn compiled(folder: &str, name: &str, place: &Path) -> PathBuf {
+fn compiled(compiler: &str, folder: &str, name: &str, place: &Path) -> PathBuf {
     static FRESH: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let program = place.join(folder).join(name);
     let mut fresh = FRESH.lock().expect("no test panics while it compiles");
@@ -92,7 +92,7 @@ fn compiled(folder: &str, name: &str, place: &Path) -> PathBuf {
     let newest = headers(&folder).iter().map(|header| changed(header)).max();
     if changed(&program) < newest.max(Some(changed(&source))).unwrap_or(SystemTime::UNIX_EPOCH) {
         fs::create_dir_all(program.parent().unwrap_or(place)).expect("a folder for the programs");
-        compile(&source, &program);
+        compile(compiler, &source, &program);
     }
     fresh.insert(program.clone());
     program
@@ -109,11 +109,11 @@ fn changed(file: &Path) -> SystemTime {
 }
 
 /// Under another name first: another test run may be executing what is there.
-fn compile(source: &Path, program: &Path) {
+fn compile(compiler: &str, source: &Path, program: &Path) {
     let unfinished = program.with_extension(std::process::id().to_string());
-    let mut cc = Command::new("cc");
+    let mut cc = Command::new(compiler);
     cc.args(["-static", "-no-pie", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
-    let output = cc.arg(&unfinished).arg(source).output().expect("cc runs");
+    let output = cc.arg(&unfinished).arg(source).output().expect("the compiler runs");
     let said = String::from_utf8_lossy(&output.stderr);
     // Its own warnings about static linking are no reason to fail, the compiler's are.
     if output.status.success() {

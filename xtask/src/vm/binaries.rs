@@ -9,14 +9,15 @@ use std::process::Command;
 
 use cargo_metadata::Message;
 
+use super::architecture::Architecture;
 use super::initramfs::Initramfs;
+use super::packages;
 use super::plan::{GroundtruthPlan, GuestPlan, Plan};
 use crate::Result;
 use crate::process::{cargo, output};
 
-/// The target whose programs are static, and the one that has to be told.
-const MUSL: &str = "x86_64-unknown-linux-musl";
-const GNU: &str = "x86_64-unknown-linux-gnu";
+/// The suite that programs of another architecture are taken from.
+const USERLAND: &str = "bookworm";
 /// Folders that Debian has moved into `/usr`.
 const MERGED: &[&str] = &["bin", "sbin", "lib", "lib64"];
 
@@ -27,8 +28,12 @@ pub type Built = BTreeMap<String, PathBuf>;
 ///
 /// # Errors
 /// If they do not build, or one that is planned does not exist.
-pub fn build(plan: &Plan, dropcap: bool) -> Result<Built> {
-    let target = target();
+pub fn build(plan: &Plan, architecture: &Architecture, dropcap: bool) -> Result<Built> {
+    let target = target(architecture)?;
+    let (compiler, package) = architecture.compiler;
+    if testkit::need::find_program(compiler).is_none() {
+        return Err(format!("needs the program {compiler} (Debian: {package})"));
+    }
     let mut built = Built::new();
     let mut tests = vec!["test", "--no-run"];
     for test in &plan.tests {
@@ -43,7 +48,11 @@ pub fn build(plan: &Plan, dropcap: bool) -> Result<Built> {
         let mut command = cargo(arguments);
         command.args(["--profile", "vm", "--message-format", "json-render-diagnostics"]);
         command.args(["--target", target]);
-        if target == GNU {
+        if !architecture.own {
+            let name = target.replace('-', "_").to_uppercase();
+            command.env(format!("CARGO_TARGET_{name}_LINKER"), compiler);
+        }
+        if architecture.gnu == Some(target) {
             command.env("RUSTFLAGS", "-C target-feature=+crt-static");
         }
         let said = output(command.stderr(std::process::Stdio::inherit()))?;
@@ -64,16 +73,25 @@ pub fn build(plan: &Plan, dropcap: bool) -> Result<Built> {
 }
 
 /// musl if it is installed or can be.
-fn target() -> &'static str {
-    let added = Command::new("rustup").args(["target", "add", MUSL]).output();
-    if added.is_ok_and(|output| output.status.success()) { MUSL } else { GNU }
+fn target(architecture: &Architecture) -> Result<&'static str> {
+    let added = Command::new("rustup").args(["target", "add", architecture.musl]).output();
+    if added.is_ok_and(|output| output.status.success()) {
+        return Ok(architecture.musl);
+    }
+    architecture.gnu.ok_or_else(|| format!("needs Rust's target {}", architecture.musl))
 }
 
 /// A file system with all of it, but for what a kernel or a run adds.
 ///
 /// # Errors
 /// If something is missing on this machine.
-pub fn file_system(plan: &Plan, built: &Built, place: &Path, recorded: bool) -> Result<Initramfs> {
+pub fn file_system(
+    plan: &Plan,
+    architecture: &Architecture,
+    built: &Built,
+    place: &Path,
+    recorded: bool,
+) -> Result<Initramfs> {
     let mut system = Initramfs::default();
     for folder in MERGED {
         system.folder(&format!("/usr/{folder}"));
@@ -104,7 +122,8 @@ pub fn file_system(plan: &Plan, built: &Built, place: &Path, recorded: bool) -> 
         system.link("/usr/bin/dropcap", "/programs/dropcap");
     }
     let programs = place.join("programs");
-    let compiled = testkit::programs::compile_all(&programs).map_err(|e| format!("tests: {e}"))?;
+    let compiled = testkit::programs::compile_all(architecture.compiler.0, &programs)
+        .map_err(|e| format!("tests: {e}"))?;
     for (folder, name) in compiled {
         let file = programs.join(&folder).join(&name);
         system.copy(&file, &format!("/programs/{folder}/{name}"), 0o755)?;
@@ -112,18 +131,44 @@ pub fn file_system(plan: &Plan, built: &Built, place: &Path, recorded: bool) -> 
     if recorded {
         groundtruth(&mut system, &plan.groundtruth)?;
     }
-    tools(&mut system, &plan.guest)?;
+    if architecture.own {
+        copy_programs(&mut system, &plan.guest.programs)?;
+        for folder in &plan.guest.folders {
+            copy_folder(&mut system, Path::new(folder))?;
+        }
+        system.copy(&find("busybox")?, "/usr/bin/busybox", 0o755)?;
+    } else {
+        foreign(&mut system, architecture, &plan.guest, place)?;
+    }
+    applets(&mut system, &plan.guest)?;
     Ok(system)
 }
 
-fn tools(system: &mut Initramfs, plan: &GuestPlan) -> Result {
-    copy_programs(system, &plan.programs)?;
-    system.link("/usr/bin/sh", "dash");
-    for folder in &plan.folders {
-        copy_folder(system, Path::new(folder))?;
+/// The same programs as packages of another architecture have them, and all their libraries.
+fn foreign(
+    system: &mut Initramfs,
+    architecture: &Architecture,
+    plan: &GuestPlan,
+    place: &Path,
+) -> Result {
+    let root = packages::userland(architecture, USERLAND, &plan.packages, place)?;
+    for program in plan.programs.iter().map(String::as_str).chain(["busybox"]) {
+        let places = ["usr/bin", "usr/sbin", "bin", "sbin"].map(|at| root.join(at).join(program));
+        let file = places.iter().find(|file| file.exists());
+        let file =
+            file.ok_or_else(|| format!("no package of vm.toml has the program {program}"))?;
+        system.copy(file, &merged(&in_root(&root, file)), 0o755)?;
     }
+    for folder in ["lib", "usr/lib"] {
+        copy_from(system, &root, &root.join(folder))?;
+    }
+    Ok(())
+}
+
+/// The names of busybox's programs, which are alike on both architectures.
+fn applets(system: &mut Initramfs, plan: &GuestPlan) -> Result {
+    system.link("/usr/bin/sh", "dash");
     let busybox = find("busybox")?;
-    system.copy(&busybox, "/usr/bin/busybox", 0o755)?;
     let list = output(Command::new(&busybox).arg("--list"))?;
     for applet in list.lines().filter(|applet| !plan.without.iter().any(|name| name == applet)) {
         if !system.has(&format!("/usr/sbin/{applet}")) {
@@ -164,13 +209,22 @@ fn copy_programs(system: &mut Initramfs, names: &[String]) -> Result {
 }
 
 fn copy_folder(system: &mut Initramfs, folder: &Path) -> Result {
+    copy_from(system, Path::new("/"), folder)
+}
+
+/// The path of a file below `root`, in it.
+fn in_root(root: &Path, file: &Path) -> PathBuf {
+    Path::new("/").join(file.strip_prefix(root).unwrap_or(file))
+}
+
+fn copy_from(system: &mut Initramfs, root: &Path, folder: &Path) -> Result {
     let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
-            copy_folder(system, &path)?;
+            copy_from(system, root, &path)?;
         } else {
-            system.copy(&path, &merged(&path), 0o644)?;
+            system.copy(&path, &merged(&in_root(root, &path)), 0o755)?;
         }
     }
     Ok(())

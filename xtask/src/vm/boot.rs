@@ -98,7 +98,9 @@ impl<'a> Guest<'a> {
         for (at, (name, module)) in modules.iter().enumerate() {
             system.file(&format!("/modules/{at:02}-{name}.ko"), 0o644, module);
         }
-        let conf = format!("kernel='{}'\n{conf}", of_plan.series);
+        let [_, report, recordings] = kernel.architecture.ports;
+        let ports = format!("report_port=/dev/{report}\nrecordings_port=/dev/{recordings}");
+        let conf = format!("kernel='{}'\n{ports}\n{conf}", of_plan.series);
         system.file("/etc/vm.conf", 0o644, conf.as_bytes());
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let initramfs = folder.join("initramfs");
@@ -113,7 +115,7 @@ impl<'a> Guest<'a> {
 
     fn boot(&self, watch: impl FnMut(&str)) -> Result<Report> {
         let [initramfs, console] = ["initramfs", "console"].map(|name| self.folder.join(name));
-        guest::boot(&self.kernel.image, &initramfs, &console, &self.recordings(), watch)
+        guest::boot(self.kernel, &initramfs, &console, &self.recordings(), watch)
     }
 }
 
@@ -176,11 +178,12 @@ fn boot(
 
 #[cfg(test)]
 mod tests {
+    use super::super::architecture::X86_64;
     use super::*;
 
     #[test]
     fn what_a_kernel_s_guests_say_is_one_report() {
-        let plan = Plan::read().unwrap();
+        let plan = Plan::read(&X86_64).unwrap();
         let [old, new] = [&plan.kernels[0], &plan.kernels[1]];
         let report = |text: &str| {
             let mut report = Report::default();

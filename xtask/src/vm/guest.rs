@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use super::architecture::Architecture;
+use super::packages::Kernel;
 use super::report::Report;
 use crate::Result;
 
@@ -22,7 +24,7 @@ const SILENCE: Duration = Duration::from_secs(600);
 /// # Errors
 /// If qemu cannot be started, or the guest panics, hangs or ends early: with the end of its console.
 pub fn boot(
-    kernel: &Path,
+    kernel: &Kernel,
     initramfs: &Path,
     console: &Path,
     recordings: &Path,
@@ -43,7 +45,7 @@ pub fn boot(
 }
 
 fn boot_once(
-    kernel: &Path,
+    kernel: &Kernel,
     initramfs: &Path,
     console: &Path,
     recordings: &Path,
@@ -99,32 +101,40 @@ fn end_of(text: &str) -> String {
 /// What the guest's kernel is told (`Documentation/admin-guide/kernel-parameters.txt`). To attach and to detach a BPF
 /// program waits for RCU's grace periods, which otherwise is up to half of what a guest does with its time; and to
 /// empty each page that is handed out is dear where `rep stos` is emulated.
-const COMMAND_LINE: &str =
-    "console=ttyS0 loglevel=5 panic=-1 rcupdate.rcu_expedited=1 init_on_alloc=0";
+const COMMAND_LINE: &str = "loglevel=5 panic=-1 rcupdate.rcu_expedited=1 init_on_alloc=0";
 
-fn start(kernel: &Path, initramfs: &Path, console: &Path, recordings: &Path) -> Result<Child> {
+fn start(kernel: &Kernel, initramfs: &Path, console: &Path, recordings: &Path) -> Result<Child> {
+    let Architecture { qemu: (qemu, package), machine, ports: [terminal, ..], .. } =
+        kernel.architecture;
     // qemu must not outlive this program, however that ends.
     // One thread for both CPUs: with one each, code that is patched while the other runs it (a BPF
     // trampoline, a kprobe) now and then leaves the guest in a loop there.
-    Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
-        .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "1536"])
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", qemu])
+        .args(["-accel", "tcg,thread=single", "-smp", "2", "-m", "1536"])
+        .args(*machine)
         .args(["-nodefaults", "-display", "none", "-no-reboot"])
-        // The console, then the report, then the recordings.
         .arg("-serial")
         .arg(format!("file:{}", console.display()))
-        .args(["-serial", "stdio"])
-        .arg("-serial")
-        .arg(format!("file:{}", recordings.display()))
         .arg("-kernel")
-        .arg(kernel)
+        .arg(&kernel.image)
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", COMMAND_LINE])
+        .args(["-append", &format!("console={terminal} {COMMAND_LINE}")])
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("qemu-system-x86_64: {e} (Debian: qemu-system-x86)"))
+        .stdout(Stdio::piped());
+    let recordings = format!("file:{}", recordings.display());
+    match kernel.architecture.port {
+        None => command.args(["-serial", "stdio", "-serial", &recordings]),
+        // A machine with one serial port of its own.
+        Some(device) => command
+            .args(["-chardev", "stdio,id=report", "-chardev"])
+            .arg(recordings.replacen("file:", "file,id=recordings,path=", 1))
+            .args(["-device", &format!("{device},chardev=report")])
+            .args(["-device", &format!("{device},chardev=recordings")]),
+    };
+    command.spawn().map_err(|e| format!("{qemu}: {e} (Debian: {package})"))
 }
 
 /// Prints the progress of a guest of this name with the time since its start; all of its report is in `log`.

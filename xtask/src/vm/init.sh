@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The guest's first process: mounts, loads modules, runs each test with each backend and reports on the
-# second serial port, a word and its line each:
+# report's serial port, a word and its line each:
 #   kernel RELEASE            what runs
 #   backend NAME works        of each backend whether it does (else `backend NAME: why`)
 #   run TEST BACKEND          a test program starts; then
@@ -10,7 +10,7 @@
 #   done                      all ran
 # /etc/vm.conf says what to do: kernel, tests, once (tests run with the first backend only), backends (all that work if
 # none is named), filter, threads, lockdown (modes), locked (a test for them) and secrets (which of its tests),
-# recordings (yes: they are kept and go to the third serial port as a .tar.gz), groundtruth (yes: programs of
+# recordings (yes: they are kept and go to their serial port as a .tar.gz), groundtruth (yes: programs of
 # groundtruth/ are traced, too). /etc/command is run instead, if it is there.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
@@ -28,9 +28,9 @@ mount -t debugfs debug /sys/kernel/debug
 mount -t tracefs trace /sys/kernel/tracing
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup /sys/fs/cgroup
-stty -F /dev/ttyS1 raw -echo
-exec 3>/dev/ttyS1
 . /etc/vm.conf
+stty -F "$report_port" raw -echo
+exec 3>"$report_port"
 
 say() { echo "$*" >&3; }
 
@@ -91,8 +91,8 @@ if [ "$groundtruth" = yes ]; then
     say "end groundtruth - $status"
 fi
 if [ "$recordings" = yes ]; then
-    stty -F /dev/ttyS2 raw -echo
-    tar -c -C /run recordings | gzip >/dev/ttyS2
+    stty -F "$recordings_port" raw -echo
+    tar -c -C /run recordings | gzip >"$recordings_port"
 fi
 # As lockdown= on the kernel's command line does (lock_kernel_down()), and as there: for good.
 unset DROPCAP_TEST_BACKEND

@@ -77,7 +77,7 @@ mod tests {
 
     fn wrongs(text: &str) -> String {
         let kernel: KernelPlan = toml::from_str(
-            "series = '6.1'\nsuite = 'bookworm'\nbackends = ['fexit']\nlockdown = ['integrity', 'confidentiality']",
+            "series = '6.1'\nsuite = 'bookworm'\nbackends = ['fexit']\narm64 = []\nlockdown = ['integrity', 'confidentiality']",
         )
         .unwrap();
         let mut report = Report::default();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use super::architecture::Architecture;
 use crate::Result;
 use crate::process::{output, run};
 
@@ -12,8 +13,6 @@ use crate::process::{output, run};
 const ARCHIVE: &str = "http://deb.debian.org/debian";
 /// Where suites go that are no longer supported.
 const OLD_ARCHIVE: &str = "http://archive.debian.org/debian";
-/// Depends on the newest cloud kernel of a suite.
-const NEWEST: &str = "linux-image-cloud-amd64";
 /// What a kernel is split into: one package, or (since 7.x) four.
 const PARTS: &[&str] = &["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
 /// An index that is older is asked for again.
@@ -22,6 +21,8 @@ const FRESH: Duration = Duration::from_hours(24);
 /// A kernel that was unpacked.
 #[derive(Debug, Clone)]
 pub struct Kernel {
+    /// What it runs on.
+    pub architecture: &'static Architecture,
     /// As `uname -r` says it.
     pub release: String,
     /// The image to boot.
@@ -34,28 +35,17 @@ pub struct Kernel {
 ///
 /// # Errors
 /// If the archive cannot be reached and nothing is kept, or a checksum is wrong.
-pub fn kernel(suite: &str, place: &Path) -> Result<Kernel> {
+pub fn kernel(architecture: &'static Architecture, suite: &str, place: &Path) -> Result<Kernel> {
     fs::create_dir_all(place).map_err(|e| format!("{}: {e}", place.display()))?;
-    let packages = parse(&index(suite, place)?);
-    let parts = newest(&packages).map_err(|e| format!("{suite}: {e}"))?;
+    let debian = architecture.debian;
+    let packages = parse(&index(debian, suite, place)?);
+    let parts = newest(debian, &packages).map_err(|e| format!("{suite}: {e}"))?;
     let release = parts[0].name.trim_start_matches("linux-image-").to_owned();
     let root = place.join(&release);
     let complete = root.join("unpacked");
     if !complete.exists() {
         for part in &parts {
-            let package = place.join("package.deb");
-            download(&part.filename, &package)?;
-            let found = output(Command::new("sha256sum").arg(&package))?;
-            let found = found.split_whitespace().next().unwrap_or_default();
-            if found != part.sha256 {
-                return Err(format!(
-                    "{}: SHA-256 {found}, expected {}",
-                    part.filename, part.sha256
-                ));
-            }
-            fs::create_dir_all(&root).map_err(|e| format!("{}: {e}", root.display()))?;
-            run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&root))?;
-            let _ = fs::remove_file(&package);
+            unpack(part, &root)?;
         }
         fs::write(&complete, "").map_err(|e| format!("{}: {e}", complete.display()))?;
     }
@@ -65,31 +55,85 @@ pub fn kernel(suite: &str, place: &Path) -> Result<Kernel> {
     let image = [root.join("boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")];
     let image = image.into_iter().find(|file| file.is_file());
     let image = image.ok_or_else(|| format!("{}: no vmlinuz", root.display()))?;
-    Ok(Kernel { release, image, modules })
+    Ok(Kernel { architecture, release, image, modules })
+}
+
+/// Packages of these names and of a suite, unpacked into one folder; kept in `place`.
+///
+/// # Errors
+/// If the archive cannot be reached and they are not kept, or it lacks one, or a checksum is wrong.
+pub fn userland(
+    architecture: &Architecture,
+    suite: &str,
+    names: &[String],
+    place: &Path,
+) -> Result<PathBuf> {
+    let root = place.join("userland");
+    let complete = place.join("userland-unpacked");
+    let wanted = names.join("\n");
+    if fs::read_to_string(&complete).is_ok_and(|there| there == wanted) {
+        return Ok(root);
+    }
+    let packages = parse(&fetch_index(architecture.debian, suite, place, |name| {
+        names.iter().any(|wanted| wanted == name)
+    })?);
+    for name in names {
+        let package = packages.iter().rfind(|package| package.name == *name);
+        unpack(package.ok_or_else(|| format!("{suite} has no package {name}"))?, &root)?;
+    }
+    fs::write(&complete, wanted).map_err(|e| format!("{}: {e}", complete.display()))?;
+    Ok(root)
+}
+
+/// Downloads, verifies and unpacks a package.
+fn unpack(package: &Package, root: &Path) -> Result {
+    let Package { filename, sha256, .. } = package;
+    fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
+    let file = root.with_extension("deb");
+    download(filename, &file)?;
+    let found = output(Command::new("sha256sum").arg(&file))?;
+    let found = found.split_whitespace().next().unwrap_or_default();
+    if found != sha256 {
+        return Err(format!("{filename}: SHA-256 {found}, expected {sha256}"));
+    }
+    run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(root))?;
+    let _ = fs::remove_file(&file);
+    Ok(())
 }
 
 /// The kernel packages of the suite's index. One of a day's age serves, and any if there is no other.
-fn index(suite: &str, place: &Path) -> Result<String> {
+fn index(debian: &str, suite: &str, place: &Path) -> Result<String> {
     let kept = place.join("Packages");
     let age = fs::metadata(&kept).and_then(|about| about.modified()).ok();
     let age = age.and_then(|modified| SystemTime::now().duration_since(modified).ok());
     if age.is_none_or(|age| age > FRESH) {
-        let packed = place.join("Packages.xz");
-        match download(&format!("dists/{suite}/main/binary-amd64/Packages.xz"), &packed) {
-            Ok(()) => {
-                let all =
-                    output(Command::new("xz").args(["--decompress", "--stdout"]).arg(&packed))?;
-                let ours = all.split("\n\n").filter(|stanza| stanza.starts_with("Package: linux-"));
-                let ours: Vec<&str> = ours.filter(|s| s.contains("-cloud-amd64")).collect();
-                fs::write(&kept, ours.join("\n\n"))
-                    .map_err(|e| format!("{}: {e}", kept.display()))?;
-                let _ = fs::remove_file(&packed);
+        let cloud = format!("-cloud-{debian}");
+        let is_kernel = |name: &str| name.starts_with("linux-") && name.ends_with(&cloud);
+        match fetch_index(debian, suite, place, is_kernel) {
+            Ok(ours) => {
+                fs::write(&kept, ours).map_err(|e| format!("{}: {e}", kept.display()))?;
             }
             Err(error) if age.is_some() => println!("{suite}: the index kept is used: {error}"),
             Err(error) => return Err(error),
         }
     }
     fs::read_to_string(&kept).map_err(|e| format!("{}: {e}", kept.display()))
+}
+
+/// The stanzas of the suite's index whose packages' names are wanted.
+fn fetch_index(
+    debian: &str,
+    suite: &str,
+    place: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<String> {
+    let packed = place.join("Packages.xz");
+    download(&format!("dists/{suite}/main/binary-{debian}/Packages.xz"), &packed)?;
+    let all = output(Command::new("xz").args(["--decompress", "--stdout"]).arg(&packed))?;
+    let _ = fs::remove_file(&packed);
+    let name = |stanza: &str| Some(stanza.strip_prefix("Package: ")?.lines().next()?.to_owned());
+    let ours = all.split("\n\n").filter(|stanza| name(stanza).is_some_and(|name| wanted(&name)));
+    Ok(ours.collect::<Vec<_>>().join("\n\n"))
 }
 
 /// Fetches a file of the archive.
@@ -163,19 +207,20 @@ fn parse_stanza(stanza: &str) -> Option<Package> {
 }
 
 /// The packages of the newest kernel, the one named after its release first.
-fn newest(packages: &[Package]) -> Result<Vec<&Package>> {
+fn newest<'a>(debian: &str, packages: &'a [Package]) -> Result<Vec<&'a Package>> {
     let find = |name: &str| packages.iter().rfind(|package| package.name == name);
-    let follow = |package: &Package| -> Vec<&Package> {
+    let follow = |package: &Package| -> Vec<&'a Package> {
         let parts = package.depends.iter().filter(|name| {
             let rest = PARTS.iter().find_map(|part| name.strip_prefix(part));
             rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
         });
         parts.filter_map(|name| find(name)).collect()
     };
-    let meta = find(NEWEST).ok_or_else(|| format!("the index has no {NEWEST}"))?;
+    let newest = format!("linux-image-cloud-{debian}");
+    let meta = find(&newest).ok_or_else(|| format!("the index has no {newest}"))?;
     let images = follow(meta);
     let image = images.iter().find(|package| package.name.starts_with("linux-image-"));
-    let image = *image.ok_or_else(|| format!("{NEWEST} depends on no kernel of the index"))?;
+    let image = *image.ok_or_else(|| format!("{newest} depends on no kernel of the index"))?;
     let mut parts = vec![image];
     parts.extend(follow(image));
     Ok(parts)
@@ -229,7 +274,7 @@ SHA256: 5
 
     fn files(index: &str) -> Vec<String> {
         let packages = parse(index);
-        newest(&packages).unwrap().iter().map(|package| package.filename.clone()).collect()
+        newest("amd64", &packages).unwrap().iter().map(|package| package.filename.clone()).collect()
     }
 
     #[test]
@@ -253,10 +298,13 @@ SHA256: 5
 
     #[test]
     fn an_index_without_a_kernel_is_an_error() {
-        assert_eq!(newest(&parse("")), Err("the index has no linux-image-cloud-amd64".to_owned()));
+        assert_eq!(
+            newest("amd64", &parse("")),
+            Err("the index has no linux-image-cloud-amd64".to_owned())
+        );
         let meta = "Package: linux-image-cloud-amd64\nFilename: f\nSHA256: s\n";
         assert_eq!(
-            newest(&parse(meta)),
+            newest("amd64", &parse(meta)),
             Err("linux-image-cloud-amd64 depends on no kernel of the index".to_owned())
         );
     }

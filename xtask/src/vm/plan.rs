@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::architecture::{ARM64, Architecture};
 use crate::Result;
 
 const DATA: &str = include_str!("../../data/vm.toml");
@@ -37,6 +38,8 @@ pub struct KernelPlan {
     pub suite: String,
     /// The backends that must work on it.
     pub backends: Vec<String>,
+    /// The backends that must work on its arm64.
+    arm64: Vec<String>,
     /// How it is locked down in the end (kernel_lockdown(7)): `integrity`, then `confidentiality`.
     #[serde(default)]
     pub lockdown: Vec<String>,
@@ -70,6 +73,8 @@ pub struct GuestPlan {
     pub without: Vec<String>,
     /// Folders of this machine that are taken along.
     pub folders: Vec<String>,
+    /// Debian's packages that have these programs and their libraries, for another architecture than this machine's.
+    pub packages: Vec<String>,
     /// Modules loaded at boot.
     pub modules: Vec<String>,
     /// Lines of sysctl.conf(5).
@@ -112,12 +117,19 @@ impl Plan {
         self.tests.iter().find_map(|test| Some((test.name.as_str(), test.locked.as_deref()?)))
     }
 
-    /// Reads it.
+    /// Reads it, for guests of an architecture.
     ///
     /// # Errors
     /// If `data/vm.toml` is not well formed.
-    pub fn read() -> Result<Self> {
-        toml::from_str(DATA).map_err(|e| format!("xtask/data/vm.toml: {e}"))
+    pub fn read(architecture: &Architecture) -> Result<Self> {
+        let mut plan: Self =
+            toml::from_str(DATA).map_err(|e| format!("xtask/data/vm.toml: {e}"))?;
+        if *architecture == ARM64 {
+            for kernel in &mut plan.kernels {
+                kernel.backends = std::mem::take(&mut kernel.arm64);
+            }
+        }
+        Ok(plan)
     }
 
     /// The tests of a program that are skipped on this kernel with this backend, each with how its reason
@@ -137,11 +149,22 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::architecture::X86_64;
     use super::*;
 
     #[test]
+    fn an_architecture_has_its_own_backends() {
+        let backends = |architecture| {
+            let plan = Plan::read(architecture).unwrap();
+            plan.kernels.into_iter().map(|kernel| kernel.backends.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(backends(&X86_64), [2, 2, 2, 4]);
+        assert_eq!(backends(&ARM64), [1, 1, 2, 4]);
+    }
+
+    #[test]
     fn what_is_skipped_depends_on_kernel_and_backend() {
-        let mut plan = Plan::read().unwrap();
+        let mut plan = Plan::read(&X86_64).unwrap();
         assert_eq!(plan.kernels.len(), 4);
         let skip = |text: &str| toml::from_str::<Skip>(text).unwrap();
         plan.skips = vec![

@@ -80,14 +80,23 @@ pub fn shares<'a>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::architecture::X86_64;
     use super::*;
 
     fn guests(choice: &Choice, only: &str) -> Vec<String> {
-        let mut plan = Plan::read().unwrap();
+        let mut plan = Plan::read(&X86_64).unwrap();
         plan.tests.retain(|test| only.is_empty() || test.name == only);
         let files = |kernel| {
             let place = std::path::PathBuf::new();
-            (kernel, Kernel { release: String::new(), image: place.clone(), modules: place })
+            (
+                kernel,
+                Kernel {
+                    architecture: &X86_64,
+                    release: String::new(),
+                    image: place.clone(),
+                    modules: place,
+                },
+            )
         };
         let booted: Vec<_> = plan.kernels.iter().map(files).collect();
         let shares = shares(&plan, &booted, choice);

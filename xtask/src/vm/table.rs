@@ -257,9 +257,9 @@ mod tests {
 
     fn plan() -> Plan {
         toml::from_str(
-            "kernel = [{ series = '6.1', suite = 'bookworm', backends = ['fexit'] }]
+            "kernel = [{ series = '6.1', suite = 'bookworm', backends = ['fexit'], arm64 = [] }]
 test = [{ package = 'p', name = 'traps' }]
-guest = { programs = [], without = [], folders = [], modules = [], sysctls = [] }
+guest = { programs = [], without = [], folders = [], packages = [], modules = [], sysctls = [] }
 groundtruth = { names = [], programs = [], folders = [], users = [], groups = [] }
 skip = [{ why = 'needs podman', tests = ['traps a'] }]",
         )

@@ -7,10 +7,10 @@ use dropcap_trace::{Options, Rooms};
 use record::observation::Recording;
 use testkit::needs;
 
-use crate::support::{judge, own, own_state, spec, trace, trace_with};
+use crate::support::{judge, numbered, own, own_state, spec, trace, trace_with};
 
 /// One check of SETPCAP a call (`cap_task_prctl`), then EINVAL: there is no capability 99.
-const ONE_CHECK: &str = "syscall(157, 24, 99)";
+const ONE_CHECK: &str = "syscall(PRCTL, 24, 99)";
 
 fn setpcap(recording: &Recording) -> u64 {
     own(recording).filter(|o| o.capability == Capability::SETPCAP).map(|o| o.count).sum()
@@ -24,6 +24,7 @@ fn eight_processes_at_once_are_counted_exactly() {
         "for (1..8) {{ my $pid = fork; if (!$pid) {{ {ONE_CHECK} for 1..{each}; exit }} }} \
          1 while wait != -1;"
     );
+    let script = numbered(&script);
     let Some((recording, _)) = trace(&["perl", "-e", &script]) else { return };
     judge(&recording, 8 * each, setpcap(&recording));
     // All are one program, so one observation says it.
@@ -34,7 +35,7 @@ fn eight_processes_at_once_are_counted_exactly() {
 fn children_that_live_briefly_are_counted_exactly() {
     needs!(root, bpf, program("perl"));
     let count = testkit::many(300);
-    let script = format!("system 'perl', '-e', '{ONE_CHECK}' for 1..{count}");
+    let script = numbered(&format!("system 'perl', '-e', '{ONE_CHECK}' for 1..{count}"));
     let Some((recording, _)) = trace(&["perl", "-e", &script]) else { return };
     judge(&recording, count, setpcap(&recording));
     let programs: Vec<_> =
@@ -56,10 +57,10 @@ impl Drop for Noise {
 #[test]
 fn processes_outside_the_target_are_not_seen() {
     needs!(root, bpf, program("perl"));
-    let script = format!("{ONE_CHECK} while 1");
+    let script = numbered(&format!("{ONE_CHECK} while 1"));
     let noise = std::process::Command::new("perl").args(["-e", &script]).spawn().unwrap();
     let noise = Noise(noise);
-    let script = format!("{ONE_CHECK} for 1..1000");
+    let script = numbered(&format!("{ONE_CHECK} for 1..1000"));
     let traced = trace(&["perl", "-e", &script]);
     drop(noise);
     let Some((recording, _)) = traced else { return };

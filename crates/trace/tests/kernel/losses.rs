@@ -7,16 +7,19 @@ use dropcap_trace::{Backend, Options, Results, Rooms, Scope, Tracer};
 use record::observation::{Lost, Recording};
 use testkit::needs;
 
-use crate::support::{is_whole, judge, own, own_state, spec, state_without, trace_with, tracer};
+use crate::support::{
+    is_whole, judge, numbered, own, own_state, spec, state_without, trace_with, tracer,
+};
 
 /// One program, several capabilities, several stacks.
 const SEVERAL: &str = "chown 1, 1, $ARGV[0]; chmod 02755, $ARGV[0]; chroot '/'; \
-     syscall(157, 24, 99); setpriority(0, 0, -1); system '/bin/true'; system '/bin/echo'";
+     syscall(PRCTL, 24, 99); setpriority(0, 0, -1); system '/bin/true'; system '/bin/echo'";
 
 /// The recording with these rooms, beside the one with all the room there is.
 fn beside(rooms: Rooms) -> Option<(Recording, Recording)> {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let argv = ["perl", "-e", SEVERAL, file.path().to_str().unwrap()];
+    let several = numbered(SEVERAL);
+    let argv = ["perl", "-e", &several, file.path().to_str().unwrap()];
     let run = |rooms| {
         let options = Options { rooms, ..Options::default() };
         trace_with(options, spec(&argv, own_state())).map(|(recording, _)| recording)
@@ -93,12 +96,14 @@ fn returns_that_find_no_room_are_counted() {
     needs!(root, bpf, program("perl"));
     // Refused (may the last 3 % of memory be used?), and then 256 MiB are made: all four are in
     // their call at the same time.
-    let script = "for (1..4) { fork || do { syscall(9, 0, 1 << 28, 3, 0x8022, -1, 0); exit } } \
-                  1 while wait != -1";
+    let script = numbered(
+        "for (1..4) { fork || do { syscall(MMAP, 0, 1 << 28, 3, 0x8022, -1, 0); exit } } \
+         1 while wait != -1",
+    );
     let rooms = Rooms { returns: Some(1), ..Rooms::default() };
     let options = Options { results: Results::Always, rooms, ..Options::default() };
     let state = state_without(&[Capability::SYS_ADMIN]);
-    let Some((recording, _)) = trace_with(options, spec(&["perl", "-e", script], state)) else {
+    let Some((recording, _)) = trace_with(options, spec(&["perl", "-e", &script], state)) else {
         return;
     };
     assert!(recording.lost.evidence > 0);

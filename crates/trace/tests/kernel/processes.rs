@@ -9,10 +9,10 @@ use dropcap_trace::{Options, Scope, TargetName, TraceError};
 use record::observation::{Exit, Target};
 use testkit::needs;
 
-use crate::support::{capabilities, own, trace, tracer};
+use crate::support::{capabilities, numbered, own, trace, tracer};
 
 /// Waits for a line on standard input, then asks for SETPCAP.
-const WAITS: &str = "$| = 1; print qq(ready\\n); <STDIN>; syscall(157, 24, 99); exit 3";
+const WAITS: &str = "$| = 1; print qq(ready\\n); <STDIN>; syscall(PRCTL, 24, 99); exit 3";
 
 #[test]
 fn nothing_before_the_execve_counts_and_the_end_is_known() {
@@ -33,8 +33,8 @@ fn nothing_before_the_execve_counts_and_the_end_is_known() {
 #[test]
 fn a_shell_and_what_it_starts_are_two_programs() {
     needs!(root, bpf, program("perl"));
-    let script = "perl -e 'syscall(157, 24, 99)'; true";
-    let Some((recording, _)) = trace(&["sh", "-c", script]) else { return };
+    let script = numbered("perl -e 'syscall(PRCTL, 24, 99)'; true");
+    let Some((recording, _)) = trace(&["sh", "-c", &script]) else { return };
     let checks: Vec<_> = own(&recording).collect();
     assert_eq!(capabilities(checks.clone()), BTreeSet::from([Capability::SETPCAP]));
     let [shell, perl] = &recording.processes.values().collect::<Vec<_>>()[..] else {
@@ -51,7 +51,7 @@ fn a_process_that_was_running_is_followed_with_its_children() {
     needs!(root, bpf, program("perl"));
     let Some(mut tracer) = tracer(Options::default()) else { return };
     let mut running = Command::new("sh")
-        .args(["-c", "perl -e \"$1\"; exit $?", "sh", WAITS])
+        .args(["-c", "perl -e \"$1\"; exit $?", "sh", &numbered(WAITS)])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -85,10 +85,11 @@ fn what_enters_a_cgroup_counts_from_its_execve_on() {
     std::fs::create_dir(&folder).unwrap();
     // Asks before it enters, then inside before its execve, then after it.
     let script = format!(
-        "syscall(157, 24, 99); open F, '>', '{}/cgroup.procs'; print F $$; close F; \
-         syscall(157, 24, 99) for 1..2; exec 'perl', '-e', 'syscall(157, 24, 99) for 1..4'",
+        "syscall(PRCTL, 24, 99); open F, '>', '{}/cgroup.procs'; print F $$; close F; \
+         syscall(PRCTL, 24, 99) for 1..2; exec 'perl', '-e', 'syscall(PRCTL, 24, 99) for 1..4'",
         folder.display()
     );
+    let script = numbered(&script);
     let traced = tracer(Options::default()).map(|mut tracer| {
         tracer.watch(Scope::cgroup(&format!("/{name}")).unwrap()).unwrap();
         assert!(Command::new("perl").args(["-e", &script]).status().unwrap().success());

@@ -9,13 +9,13 @@ use dropcap_trace::{Options, Scope, Tracer};
 use record::observation::Recording;
 use testkit::needs;
 
-use crate::support::{call, is_overcommit, own, tracer};
+use crate::support::{call, is_overcommit, numbered, own, tracer};
 
 /// For the line `1` prctl(PR_CAPBSET_DROP), for `2` chroot(2), for `3` vfork(2) with a memory of its own,
 /// whose child lives for so many seconds as are written behind it; then the line back.
 const ECHOES: &str = "$| = 1; print qq(ready\\n); \
-     while (<STDIN>) { /^1/ ? syscall(157, 24, 99) : /^2/ ? chroot '/' : \
-         /^3 (\\d+)/ ? syscall(56, 0x4011, 0, 0, 0, 0) || do { sleep $1; exec '/bin/true' } : 0; print }";
+     while (<STDIN>) { /^1/ ? syscall(PRCTL, 24, 99) : /^2/ ? chroot '/' : \
+         /^3 (\\d+)/ ? syscall(CLONE, 0x4011, 0, 0, 0, 0) || do { sleep $1; exec '/bin/true' } : 0; print }";
 
 fn poll_until(tracer: &mut Tracer, results: bool) {
     let patience = Instant::now() + Duration::from_secs(60);
@@ -35,7 +35,7 @@ fn ask(child: &mut Child, lines: &mut impl BufRead, word: &str) {
 /// `ECHOES` running without some capabilities (setpriv(1)), and what it says, the first line read.
 fn echoing(without: &str) -> (Child, BufReader<ChildStdout>) {
     let mut child = Command::new("setpriv")
-        .args(["--bounding-set", without, "perl", "-e", ECHOES])
+        .args(["--bounding-set", without, "perl", "-e", &numbered(ECHOES)])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -75,7 +75,6 @@ fn returns_are_looked_at_while_something_new_is_refused() {
 /// Copying its memory, clone(2) asks whether that may be overcommitted, is refused, goes on, and waits for the
 /// child (CLONE_VFORK): meanwhile the hook on returns goes.
 #[test]
-#[cfg(target_arch = "x86_64")]
 fn a_call_that_was_open_when_the_hook_went_has_its_result_the_next_time() {
     needs!(root, bpf, program("perl"), program("setpriv"));
     let Some(mut tracer) = tracer(Options::default()) else { return };

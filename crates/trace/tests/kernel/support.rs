@@ -21,6 +21,14 @@ thread_local! {
     static EXACT: Cell<bool> = const { Cell::new(true) };
 }
 
+/// A script whose system calls have this machine's numbers (`arch/x86/entry/syscalls/syscall_64.tbl`,
+/// `include/uapi/asm-generic/unistd.h`).
+pub fn numbered(script: &str) -> String {
+    let [prctl, clone, mmap] =
+        if cfg!(target_arch = "x86_64") { ["157", "56", "9"] } else { ["167", "220", "222"] };
+    script.replace("PRCTL", prctl).replace("CLONE", clone).replace("MMAP", mmap)
+}
+
 /// So many checks were made and so many were seen: all; or what is missing is told, where the kernel skips
 /// the backend's program.
 pub fn judge(recording: &Recording, made: u64, seen: u64) {
