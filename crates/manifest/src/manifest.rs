@@ -163,16 +163,14 @@ fn with_json(text: &str, mut read: Read) -> Read {
 }
 
 fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {
-    if line_break::find(text, 0).is_none() {
-        return read;
-    }
+    let Some(first) = line_break::find(text, 0) else { return read };
     if read.ease == Ease::Plain {
         // A line is not the same to everybody.
         read.ease = Ease::Unknown;
     }
     let Read { documents, workloads, problems, .. } = &mut read;
     let other = read_documents(source, &line_break::as_line_feeds(text), &LIMITS);
-    let mut broken = BTreeMap::new();
+    let (mut broken, mut next) = (BTreeMap::new(), Some(first));
     for (index, document) in documents.iter_mut().enumerate() {
         let same = other
             .documents
@@ -183,8 +181,13 @@ fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {
         if same {
             continue;
         }
-        let found = line_break::find(text, document.span.start);
-        let (at, length) = found.or_else(|| line_break::find(text, 0)).unwrap_or_default();
+        // Documents stand in the order of the text, which is gone through once.
+        while let Some((at, length)) = next
+            && at < document.span.start
+        {
+            next = line_break::find(text, at + length);
+        }
+        let (at, length) = next.unwrap_or(first);
         let character = text[at..].chars().next().unwrap_or_default();
         let span = Span { start: at, end: at + length };
         let kind = ProblemKind::LineBreak { character };
