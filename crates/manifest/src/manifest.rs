@@ -328,13 +328,15 @@ fn read_document(
 }
 
 /// The text between the `---` lines around `at`, which kubectl cuts a file at before it parses
-/// anything (k8s.io/apimachinery `pkg/util/yaml/decoder.go`, `splitYAMLDocument`).
+/// anything (k8s.io/apimachinery `pkg/util/yaml/decoder.go`, `splitYAMLDocument`); a line `...` ends it,
+/// too, so that no text is in two of them.
 fn region(text: &str, at: Span, document: Span) -> Span {
     let start = document.start.min(at.start);
     let start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let from = at.end.max(start);
-    let end = text[from..].find("\n---").map_or(text.len(), |newline| from + newline + 1);
-    Span { start, end }
+    let mut lines = text[from..].match_indices('\n').map(|(newline, _)| from + newline + 1);
+    let ends = |line: &usize| text[*line..].starts_with("---") || text[*line..].starts_with("...");
+    Span { start, end: lines.find(ends).unwrap_or(text.len()) }
 }
 
 /// The one cause behind the problems of a document, where it is known better than the parser

@@ -131,6 +131,16 @@ fn a_field_hidden_behind_an_odd_line_break_is_found() {
     assert_eq!(privileged.map(|flag| flag.value), Some(true));
 }
 
+/// What another document says is no part of the reason.
+#[test]
+fn a_broken_document_ends_at_its_end_marker() {
+    let manifest = parse("t", "a: {{ x }}\n...\nb: [}\n...\nc: {{ y }}\r\n...\r\n");
+    let content: Vec<_> = manifest.documents.iter().map(|document| document.content).collect();
+    assert_eq!(content, [Content::Template, Content::Broken, Content::Template]);
+    let spans: Vec<_> = manifest.documents.iter().map(|document| document.span.range()).collect();
+    assert_eq!(spans, [0..11, 15..21, 25..37]);
+}
+
 /// Each document names the next odd line break, and those behind the last one the first.
 #[test]
 fn documents_moved_by_odd_line_breaks_name_one() {
