@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use manifest::{Change, ContainerId, Content, Edit, Item, List, Manifest, Span, parse};
+use manifest::{
+    Change, ContainerId, Content, Edit, Item, List, Manifest, Replacement, Span, parse,
+};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -11,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
     let read = parse(name, text);
     places(&read);
     contents(&read);
-    edits(&read);
+    edits(&read, data.last().copied().unwrap_or_default());
 });
 
 /// Every span can be cut out of the text and shown.
@@ -55,17 +57,25 @@ fn contents(read: &Manifest) {
     }
 }
 
-/// Dropping ALL from the first containers: done or refused, and done again it changes nothing.
-fn edits(read: &Manifest) {
+/// A change of the first containers, the same of each: done or refused, what was replaced makes the new
+/// text, and done again it changes nothing.
+fn edits(read: &Manifest, choice: u8) {
     let first = read.workloads.iter().enumerate().take(2).flat_map(|(workload, object)| {
         (0..object.pod.containers.len().min(2))
             .map(move |container| ContainerId { workload, container })
     });
     let edits: Vec<Edit> = first
-        .map(|container| Edit { container, change: Change::Include(List::Drop, Item::new("ALL")) })
+        .flat_map(|container| changes(choice).map(move |change| Edit { container, change }))
         .collect();
     let edited = manifest::apply(read, &edits);
     assert!(edited.changed.len() + edited.refused.len() <= edits.len());
+    let (mut made, mut done) = (String::new(), 0);
+    for Replacement { span, text } in &edited.replacements {
+        made.push_str(&read.source.text()[done..span.start]);
+        made.push_str(text);
+        done = span.end;
+    }
+    assert_eq!(made + &read.source.text()[done..], edited.source.text());
     if edited.changed.is_empty() {
         assert_eq!(edited.source.text(), read.source.text());
         return;
@@ -75,4 +85,24 @@ fn edits(read: &Manifest) {
     let done: Vec<Edit> =
         edits.into_iter().filter(|edit| edited.changed.contains(&edit.container)).collect();
     assert_eq!(manifest::apply(&again, &done).source.text(), edited.source.text());
+}
+
+/// By the line feed that most files end with, `ALL` is dropped.
+fn changes(choice: u8) -> impl Iterator<Item = Change> {
+    let list = if choice & 16 == 0 { List::Drop } else { List::Add };
+    let commented = Item::new("NET_RAW").comment("why");
+    let (first, second) = match choice & 7 {
+        0 => (Change::Include(list, commented), None),
+        1 => (Change::Set(list, vec![Item::new("CHOWN"), commented]), None),
+        2 => (Change::Include(list, Item::new("ALL")), None),
+        3 => (Change::Remove(list, "ALL".to_owned()), None),
+        4 => (Change::Replace(list, "all".to_owned(), "ALL".to_owned()), None),
+        5 => {
+            let absorbed = ["KILL", "NET_RAW", "all"].map(str::to_owned).to_vec();
+            (Change::Include(list, Item::new("ALL")), Some(Change::Absorb(list, absorbed)))
+        }
+        6 => (Change::RemoveList(list), None),
+        _ => (Change::Set(list, Vec::new()), None),
+    };
+    std::iter::once(first).chain(second)
 }

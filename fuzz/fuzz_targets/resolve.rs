@@ -86,7 +86,8 @@ fn invariants(sets: &Sets, request: &Request) {
     assert!((sets.regainable & permitted).is_empty(), "{sets:?}");
     assert!(sets.regainable.is_subset(bounding | inheritable), "{sets:?}");
     assert!(!request.no_new_privs || sets.regainable.is_empty(), "{sets:?}");
-    let named: CapSet = sets.fates().filter(|fate| fate.effective).map(|fate| fate.capability).collect();
+    let named: CapSet =
+        sets.fates().filter(|fate| fate.effective).map(|fate| fate.capability).collect();
     assert_eq!(named & CapSet::all_known(), effective & CapSet::all_known(), "{sets:?}");
 }
 

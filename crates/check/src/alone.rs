@@ -87,8 +87,7 @@ impl<'m> Alone<'m> {
     fn part(&self, document: usize) -> Part {
         let whole = || Part { document, manifest: self.manifest.clone(), start: 0, first: 0 };
         let (manifest, text) = (self.manifest, self.manifest.source.text());
-        // New lines end as the file's first one does.
-        if manifest.documents.len() < 2 || text.contains('\r') {
+        if manifest.documents.len() < 2 {
             return whole();
         }
         let begin = |at: usize| {
@@ -97,6 +96,10 @@ impl<'m> Alone<'m> {
         };
         let start = if document == 0 { 0 } else { begin(document) };
         let Some(own) = text.get(start..begin(document + 1)) else { return whole() };
+        // New lines end as the first one of the text does.
+        if ends_in_crlf(own) != ends_in_crlf(text) {
+            return whole();
+        }
         let part = manifest::parse_source(manifest.source.with_text(own));
         let mine = |workload: &&manifest::Workload| workload.document == document;
         let (count, first) = (
@@ -108,6 +111,11 @@ impl<'m> Alone<'m> {
             false => whole(),
         }
     }
+}
+
+/// Whether the first line does.
+fn ends_in_crlf(text: &str) -> bool {
+    text.split_inclusive('\n').next().is_some_and(|line| line.ends_with("\r\n"))
 }
 
 /// The edits of one change; an `add` that becomes empty goes.

@@ -138,6 +138,33 @@ fn bundles_are_fixed_as_they_should() {
     }
 }
 
+/// Nothing, written in every way, where more is put.
+#[test]
+fn what_is_nothing_is_fixed_as_it_should() {
+    for nothing in [
+        "{\n    }",
+        "{ # c\n    }",
+        "\n      {\n        # c\n      }",
+        "!!null",
+        "!!null null # c",
+        "&a ~",
+        "!<tag:yaml.org,2002:null> ~",
+        "{capabilities: {\n     }}",
+        "{capabilities: {drop: [ # c\n     ]}}",
+        "{\n    capabilities: !!null , }",
+        "\n      capabilities: {\n\n      } # c",
+        "\n      capabilities:\n        drop: [\n        ]\n        add: [ # c\n        ]",
+    ] {
+        for end in ["", "\n", "\n...\n", "\n    image: i\n"] {
+            let text = format!(
+                "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    securityContext: {nothing}{end}"
+            );
+            let tried = holds::fixed("t", &text, Consent::Unsafe, false);
+            assert_eq!((tried.containers, tried.refused, tried.edits > 0), (1, 0, true), "{text}");
+        }
+    }
+}
+
 /// Names with dots, as Compose allows them.
 #[test]
 fn services_of_any_name_are_fixed_as_they_should() {

@@ -144,3 +144,16 @@ fn so_they_are_in_odd_yaml() {
     println!("safe, unsafe, refused: {sum:?}");
     assert!(sum[0] > 5 && sum[1] > 30, "{sum:?}");
 }
+
+/// New lines end as the file's first one does, whatever the document's own.
+#[test]
+fn so_they_are_in_documents_of_any_line_ends() {
+    let checker = Checker::new(Options::default());
+    let pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    image: i\n";
+    let other = pod.replace('\n', "\r\n");
+    let lone = pod.replace("    image: i\n", "    image: i # a\r    tty: true\n");
+    for documents in [[pod, &other, pod], [&other, pod, &other], [&other, &other, &lone]] {
+        let counts = compare(&checker, "t", &documents.join("---\n"));
+        assert_eq!(counts, [0, 3, 0]);
+    }
+}

@@ -163,16 +163,14 @@ fn with_json(text: &str, mut read: Read) -> Read {
 }
 
 fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {
-    if line_break::find(text, 0).is_none() {
-        return read;
-    }
+    let Some(first) = line_break::find(text, 0) else { return read };
     if read.ease == Ease::Plain {
         // A line is not the same to everybody.
         read.ease = Ease::Unknown;
     }
     let Read { documents, workloads, problems, .. } = &mut read;
     let other = read_documents(source, &line_break::as_line_feeds(text), &LIMITS);
-    let mut broken = BTreeMap::new();
+    let (mut broken, mut next) = (BTreeMap::new(), Some(first));
     for (index, document) in documents.iter_mut().enumerate() {
         let same = other
             .documents
@@ -183,8 +181,13 @@ fn with_line_breaks(source: &Source, text: &str, mut read: Read) -> Read {
         if same {
             continue;
         }
-        let found = line_break::find(text, document.span.start);
-        let (at, length) = found.or_else(|| line_break::find(text, 0)).unwrap_or_default();
+        // Documents stand in the order of the text, which is gone through once.
+        while let Some((at, length)) = next
+            && at < document.span.start
+        {
+            next = line_break::find(text, at + length);
+        }
+        let (at, length) = next.unwrap_or(first);
         let character = text[at..].chars().next().unwrap_or_default();
         let span = Span { start: at, end: at + length };
         let kind = ProblemKind::LineBreak { character };
@@ -325,13 +328,15 @@ fn read_document(
 }
 
 /// The text between the `---` lines around `at`, which kubectl cuts a file at before it parses
-/// anything (k8s.io/apimachinery `pkg/util/yaml/decoder.go`, `splitYAMLDocument`).
+/// anything (k8s.io/apimachinery `pkg/util/yaml/decoder.go`, `splitYAMLDocument`); a line `...` ends it,
+/// too, so that no text is in two of them.
 fn region(text: &str, at: Span, document: Span) -> Span {
     let start = document.start.min(at.start);
     let start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let from = at.end.max(start);
-    let end = text[from..].find("\n---").map_or(text.len(), |newline| from + newline + 1);
-    Span { start, end }
+    let mut lines = text[from..].match_indices('\n').map(|(newline, _)| from + newline + 1);
+    let ends = |line: &usize| text[*line..].starts_with("---") || text[*line..].starts_with("...");
+    Span { start, end: lines.find(ends).unwrap_or(text.len()) }
 }
 
 /// The one cause behind the problems of a document, where it is known better than the parser

@@ -15,19 +15,25 @@ fn is_yaml(text: &str) -> bool {
     tree::build(text).documents.iter().all(|document| document.root.is_ok())
 }
 
+/// White space within a line.
+const BLANK: [char; 3] = [' ', '\t', '\r'];
+
 /// The text with a word in the place of each action, or with nothing where a line has nothing else.
 fn without_actions(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
+    let (mut rest, mut alone) = (text, true);
     while let Some(start) = rest.find("{{") {
         let Some(length) = rest[start..].find("}}") else { break };
-        out.push_str(&rest[..start]);
+        let before = &rest[..start];
+        out.push_str(before);
         rest = &rest[start + length + 2..];
-        let alone = |text: &str| text.trim_matches([' ', '\t', '\r']).is_empty();
-        let before = out.rsplit('\n').next().unwrap_or_default();
-        let after = rest.split('\n').next().unwrap_or_default();
-        if !(alone(before) && (alone(after) || after.trim_start().starts_with("{{"))) {
+        // Each line is gone through once, however many actions it has.
+        let (line, is_new) = before.rsplit_once('\n').map_or((before, false), |(_, l)| (l, true));
+        alone = (alone || is_new) && line.trim_matches(BLANK).is_empty();
+        let after = rest.trim_start_matches(BLANK);
+        if !(alone && (after.is_empty() || after.starts_with('\n') || after.starts_with("{{"))) {
             out.push('x');
+            alone = false;
         }
     }
     out + rest

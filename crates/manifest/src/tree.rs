@@ -4,7 +4,7 @@ mod build;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::ScalarStyle;
 
@@ -277,6 +277,10 @@ impl<'t> Tree<'t> {
     pub(crate) fn entries_own_first(&self, map: NodeId) -> Vec<(NodeId, NodeId)> {
         let (merge, mut all): (Vec<_>, Vec<_>) =
             self.entries(map).iter().copied().partition(|(key, _)| self.is_merge_key(*key));
+        if merge.is_empty() {
+            return all;
+        }
+        let mut known: HashSet<_> = all.iter().map(|(key, _)| self.text(*key)).collect();
         for (_, merged) in merge {
             let value = self.resolve(merged);
             let maps = match &self.node(value).kind {
@@ -284,11 +288,8 @@ impl<'t> Tree<'t> {
                 _ => std::slice::from_ref(&merged),
             };
             for &map in maps {
-                for (key, value) in self.entries_own_first(self.resolve(map)) {
-                    if all.iter().all(|(known, _)| self.text(*known) != self.text(key)) {
-                        all.push((key, value));
-                    }
-                }
+                let merged = self.entries_own_first(self.resolve(map)).into_iter();
+                all.extend(merged.filter(|(key, _)| known.insert(self.text(*key))));
             }
         }
         all

@@ -434,7 +434,8 @@ impl<'m> Place<'m> {
     }
 
     /// Something may be put in up to the end of the container's last line; what is taken out is part of
-    /// the lists, or is nothing but blanks, commas and ways to write nothing.
+    /// the lists, or is nothing but blanks, commas and ways to write nothing: brackets one by one where a
+    /// comment stays between them.
     fn covers(&self, span: Span) -> bool {
         let text = self.text;
         let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
@@ -450,7 +451,7 @@ impl<'m> Place<'m> {
         let inside = line_start(self.container.start) <= span.start
             && span.end <= line_end(self.container.end);
         let taken = &text[span.range()];
-        let nothing = ["{}", "[]", "~", "null", ","];
+        let nothing = ["!<tag:yaml.org,2002:null>", "!!null", "null", "~", "{", "}", "[", "]", ","];
         let bare = nothing.iter().fold(taken.to_owned(), |left, word| left.replace(word, ""));
         // The lists of Compose are two keys of the service.
         let lists = self.format != Format::Kubernetes

@@ -76,8 +76,9 @@ impl Layout {
         };
         let quoted = quoted_keys(tree, map);
         let behind_key = &text[tree.span(first).end..];
+        let behind_colon = behind_key.strip_prefix(':');
         let tight =
-            quoted && !behind_key[1.min(behind_key.len())..].starts_with(char::is_whitespace);
+            quoted && behind_colon.is_some_and(|rest| !rest.starts_with(char::is_whitespace));
         let no_space = |(value, next): (NodeId, NodeId)| {
             text.get(tree.span(value).end..tree.span(next).start) == Some(",")
         };

@@ -103,7 +103,10 @@ pub(super) fn flow(value: &New, layout: &Layout, place: Flow<'_>) -> String {
         }
         New::List(items) if items.is_empty() => "[]".to_owned(),
         New::List(items) => {
-            let lines = place.lines.filter(|_| layout.tall_lists);
+            // A plain word may go on in the next line, and so no tab may begin that.
+            let tab = |lines: &Lines<'_>| (lines.indent.to_owned() + lines.step).contains('\t');
+            let fits = |lines: &Lines<'_>| layout.quote != Quote::Plain || !tab(lines);
+            let lines = place.lines.filter(|lines| layout.tall_lists && fits(lines));
             let (open, separator, close) = brackets(layout, lines);
             let items: Vec<_> = items.iter().map(|item| word(&item.word, layout.quote)).collect();
             format!("[{open}{}{close}]", items.join(&separator))

@@ -163,3 +163,15 @@ fn a_pair_without_braces_is_refused() {
         }
     }
 }
+
+/// A plain word with a tab at the start of the next line is not YAML.
+#[test]
+fn no_plain_word_stands_in_front_of_a_tab() {
+    let text = |new: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nspec: {{containers: [{{name: 'a',\n\t{new}image: 'a'\n\t}}]}}\n"
+        )
+    };
+    let new = "securityContext: {\n\t  capabilities: {\n\t    drop: [ALL]\n\t  }\n\t},\n\t";
+    assert_eq!(edited(&text(""), &[drop_all()]), text(new));
+}

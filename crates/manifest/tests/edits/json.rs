@@ -33,6 +33,10 @@ fn json_on_one_line() {
             r#"{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"name":"c","securityContext":{"capabilities":{"drop":["ALL"]}}}]}}"#,
         ),
         (
+            r#"{"apiVersion" : "v1", "kind" : "Pod", "spec" : {"containers" : [{"name" : "c"}]}}"#,
+            r#"{"apiVersion" : "v1", "kind" : "Pod", "spec" : {"containers" : [{"name" : "c", "securityContext": {"capabilities": {"drop": ["ALL"]}}}]}}"#,
+        ),
+        (
             r#"{ "services": { "web": { "image": "a", "user": "0" } } }"#,
             r#"{ "services": { "web": { "image": "a", "user": "0", "cap_drop": ["ALL"] } } }"#,
         ),

@@ -3,6 +3,7 @@
 
 mod expected;
 mod layout;
+mod pairs;
 mod writer;
 
 use dropcap_manifest::{Change, ContainerId, Edit, Item, List, apply, parse};
@@ -75,6 +76,11 @@ proptest! {
         pieces in prop::collection::vec(prop::sample::select(SOUP), 0..60)
     ) {
         edit_anything(&pieces.concat());
+    }
+
+    #[test]
+    fn no_odd_brackets_make_it_panic(choices in prop::collection::vec(any::<u8>(), 0..200)) {
+        edit_anything(&pairs::pod(&choices));
     }
 
     #[test]
@@ -169,5 +175,6 @@ fn edit_anything(text: &str) {
         assert_eq!(security.drop().map(|word| word.value.as_str()).collect::<Vec<_>>(), ["ALL"]);
         assert!(security.add().all(|word| word.value != "ALL"));
     }
-    assert!(apply(&after, &edits).changed.is_empty());
+    let again = apply(&after, &edits);
+    assert_eq!(again.changed, [], "{text:?}\n{:?}\n{:?}", after.source.text(), again.source.text());
 }

@@ -131,6 +131,30 @@ fn a_field_hidden_behind_an_odd_line_break_is_found() {
     assert_eq!(privileged.map(|flag| flag.value), Some(true));
 }
 
+/// What another document says is no part of the reason.
+#[test]
+fn a_broken_document_ends_at_its_end_marker() {
+    let manifest = parse("t", "a: {{ x }}\n...\nb: [}\n...\nc: {{ y }}\r\n...\r\n");
+    let content: Vec<_> = manifest.documents.iter().map(|document| document.content).collect();
+    assert_eq!(content, [Content::Template, Content::Broken, Content::Template]);
+    let spans: Vec<_> = manifest.documents.iter().map(|document| document.span.range()).collect();
+    assert_eq!(spans, [0..11, 15..21, 25..37]);
+}
+
+/// Each document names the next odd line break, and those behind the last one the first.
+#[test]
+fn documents_moved_by_odd_line_breaks_name_one() {
+    let odd = |end: &str| format!("a: b #{end}---\n---\n");
+    let good = pod("    image: i\n");
+    let text = format!(
+        "{good}---\n{}{good}---\n{good}---\n{}{good}---\n{good}",
+        odd("\u{2028}"),
+        odd("\u{85}")
+    );
+    let found: Vec<_> = problems(&text).iter().map(|at| at[..10].to_owned()).collect();
+    assert_eq!(found, ["27:7 U+008", "27:7 U+008", "27:7 U+008", "9:7 U+2028", "9:7 U+2028"]);
+}
+
 #[test]
 fn a_broken_document_hides_no_other() {
     let good = pod("    image: i\n");
