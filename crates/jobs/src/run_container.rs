@@ -441,7 +441,7 @@ fn account(
     if options.user.is_none() {
         match context.run_as_group {
             Some(group) => account.gid = id("runAsGroup", group.span, group.value)?,
-            None if account.uid != 0 => {
+            None if account.uid != 0 && container.security.group_name.is_none() => {
                 remarks.push(Remark::AssumedGroup { uid: account.uid, gid: account.gid });
             }
             None => {}
@@ -451,7 +451,9 @@ fn account(
     for group in &pod.supplemental_groups {
         account.groups.push(id("supplementalGroups", group.span, group.value)?);
     }
-    let names = pod.group_names.iter().map(|name| Remark::NamedGroup(name.value.clone()));
+    let own = container.security.group_name.iter().filter(|_| options.user.is_none());
+    let names = pod.group_names.iter().chain(own);
+    let names = names.map(|name| Remark::NamedGroup(name.value.clone()));
     remarks.extend(names);
     if let Some(group) = pod.fs_group {
         account.groups.push(id("fsGroup", group.span, group.value)?);

@@ -336,6 +336,9 @@ impl<'a> Service<'a> {
                 security.user_name = Some(Spanned { value: user.to_owned(), span });
             }
             security.run_as_group = group.and_then(id).map(|value| Spanned { value, span });
+            security.group_name = group
+                .filter(|name| !name.is_empty() && id(name).is_none())
+                .map(|name| Spanned { value: name.to_owned(), span });
         }
         let (add, drop) = (self.list(reader, "cap_add"), self.list(reader, "cap_drop"));
         let span = drop.as_ref().or(add.as_ref()).map(|list| list.span);

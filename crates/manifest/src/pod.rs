@@ -446,6 +446,7 @@ fn security(reader: &mut Reader<'_, '_>, container: NodeId, at: &At<'_>) -> Secu
         allow_privilege_escalation: reader.boolean(node, "allowPrivilegeEscalation", &at),
         run_as_user: reader.integer(node, "runAsUser", &at),
         user_name: None,
+        group_name: None,
         run_as_group: reader.integer(node, "runAsGroup", &at),
         run_as_non_root: reader.boolean(node, "runAsNonRoot", &at),
         read_only_root: reader.boolean(node, "readOnlyRootFilesystem", &at),

@@ -276,6 +276,8 @@ pub struct SecurityContext {
     pub user_name: Option<Spanned<String>>,
     /// `runAsGroup`.
     pub run_as_group: Option<Spanned<i64>>,
+    /// The group by name, likewise.
+    pub group_name: Option<Spanned<String>>,
     /// `runAsNonRoot`.
     pub run_as_non_root: Option<Spanned<bool>>,
     /// `readOnlyRootFilesystem`.

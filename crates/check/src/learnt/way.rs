@@ -145,7 +145,8 @@ impl Start<'_> {
 
     /// Whether it is in groups whose numbers only the image knows.
     fn may_be_in_more(&self) -> bool {
-        !self.workload.pod.group_names.is_empty()
+        let own = self.container.security.group_name.is_some();
+        own || !self.workload.pod.group_names.is_empty()
     }
 
     /// Whether the manifest puts it into a group.
@@ -163,6 +164,9 @@ impl Start<'_> {
         let here_group = self.context.run_as_group.map(|group| group.value);
         match (here == Some(user.into()), group) {
             (false, _) => There::No,
+            (true, _) if self.container.security.group_name.is_some() => {
+                There::Untold("its group is a name")
+            }
             (true, Some(group)) => There::from(here_group == Some(group.into())),
             (true, None) if here_group.is_none() => There::Yes,
             (true, None) => There::Untold("it was tried in the group that its image says"),
@@ -410,6 +414,15 @@ mod tests {
         assert!(text.unwrap_or_default().contains("(its group is a name)"));
         let text = said(&service("    group_add: [34]\n"), change(), &["docker"]);
         assert!(text.unwrap_or_default().contains("with 1 change: fsGroup 33"));
+    }
+
+    #[test]
+    fn a_user_in_a_group_by_name_may_be_in_another() {
+        let change = || Change::User { user: 33, group: None };
+        let user =
+            |user: &str| said(&service(&format!("    user: {user}\n")), change(), &["docker"]);
+        assert_eq!(user("\"33\""), None);
+        assert!(user("33:www-data").unwrap_or_default().contains("(its group is a name)"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use testkit::folder::{Folder, said, text};
 
-use crate::WATCHED;
+use crate::{Place, WATCHED, piped};
 
 /// Trials showed that it needs nothing.
 const ZERO: &str = "\
@@ -54,4 +54,28 @@ fn who_is_told_as_not_fixed_is_not_told_as_fixed() {
     let words = ["--unsafe-fixes", "--profile", "zero.profile.yaml", "compose.yaml"];
     let (_, told) = run(&words);
     insta::assert_snapshot!("fix_in_part_by_profile", told);
+}
+
+/// What ends by itself is waited for: it is not there when somebody looks.
+#[test]
+fn what_ends_is_waited_for() {
+    let place = Place::new("");
+    let next = |kind: &str, lists: &str| {
+        let group = if kind == "Job" { "batch" } else { "apps" };
+        let pod = format!(
+            "apiVersion: {group}/v1\nkind: {kind}\nmetadata: {{ name: web }}\nspec:\n  template:\n    spec:\n      \
+             {lists}\n"
+        );
+        let output = piped(&place, &["-"], &pod);
+        let said = text(&output.stderr);
+        let words = ["--wait --patch FILE", "--for 60s --patch FILE"];
+        words.map(|words| said.matches(words).count())
+    };
+    let web = "containers: [{ name: web, image: web }]";
+    assert_eq!(next("Deployment", web), [0, 1]);
+    assert_eq!(next("Job", web), [1, 0]);
+    let init = format!("initContainers: [{{ name: init, image: init }}]\n      {web}");
+    assert_eq!(next("Deployment", &init), [1, 1]);
+    let sidecar = init.replace("image: init", "image: init, restartPolicy: Always");
+    assert_eq!(next("Deployment", &sidecar), [0, 2]);
 }

@@ -161,7 +161,10 @@ fn user(
     };
     let group = match resolved.context.run_as_group {
         Some(group) => format!(":{}", id("runAsGroup", group.span, group.value)?),
-        None => String::new(),
+        None => {
+            let name = container.security.group_name.as_ref();
+            name.map(|name| format!(":{}", name.value)).unwrap_or_default()
+        }
     };
     match (user.as_str(), group.as_str()) {
         ("", "") => {}
@@ -412,6 +415,13 @@ mod tests {
         let mut options = Vec::new();
         user(&manifest, workload, container, &resolved, &mut options).expect("IDs of processes");
         assert_eq!(options, ["--group-add", "33", "--group-add", "video"]);
+        let text = "services: { web: { image: web, user: '33:www-data' } }\n";
+        let manifest = manifest::parse("compose.yaml", text);
+        let (workload, container) = manifest.containers().next().expect("a service");
+        let resolved = resolve::container(&workload.pod, container, &docker);
+        let mut options = Vec::new();
+        user(&manifest, workload, container, &resolved, &mut options).expect("IDs of processes");
+        assert_eq!(options, ["--user", "33:www-data"]);
     }
 
     #[test]
