@@ -128,6 +128,35 @@ fn what_never_passes_or_tests_nothing_has_its_own_exit_status() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_is_told_before_the_first_run() {
+    testkit::needs!(root);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (none, ran, file, manifest) = (at("none/x"), at("ran"), at("x"), at("web.yaml"));
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: web\n    \
+               image: localhost/none\n";
+    fs::write(&manifest, pod).unwrap();
+    let command = ["--no-trace", "--", "touch", &ran];
+    let of_manifest = ["-f", &manifest, "--try-zero"];
+    for (options, rest, says) in [
+        (["-o", &none, "-q"], &command[..], "is its folder there?"),
+        (["-o", "/dev/null", "-q"], &command, "not a regular file"),
+        (["--report", &none, "-q"], &command, "is its folder there?"),
+        (["--resume", &none, "-q"], &command, "is its folder there?"),
+        (["-q", "--zero-patch", &none], &of_manifest, "is its folder there?"),
+        (["-q", "--zero-patch", &manifest], &of_manifest, "that is the file of the manifest"),
+        (["-o", &file, &format!("--report={file}")], &command, "that is the file of --output"),
+    ] {
+        let words = [&["fit"], &options[..], rest].concat();
+        let output = dropcap(&words).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(says), "{options:?}: {said}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was run or written");
+}
+
+#[test]
 fn what_an_earlier_run_left_proves_nothing() {
     testkit::needs!(root, bpf);
     let folder = tempfile::tempdir().unwrap();
@@ -170,11 +199,18 @@ fn what_goes_into_the_background_is_not_proven_by_its_end() {
     testkit::needs!(root, bpf);
     let script = "(sleep 1; chown 33 /etc/hostname; sleep 60) > /dev/null 2>&1 &";
     let options = ["--sandbox", "--json"];
-    let output = fit(&options, script);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("goes on in the background"), "{said}");
-    assert_eq!(profile(&output)["status"]["searches"][0]["found"], "passed");
+    // That something is done before each run makes no difference.
+    for options in [&options[..], &["--sandbox", "--json", "--setup", "true"]] {
+        let output = fit(options, script);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("goes on in the background"), "{said}");
+        assert_eq!(profile(&output)["status"]["searches"][0]["found"], "passed");
+    }
+    // What was there before is not the program's.
+    let serves = "sleep 60 > /dev/null 2>&1 &";
+    let output = fit(&["--sandbox", "--json", "--setup", serves], "true");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     // What ends a moment later than its first process is no service.
     let output = fit(&options, "sleep 0.1 > /dev/null 2>&1 &");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,8 @@ use super::first::first;
 use super::progress::Progress;
 use super::resume::Kept;
 use super::{
-    Args, conclude, engine_says, hints, rigour, side_by_side, state, tell, tests, write, zero,
+    Args, conclude, engine_says, hints, outputs, rigour, side_by_side, state, tell, tests, write,
+    zero,
 };
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
@@ -99,6 +100,16 @@ impl ContainerArgs {
     /// Whether a container is to be fitted.
     pub fn asked(&self) -> bool {
         self.image.is_some() || self.file.is_some()
+    }
+
+    /// The manifest, if there is one.
+    pub fn manifest(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The manifest, if the answer is written into it.
+    pub fn written(&self) -> Option<&Path> {
+        self.manifest().filter(|file| !self.diff && file.exists())
     }
 
     fn engine(&self) -> Engine {
@@ -184,6 +195,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             .help("name one: --http, --tcp, --log, --test or --until-exit"));
     }
     side_by_side::may_of(args.jobs, &options)?;
+    outputs::may_write(args)?;
     may_run(options.engine)?;
     for name in remove_leftovers(options.engine).map_err(cannot_ask)? {
         ui.note(&format!("removed {name}, which a dropcap that was killed had left"));
@@ -349,7 +361,7 @@ fn unproven(args: &Args, plan: &Plan, ran: &Ran, ui: &Ui) -> Result<ExitCode, Fa
         writeln!(
             ui.out(),
             "\n{YELLOW}traced, unproven:{YELLOW:#} neither the command line nor the manifest nor the \
-             image\nsays what tells that it works; name a test: --http, --tcp, --log, --test"
+             image\nsays what tells that it works; name a test: --http, --tcp, --log, --test,\n--until-exit"
         )?;
     }
     if let Outcome::Failed(said) = &ran.outcome {
