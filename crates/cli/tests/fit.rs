@@ -216,6 +216,27 @@ fn what_goes_into_the_background_is_not_proven_by_its_end() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
+/// For a look into a folder the kernel asks for DAC_READ_SEARCH, and then for DAC_OVERRIDE: with that one
+/// nothing was refused, though the file is not there.
+#[test]
+fn what_another_capability_served_was_not_refused() {
+    testkit::needs!(root, bpf);
+    let setup =
+        "mkdir /srv/closed; touch /srv/closed/file; chown 33 /srv/closed; chmod 0 /srv/closed";
+    let script = "cat /srv/closed/none; cat /srv/closed/file";
+    let output = fit(&["--sandbox", "--json", "--quick", "--setup", setup], script);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let profile = profile(&output);
+    let runs = profile["status"]["searches"][0]["runs"].as_array().unwrap();
+    let holds = |list: &Value| list.as_array().unwrap().contains(&"DAC_OVERRIDE".into());
+    let with: Vec<&Value> = runs.iter().filter(|run| holds(&run["capabilities"])).collect();
+    assert!(with.len() >= 2, "{profile}");
+    for run in with {
+        let denied = run["denied"].as_array().into_iter().flatten();
+        assert!(denied.into_iter().all(|denial| !holds(&denial["anyOf"])), "{run}");
+    }
+}
+
 /// It gives a file away if it finds that it may: nobody sees why a run without did not ask for it.
 #[test]
 fn what_was_needed_once_and_then_not_asked_for_proves_nothing() {

@@ -294,6 +294,9 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     // Nor does a reader who has gone, or a report that cannot be written.
     let told = tell(args, &answer, &made, &profile, ui);
     hints::give(&answer, &made, ui);
+    if plan.root {
+        hints::give_more(&answer, &made, ui);
+    }
     let told = told.and(zero::tell(args, &plan, &way, ui));
     let code = conclude(args, &answer, &made)?;
     if code == ExitCode::SUCCESS {
