@@ -120,40 +120,14 @@ fn what_never_passes_or_tests_nothing_has_its_own_exit_status() {
     wrong(&["--sandbox", "--no-trace", "--test", "true"], "the test passes without the program");
     wrong(&["--sandbox", "--no-trace", "--setup", "exit 3"], "setup ended with status 3");
     wrong(&["--sandbox", "--upper", "/no/such"], "/no/such");
+    for option in ["--grant=all", "--diff", "--no-probes", "--engine-args=--rm"] {
+        wrong(&["--sandbox", option], "is for containers");
+    }
     wrong(&["--log", "x*"], "matches a program that prints nothing");
     wrong(&["--http", "https://localhost"], "no plain HTTP");
     let missing = dropcap(&["fit", "--sandbox", "--", "/no/such/program"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));
     assert!(text(&missing.stderr).contains("/no/such/program"), "{}", text(&missing.stderr));
-}
-
-#[test]
-fn a_file_that_cannot_be_written_is_told_before_the_first_run() {
-    testkit::needs!(root);
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (none, ran, file, manifest) = (at("none/x"), at("ran"), at("x"), at("web.yaml"));
-    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: web\n    \
-               image: localhost/none\n";
-    fs::write(&manifest, pod).unwrap();
-    let command = ["--no-trace", "--", "touch", &ran];
-    let of_manifest = ["-f", &manifest, "--try-zero"];
-    for (options, rest, says) in [
-        (["-o", &none, "-q"], &command[..], "is its folder there?"),
-        (["-o", "/dev/null", "-q"], &command, "not a regular file"),
-        (["--report", &none, "-q"], &command, "is its folder there?"),
-        (["--resume", &none, "-q"], &command, "is its folder there?"),
-        (["-q", "--zero-patch", &none], &of_manifest, "is its folder there?"),
-        (["-q", "--zero-patch", &manifest], &of_manifest, "that is the file of the manifest"),
-        (["-o", &file, &format!("--report={file}")], &command, "that is the file of --output"),
-    ] {
-        let words = [&["fit"], &options[..], rest].concat();
-        let output = dropcap(&words).output().unwrap();
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(says), "{options:?}: {said}");
-    }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was run or written");
 }
 
 #[test]

@@ -233,6 +233,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(Failure::new("--try-zero is for containers: its changes are those of a pod")
             .help("name --image IMAGE or -f MANIFEST"));
     }
+    if let Some(option) = args.container.of_containers_only() {
+        return Err(Failure::new(format_args!("{option} is for containers"))
+            .help("name --image IMAGE or -f MANIFEST"));
+    }
     let within = user_namespace::enter(args, ui)?;
     outputs::may_write(args)?;
     let numbers = user_namespace::numbers(within.is_some(), ui)?;

@@ -102,6 +102,20 @@ impl ContainerArgs {
         self.image.is_some() || self.file.is_some()
     }
 
+    /// An option that says nothing of a command.
+    pub fn of_containers_only(&self) -> Option<&'static str> {
+        let given = [
+            ("--container", self.container.is_some()),
+            ("--engine docker", self.engine == EngineName::Docker),
+            ("--engine-args", !self.engine_args.is_empty()),
+            ("--grant", !self.grant.is_empty()),
+            ("--diff", self.diff),
+            ("--no-probes", self.no_probes),
+            ("--allow-widen", self.allow_widen),
+        ];
+        given.into_iter().find_map(|(option, given)| given.then_some(option))
+    }
+
     /// The manifest, if there is one.
     pub fn manifest(&self) -> Option<&Path> {
         self.file.as_deref()
