@@ -116,7 +116,7 @@ fn what_never_works_is_told_and_leaves_nothing() {
 #[test]
 fn a_file_that_cannot_be_written_is_told_before_the_first_run() {
     testkit::needs!(root);
-    let mut census = Census::new();
+    let census = Census::new();
     let before = census.counts();
     let at = |name: &str| census.path("work").join(name).to_str().unwrap().to_owned();
     let (none, ran, file, manifest) = (at("none/x"), at("ran"), at("x"), at("web.yaml"));
