@@ -120,6 +120,9 @@ fn what_never_passes_or_tests_nothing_has_its_own_exit_status() {
     wrong(&["--sandbox", "--no-trace", "--test", "true"], "the test passes without the program");
     wrong(&["--sandbox", "--no-trace", "--setup", "exit 3"], "setup ended with status 3");
     wrong(&["--sandbox", "--upper", "/no/such"], "/no/such");
+    for option in ["--grant=all", "--diff", "--no-probes", "--engine-args=--rm"] {
+        wrong(&["--sandbox", option], "is for containers");
+    }
     wrong(&["--log", "x*"], "matches a program that prints nothing");
     wrong(&["--http", "https://localhost"], "no plain HTTP");
     let missing = dropcap(&["fit", "--sandbox", "--", "/no/such/program"]).output().unwrap();
@@ -170,14 +173,42 @@ fn what_goes_into_the_background_is_not_proven_by_its_end() {
     testkit::needs!(root, bpf);
     let script = "(sleep 1; chown 33 /etc/hostname; sleep 60) > /dev/null 2>&1 &";
     let options = ["--sandbox", "--json"];
-    let output = fit(&options, script);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("goes on in the background"), "{said}");
-    assert_eq!(profile(&output)["status"]["searches"][0]["found"], "passed");
+    // That something is done before each run makes no difference.
+    for options in [&options[..], &["--sandbox", "--json", "--setup", "true"]] {
+        let output = fit(options, script);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("goes on in the background"), "{said}");
+        assert_eq!(profile(&output)["status"]["searches"][0]["found"], "passed");
+    }
+    // What was there before is not the program's.
+    let serves = "sleep 60 > /dev/null 2>&1 &";
+    let output = fit(&["--sandbox", "--json", "--setup", serves], "true");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     // What ends a moment later than its first process is no service.
     let output = fit(&options, "sleep 0.1 > /dev/null 2>&1 &");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+/// For a look into a folder the kernel asks for DAC_READ_SEARCH, and then for DAC_OVERRIDE: with that one
+/// nothing was refused, though the file is not there.
+#[test]
+fn what_another_capability_served_was_not_refused() {
+    testkit::needs!(root, bpf);
+    let setup =
+        "mkdir /srv/closed; touch /srv/closed/file; chown 33 /srv/closed; chmod 0 /srv/closed";
+    let script = "cat /srv/closed/none; cat /srv/closed/file";
+    let output = fit(&["--sandbox", "--json", "--quick", "--setup", setup], script);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let profile = profile(&output);
+    let runs = profile["status"]["searches"][0]["runs"].as_array().unwrap();
+    let holds = |list: &Value| list.as_array().unwrap().contains(&"DAC_OVERRIDE".into());
+    let with: Vec<&Value> = runs.iter().filter(|run| holds(&run["capabilities"])).collect();
+    assert!(with.len() >= 2, "{profile}");
+    for run in with {
+        let denied = run["denied"].as_array().into_iter().flatten();
+        assert!(denied.into_iter().all(|denial| !holds(&denial["anyOf"])), "{run}");
+    }
 }
 
 /// It gives a file away if it finds that it may: nobody sees why a run without did not ask for it.

@@ -96,7 +96,7 @@ pub(crate) struct Attempt {
     pub(crate) share: Duration,
     /// Whether its time was up.
     pub(crate) late: bool,
-    /// Whether it ended, as it is to, and left something that went on.
+    /// Whether it ended, as it is to, and left something that went on, where nothing did before.
     pub(crate) left: bool,
     /// Where nothing could be written, though it can outside.
     pub(crate) read_only: Vec<PathBuf>,
@@ -169,6 +169,8 @@ impl Orders<'_> {
         hear: &Receiver<()>,
     ) -> Result<Attempt, RunError> {
         self.set_up()?;
+        // What setup has started goes on, too: then nobody knows whose it is.
+        let busy = self.tests.until_exit && goes_on(site);
         // Where an earlier run may have left what the tests look for, each run is checked.
         let may_pass = matches!(site, Site::Here) && self.tests.tell_of_runs();
         if may_pass && self.tests.pass_without(&self.asking)? {
@@ -192,7 +194,7 @@ impl Orders<'_> {
         let tested = self.tests.wait_for(&mut subject, &self.asking, &clock);
         let (took, share, late) = (start.elapsed(), clock.share(), clock.is_up());
         let passed = matches!(&tested, Ok(outcome) if outcome.passed());
-        let left = passed && self.tests.until_exit && goes_on(site);
+        let left = passed && self.tests.until_exit && !busy && goes_on(site);
         if self.watched && say.send(Said::Tested).is_ok() {
             // What is asked for from now on is not the stretch that the tests speak of.
             let _ = hear.recv();

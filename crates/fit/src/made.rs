@@ -77,7 +77,7 @@ impl<'r, R: Runner, W: FnMut(Event<'_>) -> ControlFlow<()>> Made<'r, R, W> {
         let Ask { set, purpose, again } = ask;
         let sight = match (&self.first, &ran.observed) {
             (Some(first), Some(observed)) if purpose != Purpose::Start => {
-                Some(first.baseline.look(observed))
+                Some(first.baseline.look(observed, set))
             }
             _ => None,
         };

@@ -190,8 +190,8 @@ impl Runs {
         self.shared.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the program, which is to end by itself, has done so and left something that went on, and was
-    /// ended then: nothing is known of what that needs.
+    /// Whether the program, which is to end by itself, has done so and left something that went on where
+    /// nothing did before, and was ended then: nothing is known of what that needs.
     #[must_use]
     pub fn left_something(&self) -> bool {
         self.shared.left.load(Ordering::Relaxed)

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use caps::{CapSet, Capability};
 use judge::{Dismissal, Judgement};
 use observe::Observed;
-use record::requirement::{Use, Verdict};
+use record::requirement::{Requirement, Use, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// Checks that were refused, at one place, for want of any one of some capabilities.
@@ -122,19 +122,21 @@ impl Baseline {
         baseline
     }
 
-    /// What was refused in a trial, seen from here.
-    pub(crate) fn look(&self, observed: &Observed) -> Sight {
+    /// What was refused in a trial under `set`, seen from here.
+    pub(crate) fn look(&self, observed: &Observed, set: CapSet) -> Sight {
         let lost = observed.recording.lost;
         Sight {
-            denied: self.denied(&observed.judgement),
+            denied: self.denied(&observed.judgement, set),
             exempt: exempt(&observed.judgement),
             blind: lost.checks > 0 || lost.processes > 0 || !observed.recording.start_seen,
         }
     }
 
-    fn denied(&self, judgement: &Judgement) -> Vec<Denial> {
+    fn denied(&self, judgement: &Judgement, set: CapSet) -> Vec<Denial> {
         let mut denied: BTreeMap<(Vec<Capability>, String), Denial> = BTreeMap::new();
-        for requirement in &judgement.requirements {
+        // Where the kernel asks for one after the other, the one that is held has served.
+        let unserved = |requirement: &&Requirement| (requirement.set() & set).is_empty();
+        for requirement in judgement.requirements.iter().filter(unserved) {
             for seen in requirement.uses.iter().filter(|seen| seen.refused > 0) {
                 let any = |known: &BTreeSet<(String, Capability)>| {
                     let mut places = requirement.any_of.iter().map(|c| (function(seen), *c));

@@ -35,6 +35,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// left.
 const LAST: Duration = Duration::from_secs(5);
 
+/// A round of tests that takes longer than this is not slow by chance.
+const HANGS: Duration = Duration::from_secs(1);
+
 /// One test.
 #[derive(Debug, Clone)]
 pub enum Test {
@@ -191,8 +194,9 @@ impl Tests {
                 let least = over.then(|| Instant::now() + LAST);
                 let question = Question { asking, exit, output: &[], clock, least };
                 let says = self.round(&mut open, subject, &question)?;
-                // A test that was cut short says less than the one before.
-                if said.is_empty() || question.left().is_some() {
+                // A test that was cut short says less than the one before, unless it hung.
+                let hung = round.elapsed() >= HANGS;
+                if said.is_empty() || hung || question.left().is_some() {
                     said = says;
                 }
                 let ended = subject.exit()?;
@@ -420,6 +424,16 @@ mod tests {
         let said = said(ask(&hangs, &mut fake(u32::MAX, Exit::Code(0))));
         assert!(said.ends_with("test took too long"), "{said}");
         assert!(since.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn what_hangs_at_the_end_is_told_and_not_what_failed_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = folder.path().join("seen").display().to_string();
+        let then = format!("test -e {seen} && sleep 600; touch {seen}; echo refused; exit 1");
+        let hangs = Tests { timeout: HANGS * 2, ..tests(vec![command(&then)], false) };
+        let said = said(ask(&hangs, &mut fake(u32::MAX, Exit::Code(0))));
+        assert!(said.ends_with("test took too long"), "{said}");
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub struct Plan {
     /// The test that the manifest or the image says, and where it is from.
     pub test: Option<(Probe, String)>,
     /// What is executed in it by whoever runs it, whatever its test is: probes of the manifest, or the
-    /// HEALTHCHECK of an image that is run as it is.
+    /// HEALTHCHECK of an image that is run as it is or by Compose.
     pub executed: Option<(Probe, String)>,
     /// What it is made to run and as whom, for its profile.
     pub said: Said,
@@ -246,6 +246,10 @@ pub fn of_manifest(
     };
     let own = probes::of_container(container);
     remarks.extend(own.remarks);
+    let of_image =
+        (!container.without_image_check).then(|| probes::of_image(&configured)).flatten();
+    // Docker executes it beside any test; the kubelet knows none.
+    let by_engine = of_image.clone().filter(|_| workload.pod.format == Format::Compose);
     let known = Known {
         start: start(&runtime, &resolved.request, is_root(&user))?,
         given,
@@ -254,8 +258,8 @@ pub fn of_manifest(
         container: Some(container),
         title: container.name.clone(),
         recipe,
-        test: own.test.or_else(|| probes::of_image(&configured)),
-        executed: own.executed,
+        test: own.test.or(of_image),
+        executed: own.executed.or(by_engine),
         hook: own.hook,
         ground: ground(workload, container, &configured.image, options),
         place: ZeroPlace::of_container(workload, container),

@@ -1,10 +1,48 @@
 //! Programs whose file has capabilities: `execve` itself needs them, and asks no one.
 
+use std::collections::BTreeSet;
+
 use record::observation::Recording;
-use record::requirement::{Requirement, Use, Verdict};
+use record::requirement::{Place, Remedy, Requirement, Use, Verdict};
 
 use crate::role;
 use crate::words::printable;
+
+/// Where the kernel decides it.
+const SITE: &str = "bprm_caps_from_vfs_caps";
+
+/// No remedy of what such a program then does is one by itself: its file is not executed without.
+pub(crate) fn bind_remedies(requirements: &mut [Requirement]) {
+    for requirement in requirements {
+        let files = requirement.uses.iter().filter(|seen| seen.site == SITE);
+        let files: BTreeSet<&str> = files.filter_map(|seen| file_of(&seen.what)).collect();
+        if files.is_empty() {
+            continue;
+        }
+        let files = files.into_iter().collect::<Vec<_>>().join(" ");
+        let take = format!("take the capabilities off the file in the image (setcap -r {files})");
+        for remedy in &mut requirement.remedies {
+            remedy.how = format!("{take}, and {}", remedy.how);
+            remedy.place = remedy.place.max(Place::Image);
+        }
+        if requirement.remedies.is_empty() {
+            requirement.remedies.push(Remedy {
+                how: format!("if it works without: {take}"),
+                why: WHY.to_owned(),
+                place: Place::Image,
+            });
+        }
+    }
+}
+
+fn file_of(what: &str) -> Option<&str> {
+    what.strip_prefix(EXECUTE)?.strip_suffix(WITH)
+}
+
+const EXECUTE: &str = "execute ";
+const WITH: &str = ", a file with capabilities";
+const WHY: &str = "the file's effective bit is set: it is not executed unless all of its \
+                   capabilities are in the bounding set";
 
 /// A need for each capability of a file whose effective bit is set: the kernel executes it only if
 /// all that it names is in the bounding set, whatever the program then uses
@@ -18,13 +56,11 @@ pub(crate) fn requirements(recording: &Recording) -> Vec<Requirement> {
             any_of: vec![capability],
             stated: None,
             uses: vec![Use {
-                what: format!("execute {file}, a file with capabilities"),
+                what: format!("{EXECUTE}{file}{WITH}"),
                 by: role::of(recording, *number),
-                site: "bprm_caps_from_vfs_caps".to_owned(),
+                site: SITE.to_owned(),
                 verdict: Verdict::Needed,
-                why: "the file's effective bit is set: it is not executed unless all of its \
-                      capabilities are in the bounding set"
-                    .to_owned(),
+                why: WHY.to_owned(),
                 count: 1,
                 refused: 0,
                 returned: None,

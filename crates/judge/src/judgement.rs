@@ -195,7 +195,8 @@ pub fn judge_with(recording: &Recording, table: &SiteTable) -> Judgement {
     }
     requirements.extend(gained::requirements(recording));
     requirements.extend(settled::requirements(recording));
-    let requirements = requirement::tally(requirements);
+    let mut requirements = requirement::tally(requirements);
+    gained::bind_remedies(&mut requirements);
     let helpers = outside::asked(recording);
     let mut incomplete = incomplete(recording);
     if outside::makes_incomplete(recording) {

@@ -5,7 +5,7 @@ mod common;
 use caps::Capability as C;
 use common::{Change, check, judged, recording};
 use dropcap_judge::{Judgement, Place, ProfileOptions, judge, to_profile};
-use record::observation::{Container, Target};
+use record::observation::{Container, Gained, Target};
 use record::profile::{ProofState, START_NOT_SEEN};
 
 const BIND: &str = "ns_capable __inet_bind inet_bind_sk __sys_bind";
@@ -88,6 +88,25 @@ fn a_port_has_three_remedies_and_a_high_one_none() {
     }
     assert_eq!(on("0.0.0.0:8080"), []);
     assert_eq!(on("0.0.0.0:0"), []);
+}
+
+/// The file cannot be executed without, whatever removes the need of what it then does.
+#[test]
+fn what_removes_the_need_of_a_file_with_capabilities_begins_with_the_file() {
+    let bind = || check(C::NET_BIND_SERVICE, "bind", BIND).address("0.0.0.0:80");
+    for observations in [vec![bind()], Vec::new()] {
+        let asks = !observations.is_empty();
+        let mut run = recording(observations);
+        let process = run.processes.values_mut().next().unwrap();
+        process.exe = Some("/opt/web".to_owned());
+        process.gained = Some(Gained { permitted: C::NET_BIND_SERVICE.into(), effective: true });
+        let judgement = judge(&run);
+        let remedies = remedies(&judgement);
+        assert_eq!(remedies.len(), if asks { 3 } else { 1 });
+        for (place, how) in remedies {
+            assert!(how.contains("setcap -r /opt/web") && place >= Place::Image, "{how}");
+        }
+    }
 }
 
 #[test]

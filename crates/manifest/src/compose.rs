@@ -9,7 +9,7 @@ mod volumes;
 
 use crate::kinds::Kinds;
 use crate::pod;
-use crate::probe::{self, Probe};
+use crate::probe::{self, HealthCheck};
 use crate::problem::ProblemKind;
 use crate::reader::{At, Reader};
 use crate::scalar::Value;
@@ -259,6 +259,11 @@ impl<'a> Service<'a> {
         let command = self.command(reader, "command");
         let command_unread = entrypoint.is_none() || command.is_none();
         let environment = environment::of(self, reader);
+        let (without_image_check, probes) = match self.healthcheck(reader) {
+            HealthCheck::Image => (false, Vec::new()),
+            HealthCheck::Off => (true, Vec::new()),
+            HealthCheck::Own(probe) => (true, vec![probe]),
+        };
         pod.containers.push(Container {
             list: ContainerList::Containers,
             index: 0,
@@ -275,7 +280,8 @@ impl<'a> Service<'a> {
             env_from: environment.elsewhere,
             env_files: environment.files,
             ports: self.ports(reader),
-            probes: self.healthcheck(reader).into_iter().collect(),
+            probes,
+            without_image_check,
             hooks: Vec::new(),
             writable_mounts: mounted.writable,
             mounts: mounted.mounts,
@@ -424,9 +430,9 @@ impl<'a> Service<'a> {
         ports
     }
 
-    fn healthcheck(&self, reader: &mut Reader<'_, '_>) -> Option<Probe> {
-        let node = self.first(reader, "healthcheck")?;
-        probe::of_compose(reader.tree, node, filled_in)
+    fn healthcheck(&self, reader: &mut Reader<'_, '_>) -> HealthCheck {
+        let layers = self.layers(reader, "healthcheck", usize::MAX);
+        probe::of_compose(reader.tree, &layers, filled_in)
     }
 
     /// A list of words, or a text as words; `None` for what the environment fills in, what is no

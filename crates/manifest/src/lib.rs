@@ -39,4 +39,4 @@ pub use workload::{
     CapList, Capabilities, Container, ContainerList, EnvFile, Format, HostPath, Mount, Pod, Port,
     SecurityContext, SetLists, Span, Spanned, Volume, Workload,
 };
-pub use write::{WriteError, replace_whole, write_whole};
+pub use write::{WriteError, may_write, replace_whole, write_whole};

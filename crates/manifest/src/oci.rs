@@ -64,6 +64,7 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
         env_files: Vec::new(),
         ports: Vec::new(),
         probes: Vec::new(),
+        without_image_check: false,
         hooks: Vec::new(),
         writable_mounts,
         mounts,

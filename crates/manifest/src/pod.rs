@@ -342,6 +342,7 @@ fn container(
         env_files: Vec::new(),
         ports,
         probes,
+        without_image_check: false,
         hooks,
         writable_mounts,
         mounts,

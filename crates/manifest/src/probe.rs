@@ -186,19 +186,32 @@ fn port(reader: &mut Reader<'_, '_>, map: NodeId, ports: &[Port]) -> Option<u16>
     u16::try_from(number).ok().filter(|number| *number != 0)
 }
 
-/// The health check of a Compose service; `None` if it is switched off, or left to the image. `filled_in`
-/// is the text unless the environment fills something in: then it is not to be read.
+/// What `healthcheck` of a Compose service comes to.
+#[derive(Debug)]
+pub(crate) enum HealthCheck {
+    /// It has no test: the image's counts.
+    Image,
+    /// It is switched off, the image's with it.
+    Off,
+    /// A test in the place of the image's.
+    Own(Probe),
+}
+
+/// The health check of a Compose service: each key as the first of `layers` has it, which are the service's
+/// own and those of what it extends. `filled_in` is the text unless the environment fills something in: then
+/// it is not to be read.
 pub(crate) fn of_compose(
     tree: &Tree<'_>,
-    node: NodeId,
+    layers: &[NodeId],
     filled_in: fn(&str) -> Option<String>,
-) -> Option<Probe> {
+) -> HealthCheck {
     let is_true = |text| scalar::resolve(text) == Value::Bool(true);
-    let disable = tree.get_own_first(node, "disable");
-    if disable.is_some_and(|entry| tree.text(entry.value).is_some_and(is_true)) {
-        return None;
+    let first = |key| layers.iter().find_map(|&layer| tree.get_own_first(layer, key));
+    if first("disable").is_some_and(|entry| tree.text(entry.value).is_some_and(is_true)) {
+        return HealthCheck::Off;
     }
-    let test = tree.resolve(tree.get_own_first(node, "test")?.value);
+    let Some(entry) = first("test") else { return HealthCheck::Image };
+    let test = tree.resolve(entry.value);
     let words: Option<Vec<String>> = match tree.text(test) {
         Some(text) => filled_in(text).map(|text| vec!["CMD-SHELL".to_owned(), text]),
         None => {
@@ -206,13 +219,17 @@ pub(crate) fn of_compose(
             tree.items(test).iter().map(word).collect()
         }
     };
-    if words.as_ref().is_some_and(|words| words.first().is_none_or(|word| word == "NONE")) {
-        return None;
+    match words.as_ref().map(|words| words.first().map(String::as_str)) {
+        // An empty list is none (Docker's `HealthConfig`: "inherit healthcheck").
+        Some(None) => return HealthCheck::Image,
+        Some(Some("NONE")) => return HealthCheck::Off,
+        _ => {}
     }
     let command = words.and_then(|words| health_command(&words));
     let action = command.map_or(ProbeAction::Unread, |command| ProbeAction::Exec { command });
-    let span = tree.span(node);
-    Some(Probe { kind: ProbeKind::Healthcheck, span, action, timeout_seconds: None })
+    let span = tree.span(entry.value);
+    let kind = ProbeKind::Healthcheck;
+    HealthCheck::Own(Probe { kind, span, action, timeout_seconds: None })
 }
 
 /// The command of a health check as Compose and images write it: `CMD` and words, or `CMD-SHELL` and a
@@ -318,13 +335,42 @@ spec:
         assert_eq!(words("{test: [CMD, curl, -f, localhost]}"), "curl|-f|localhost");
         assert_eq!(words("{test: curl -f localhost}"), "/bin/sh|-c|curl -f localhost");
         assert_eq!(words("{test: [CMD-SHELL, exit 1]}"), "/bin/sh|-c|exit 1");
-        for none in
-            ["{test: [NONE]}", "{test: [CMD, a], disable: true}", "{interval: 5s}", "{test: []}"]
-        {
+        let without_image_check = |check: &str| {
+            let text = format!("services:\n  web:\n    image: web\n    healthcheck: {check}\n");
+            let manifest = parse("compose.yaml", text);
+            manifest.workloads[0].pod.containers[0].without_image_check
+        };
+        for (none, off) in [
+            ("{test: [NONE]}", true),
+            ("{test: [CMD, a], disable: true}", true),
+            ("{disable: true}", true),
+            ("{disable: false}", false),
+            ("{interval: 5s}", false),
+            ("{test: []}", false),
+        ] {
             assert_eq!(words(none), "None", "{none}");
+            assert_eq!(without_image_check(none), off, "{none}");
         }
+        assert!(without_image_check("{test: 'curl $URL'}"));
         for odd in ["{test: [CMD]}", "{test: [curl, x]}", "{test: 'curl $URL'}"] {
             assert_eq!(words(odd), "Some(Unread)", "{odd}");
         }
+    }
+
+    #[test]
+    fn a_health_check_is_merged_with_what_is_extended() {
+        let service = |own: &str, base: &str| {
+            let text = format!(
+                "services:\n  base:\n    image: web\n    healthcheck: {base}\n  web:\n    extends: \
+                 {{service: base}}\n    healthcheck: {own}\n"
+            );
+            let manifest = parse("compose.yaml", text);
+            let container = &manifest.workloads[1].pod.containers[0];
+            (container.probes.len(), container.without_image_check)
+        };
+        assert_eq!(service("{interval: 5s}", "{test: [CMD, a]}"), (1, true));
+        assert_eq!(service("{disable: true}", "{test: [CMD, a]}"), (0, true));
+        assert_eq!(service("{test: [CMD, b]}", "{disable: true}"), (0, true));
+        assert_eq!(service("{interval: 5s}", "{retries: 3}"), (0, false));
     }
 }

@@ -211,6 +211,9 @@ pub struct Container {
     pub ports: Vec<Port>,
     /// What tells whether it works; readiness, liveness, startup, or Compose's health check.
     pub probes: Vec<Probe>,
+    /// Whether the image's HEALTHCHECK counts for nothing: Compose's `healthcheck` switches it off, or has a
+    /// test of its own.
+    pub without_image_check: bool,
     /// `lifecycle` of Kubernetes: what is done at its start and before its end.
     pub hooks: Vec<Probe>,
     /// Names of volumes it mounts writable, with the mount's span.

@@ -83,57 +83,101 @@ pub fn replace_whole(path: &Path, before: &str, text: &str) -> Result<bool, Writ
     replace(path, Some(before), text)
 }
 
+/// Whether [`write_whole`] could write another text there as things are: for who works long for a text.
+///
+/// # Errors
+/// [`WriteError`], as it would say then.
+pub fn may_write(path: &Path) -> Result<(), WriteError> {
+    let fail = |(action, error)| WriteError::Io { path: path.to_owned(), action, error };
+    let place = Place::of(path)?;
+    let old = place.old.map(|old| old.open(path)).transpose()?;
+    let like = old.as_ref().map(|(file, metadata)| (file, metadata));
+    Temporary::new(&place.folder, "", like).map(drop).map_err(fail)
+}
+
+/// Where a text goes.
+struct Place {
+    folder: PathBuf,
+    /// The file that is there.
+    old: Option<Old>,
+}
+
+/// A regular file.
+struct Old {
+    /// Its name without links.
+    target: PathBuf,
+    metadata: Metadata,
+}
+
+impl Place {
+    fn of(path: &Path) -> Result<Self, WriteError> {
+        let fail = |action| move |error| WriteError::Io { path: path.to_owned(), action, error };
+        let target = match fs::canonicalize(path) {
+            Ok(target) => target,
+            // A link that leads nowhere is not overwritten.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                let folder = path.parent().filter(|folder| *folder != Path::new(""));
+                let folder = folder.unwrap_or(Path::new(".")).to_owned();
+                return Ok(Self { folder, old: None });
+            }
+            Err(error) => return Err(fail("find it")(error)),
+        };
+        let metadata = fs::metadata(&target).map_err(fail("look at it"))?;
+        match target.parent() {
+            Some(folder) if metadata.is_file() => {
+                Ok(Self { folder: folder.to_owned(), old: Some(Old { target, metadata }) })
+            }
+            _ => Err(WriteError::NotRegular { path: path.to_owned() }),
+        }
+    }
+}
+
+impl Old {
+    /// The file, which may be replaced.
+    fn open(self, path: &Path) -> Result<(fs::File, Metadata), WriteError> {
+        let fail = |action| move |error| WriteError::Io { path: path.to_owned(), action, error };
+        if self.metadata.permissions().readonly() {
+            return Err(WriteError::ReadOnly { path: path.to_owned() });
+        }
+        let links = links(&self.metadata);
+        if links > 1 {
+            return Err(WriteError::HardLinked { path: path.to_owned(), links });
+        }
+        // A rename asks only the folder; whether the file itself may be written is asked here.
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).open(&self.target).map_err(fail("write it"))?;
+        Ok((file, self.metadata))
+    }
+}
+
 fn replace(path: &Path, before: Option<&str>, text: &str) -> Result<bool, WriteError> {
     let fail = |action| move |error| WriteError::Io { path: path.to_owned(), action, error };
     let not_synced = |error| WriteError::NotSynced { path: path.to_owned(), error };
-    let target = match fs::canonicalize(path) {
-        Ok(target) => Some(target),
-        // A link that leads nowhere is not overwritten.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => None,
-        Err(error) => return Err(fail("find it")(error)),
-    };
-    let Some(target) = target else {
+    let Place { folder, old } = Place::of(path)?;
+    let Some(old) = old else {
         if before.is_some() {
             return Err(WriteError::Changed { path: path.to_owned() });
         }
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        temporary::sweep(folder);
-        let file = Temporary::new(folder, text, None).map_err(|(action, e)| fail(action)(e))?;
+        temporary::sweep(&folder);
+        let file = Temporary::new(&folder, text, None).map_err(|(action, e)| fail(action)(e))?;
         file.name(path).map_err(fail("name it"))?;
-        sync_folder(folder).map_err(not_synced)?;
+        sync_folder(&folder).map_err(not_synced)?;
         return Ok(true);
     };
-    let metadata = fs::metadata(&target).map_err(fail("look at it"))?;
-    if !metadata.is_file() {
-        return Err(WriteError::NotRegular { path: path.to_owned() });
-    }
-    let now = fs::read(&target).map_err(fail("read it"))?;
+    let now = fs::read(&old.target).map_err(fail("read it"))?;
     if before.is_some_and(|before| before.as_bytes() != now) {
         return Err(WriteError::Changed { path: path.to_owned() });
     }
     if now == text.as_bytes() {
         return Ok(false);
     }
-    if metadata.permissions().readonly() {
-        return Err(WriteError::ReadOnly { path: path.to_owned() });
-    }
-    let links = links(&metadata);
-    if links > 1 {
-        return Err(WriteError::HardLinked { path: path.to_owned(), links });
-    }
-    // A rename asks only the folder; whether the file itself may be written is asked here.
-    let old = OpenOptions::new().read(true).write(true).open(&target).map_err(fail("write it"))?;
-    let Some(folder) = target.parent() else {
-        return Err(WriteError::NotRegular { path: path.to_owned() });
-    };
-    temporary::sweep(folder);
+    let target = old.target.clone();
+    let (old, metadata) = old.open(path)?;
+    temporary::sweep(&folder);
     let like = Some((&old, &metadata));
-    let file = Temporary::new(folder, text, like).map_err(|(action, e)| fail(action)(e))?;
+    let file = Temporary::new(&folder, text, like).map_err(|(action, e)| fail(action)(e))?;
     file.replace(&target).map_err(fail("rename the new text over it"))?;
-    sync_folder(folder).map_err(not_synced)?;
+    sync_folder(&folder).map_err(not_synced)?;
     Ok(true)
 }
 

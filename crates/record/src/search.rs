@@ -104,7 +104,7 @@ impl Search {
             }
             Found::Passed => "passes; whether less would do is open",
             Found::NeverPasses if open => "fails even with everything that a user namespace gives",
-            Found::NeverPasses => "fails even with everything",
+            Found::NeverPasses => "fails even with everything that it was given",
             Found::Flaky => "two runs contradict each other: nothing is proven",
             Found::Stopped if self.runs.iter().any(|run| run.passed) => {
                 "the smallest set that passed until then"

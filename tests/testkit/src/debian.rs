@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::podman::{podman, succeed};
+use crate::podman::{built, podman, succeed};
 
 /// The image that [`debian_image`] makes, under the name the manifests of the tests use: with no
 /// registry in its name, so that the engine finds it as `nginx`.
@@ -60,14 +60,7 @@ pub fn debian_image() -> &'static str {
 /// # Panics
 /// If it cannot be made.
 pub fn debian_image_with(name: &str, lines: &str) -> String {
-    let image = format!("localhost/dropcap-test/{name}:1");
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("Containerfile");
-    fs::write(&file, format!("FROM {}\n{lines}\n", debian_image())).expect("written");
-    // HEALTHCHECK is Docker's, not OCI's.
-    let build = ["build", "--quiet", "--format", "docker", "--network", "none", "--tag", &image];
-    succeed(podman().args(build).arg("--file").arg(&file).arg(folder.path()));
-    image
+    built(debian_image(), name, lines)
 }
 
 /// Debootstraps and imports.

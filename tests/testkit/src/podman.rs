@@ -51,6 +51,27 @@ pub fn image() -> &'static str {
     IMAGE
 }
 
+/// The same image, started otherwise: lines of a Containerfile behind its FROM, none of which may run
+/// anything. Its name.
+///
+/// # Panics
+/// If it cannot be made.
+pub fn image_with(name: &str, lines: &str) -> String {
+    built(image(), name, lines)
+}
+
+/// An image of the files of another.
+pub(crate) fn built(from: &str, name: &str, lines: &str) -> String {
+    let image = format!("localhost/dropcap-test/{name}:1");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("Containerfile");
+    fs::write(&file, format!("FROM {from}\n{lines}\n")).expect("written");
+    // HEALTHCHECK is Docker's, not OCI's.
+    let build = ["build", "--quiet", "--format", "docker", "--network", "none", "--tag", &image];
+    succeed(podman().args(build).arg("--file").arg(&file).arg(folder.path()));
+    image
+}
+
 /// Packs busybox and imports it.
 fn import() {
     let busybox = find_program("busybox").expect("busybox is there");

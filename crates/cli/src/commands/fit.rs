@@ -7,6 +7,7 @@ mod first;
 mod held;
 mod hints;
 mod markdown;
+mod outputs;
 mod progress;
 mod report;
 mod resume;
@@ -232,7 +233,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         return Err(Failure::new("--try-zero is for containers: its changes are those of a pod")
             .help("name --image IMAGE or -f MANIFEST"));
     }
+    if let Some(option) = args.container.of_containers_only() {
+        return Err(Failure::new(format_args!("{option} is for containers"))
+            .help("name --image IMAGE or -f MANIFEST"));
+    }
     let within = user_namespace::enter(args, ui)?;
+    outputs::may_write(args)?;
     let numbers = user_namespace::numbers(within.is_some(), ui)?;
     let start = start(args)?;
     let job = job(args)?;
@@ -250,8 +256,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
         let alike = state::Runs { prepared: args.is_prepared(), help: ALIKE };
         state::hold(&mut found.answer, found.needs.as_deref(), alike, ui);
     }
-    // What --setup has started goes on, too.
-    if runs.left_something() && runs.job().tests.each.is_empty() && args.setup.is_none() {
+    if runs.left_something() && runs.job().tests.each.is_empty() {
         state::hold_background(&mut found.answer, ui);
     }
     for point in runs.read_only() {

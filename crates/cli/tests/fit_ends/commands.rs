@@ -114,6 +114,37 @@ fn what_never_works_is_told_and_leaves_nothing() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_is_told_before_the_first_run() {
+    testkit::needs!(root);
+    let census = Census::new();
+    let before = census.counts();
+    let at = |name: &str| census.path("work").join(name).to_str().unwrap().to_owned();
+    let (none, ran, file, manifest) = (at("none/x"), at("ran"), at("x"), at("web.yaml"));
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: web\n    \
+               image: localhost/none\n";
+    std::fs::write(&manifest, pod).unwrap();
+    let command = ["--no-trace", "--", "touch", &ran];
+    let of_manifest = ["-f", &manifest, "--try-zero"];
+    for (options, rest, says) in [
+        (["-o", &none, "-q"], &command[..], "is its folder there?"),
+        (["-o", "/dev/null", "-q"], &command, "not a regular file"),
+        (["--report", &none, "-q"], &command, "is its folder there?"),
+        (["--resume", &none, "-q"], &command, "is its folder there?"),
+        (["-q", "--zero-patch", &none], &of_manifest, "is its folder there?"),
+        (["-q", "--zero-patch", &manifest], &of_manifest, "that is the file of the manifest"),
+        (["-o", &file, &format!("--report={file}")], &command, "that is the file of --output"),
+    ] {
+        let words = [&["fit"], &options[..], rest].concat();
+        let output = census.dropcap(&words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(says), "{options:?}: {}", said(&output));
+    }
+    let left = std::fs::read_dir(census.path("work")).unwrap().count();
+    assert_eq!(left, 1, "nothing was run or written");
+    census.is_as(&before, "files that cannot be written");
+}
+
+#[test]
 fn no_such_program_is_told_also_where_the_sandbox_has_none() {
     testkit::needs!(root);
     let mut census = Census::new();

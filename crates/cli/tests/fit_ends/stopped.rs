@@ -95,10 +95,11 @@ fn a_command_is_ended_at_any_point_and_leaves_nothing() {
     // Here what shields itself is waited for five seconds: it does not.
     let here = here.replace("TERM ", "");
     let command = ["--", "/bin/sh", "-c"];
-    let words = [&["fit", "--setup", back.as_str()][..], &command, &[here.as_str()]].concat();
-    at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
     // Named, so that what it leaves in the background is no matter.
     let test = ["--until-exit", "--test", "true"];
+    let words =
+        [&["fit", "--setup", back.as_str()][..], &test, &command, &[here.as_str()]].concat();
+    at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
     let words = [&["fit", "--sandbox"][..], &test, &command, &[inside.as_str()]].concat();
     at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
 }

@@ -47,6 +47,28 @@ fn a_user_that_is_not_root_is_tried_as_it_would_be() {
     }
 }
 
+/// What Compose has of a health check decides whether the image's counts.
+#[test]
+fn a_health_check_that_is_switched_off_is_no_test() {
+    testkit::needs!(root, podman, bpf);
+    let image = testkit::image_with("checked", "HEALTHCHECK CMD chown 33 /tmp");
+    let service = |check: &str| {
+        format!(
+            "services:\n  web:\n    image: {image}\n    command: [httpd, -f, -p, '8080']\n{check}"
+        )
+    };
+    let content = service("    healthcheck: {disable: true}\n");
+    let (output, file) = fitted(&content, &["--timeout", "1s"]);
+    let (said, printed) = (text(&output.stderr), text(&output.stdout));
+    assert_eq!(output.status.code(), Some(1), "{said}{printed}");
+    assert!(printed.contains("traced, unproven") && !printed.contains("CHOWN"), "{printed}");
+    assert_eq!(file, content);
+    // Else Docker executes it, whatever else is asked.
+    let (output, file) = fitted(&service(""), &["--tcp", "8080", "--watch", "0s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(file.contains("- CHOWN"), "{file}");
+}
+
 #[test]
 fn every_probe_and_the_hook_at_the_start_count() {
     testkit::needs!(root, podman, bpf, time);

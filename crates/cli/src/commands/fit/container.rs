@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,8 @@ use super::first::first;
 use super::progress::Progress;
 use super::resume::Kept;
 use super::{
-    Args, conclude, engine_says, hints, rigour, side_by_side, state, tell, tests, write, zero,
+    Args, conclude, engine_says, hints, outputs, rigour, side_by_side, state, tell, tests, write,
+    zero,
 };
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
@@ -99,6 +100,30 @@ impl ContainerArgs {
     /// Whether a container is to be fitted.
     pub fn asked(&self) -> bool {
         self.image.is_some() || self.file.is_some()
+    }
+
+    /// An option that says nothing of a command.
+    pub fn of_containers_only(&self) -> Option<&'static str> {
+        let given = [
+            ("--container", self.container.is_some()),
+            ("--engine docker", self.engine == EngineName::Docker),
+            ("--engine-args", !self.engine_args.is_empty()),
+            ("--grant", !self.grant.is_empty()),
+            ("--diff", self.diff),
+            ("--no-probes", self.no_probes),
+            ("--allow-widen", self.allow_widen),
+        ];
+        given.into_iter().find_map(|(option, given)| given.then_some(option))
+    }
+
+    /// The manifest, if there is one.
+    pub fn manifest(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The manifest, if the answer is written into it.
+    pub fn written(&self) -> Option<&Path> {
+        self.manifest().filter(|file| !self.diff && file.exists())
     }
 
     fn engine(&self) -> Engine {
@@ -184,6 +209,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
             .help("name one: --http, --tcp, --log, --test or --until-exit"));
     }
     side_by_side::may_of(args.jobs, &options)?;
+    outputs::may_write(args)?;
     may_run(options.engine)?;
     for name in remove_leftovers(options.engine).map_err(cannot_ask)? {
         ui.note(&format!("removed {name}, which a dropcap that was killed had left"));
@@ -282,6 +308,9 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     // Nor does a reader who has gone, or a report that cannot be written.
     let told = tell(args, &answer, &made, &profile, ui);
     hints::give(&answer, &made, ui);
+    if plan.root {
+        hints::give_more(&answer, &made, ui);
+    }
     let told = told.and(zero::tell(args, &plan, &way, ui));
     let code = conclude(args, &answer, &made)?;
     if code == ExitCode::SUCCESS {
@@ -349,7 +378,7 @@ fn unproven(args: &Args, plan: &Plan, ran: &Ran, ui: &Ui) -> Result<ExitCode, Fa
         writeln!(
             ui.out(),
             "\n{YELLOW}traced, unproven:{YELLOW:#} neither the command line nor the manifest nor the \
-             image\nsays what tells that it works; name a test: --http, --tcp, --log, --test"
+             image\nsays what tells that it works; name a test: --http, --tcp, --log, --test,\n--until-exit"
         )?;
     }
     if let Outcome::Failed(said) = &ran.outcome {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use caps::CapSet;
 use fit::{Answer, Outcome, Proof, RunError};
 use jobs::fitted::Made;
 use launch::{LaunchError, SandboxError};
@@ -19,6 +20,19 @@ pub(super) fn give(answer: &Answer, made: &Made<'_>, ui: &Ui) {
     for hint in last_words(answer).map(|said| hints(said, made.place)).unwrap_or_default() {
         ui.note(hint);
     }
+}
+
+/// The same of a container that is root: it was given what a container gets, and what refused calls showed.
+pub(super) fn give_more(answer: &Answer, made: &Made<'_>, ui: &Ui) {
+    let all = CapSet::up_to(sys::credentials::last_capability());
+    if answer.proof != Proof::NeverPasses || made.start == all {
+        return;
+    }
+    let given = if made.start.is_empty() { "nothing".to_owned() } else { made.start.to_string() };
+    ui.note(&format!(
+        "it was given {given}, and no call that failed asked for more: if it looks at what it holds before \
+         it asks, --grant CAP lets it hold that in trials (`all` on a disposable machine)"
+    ));
 }
 
 /// What the last run said that failed.

@@ -11,7 +11,7 @@ use record::requirement::for_reading;
 use record::search::Place;
 use record::zero::{Held, Zero};
 
-use super::report::came_to;
+use super::report::{NOT_TRACED, came_to};
 use crate::commands::trace::report::context;
 use crate::ui::wrapped;
 
@@ -39,6 +39,9 @@ pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> Str
     paragraph(&mut text, &format!("**{}**\\", proof(answer, profile)));
     let test = code(&made.test);
     paragraph(&mut text, &format!("{runs}, {seconds:.1} s, {place}. Test: {test}.\\"));
+    if has_passed(answer) && made.first.is_none() {
+        paragraph(&mut text, &format!("{}.\\", sentence(NOT_TRACED)));
+    }
     if !made.undecided.is_empty() {
         let open = made.undecided;
         paragraph(
@@ -69,9 +72,14 @@ pub(super) fn report(answer: &Answer, made: &Made<'_>, profile: &Profile) -> Str
 /// In the words of the report on a terminal.
 fn proof(answer: &Answer, profile: &Profile) -> String {
     let (word, meaning) = came_to(answer, profile);
-    let mut letters = word.chars();
+    format!("{}: {}.", sentence(word), escaped(&meaning))
+}
+
+/// With a large first letter.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    format!("{}{}: {}.", first.unwrap_or_default(), letters.as_str(), escaped(&meaning))
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
 }
 
 /// Those that reach the host by themselves.

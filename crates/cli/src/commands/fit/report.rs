@@ -20,6 +20,9 @@ const LINES: usize = 3;
 /// The columns before what is said of a capability, and after it.
 const INDENT: usize = 21;
 const WIDTH: usize = 80;
+/// What runs alone do not tell.
+pub(super) const NOT_TRACED: &str = "not traced: what was refused meanwhile is not known, nor whether each \
+     run did the same: what it does by chance only may be missing";
 
 /// Prints it.
 pub(super) fn print(
@@ -46,7 +49,8 @@ pub(super) fn print(
     user_namespace::tell(&mut out, made.undecided, made.start - list.add(), ui)?;
     did_not_matter(&mut out, answer, list.add(), ui)?;
     if made.first.is_none() {
-        writeln!(out, "  {DIM}not traced: what was refused meanwhile is not known{DIM:#}")?;
+        let text = textwrap::fill(NOT_TRACED, after_name("  "));
+        writeln!(out, "{DIM}{text}{DIM:#}")?;
     }
     for reason in made.first.into_iter().flat_map(|first| &first.judgement.incomplete) {
         let reason = textwrap::fill(&format!("incomplete: {reason}"), after_name("  "));

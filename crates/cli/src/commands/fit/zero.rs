@@ -40,7 +40,7 @@ pub struct ZeroArgs {
 
     /// Write the patch to this file instead of printing it; nothing applies it
     #[arg(long, value_name = "FILE", requires = "try_zero", help_heading = HEADING)]
-    zero_patch: Option<PathBuf>,
+    pub(super) zero_patch: Option<PathBuf>,
 }
 
 /// What became of it.
