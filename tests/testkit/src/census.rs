@@ -172,6 +172,18 @@ impl Census {
         command: &mut Command,
         mut meanwhile: impl FnMut(&Child),
     ) -> Output {
+        self.run_while(command, |_, child| meanwhile(child))
+    }
+
+    /// The same, for whoever asks meanwhile what there is.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn run_while(
+        &mut self,
+        command: &mut Command,
+        mut meanwhile: impl FnMut(&Self, &Child),
+    ) -> Output {
         let files = ["out", "err"].map(|name| self.path(name));
         let [out, err] = files.clone().map(|file| fs::File::create(file).unwrap());
         self.namespaces = Namespaces::default();
@@ -181,7 +193,7 @@ impl Census {
                 break status;
             }
             self.look();
-            meanwhile(&child);
+            meanwhile(self, &child);
             sleep(TICK);
         };
         self.look();
@@ -194,6 +206,12 @@ impl Census {
     pub fn look(&mut self) {
         let pids: Vec<String> = self.processes().into_iter().map(|(pid, _)| pid).collect();
         self.namespaces.take(&pids, &links("self"));
+    }
+
+    /// Whether a process of it has just these words.
+    #[must_use]
+    pub fn runs(&self, words: &str) -> bool {
+        self.processes().iter().any(|(_, line)| line.trim_end() == words)
     }
 
     /// How many namespaces were seen that were not the test's.

@@ -231,12 +231,14 @@ fn agrees(args: &[&str], allowed: &Allowed) {
     let policy = Policy::of(args);
     let (mut pass, mut fail) = (0, 0);
     let mut lists = [0; 3];
-    for pod in pods() {
+    let pods = pods();
+    let tried: Vec<&Json> = testkit::sample(&pods).collect();
+    for pod in &tried {
         let manifest = manifest::parse("pod.json", pod.to_string());
         assert_eq!(manifest.problems, [], "{pod}");
         let [workload] = manifest.workloads.as_slice() else { panic!("{pod}") };
         let ours = verdict::of(workload, allowed);
-        let theirs = policy.verdict(&pod);
+        let theirs = policy.verdict(pod);
         // The order is that of the lists of containers, here and there.
         let sorted = |mut verdict: Verdict| {
             for list in [&mut verdict.keeping, &mut verdict.privileged, &mut verdict.adding] {
@@ -261,8 +263,10 @@ fn agrees(args: &[&str], allowed: &Allowed) {
         "policy {}: {pass} pods pass and {fail} do not, as dropcap says",
         args.join(" ")
     );
-    assert!(pass >= 100 && fail >= 300, "both verdicts: {pass}, {fail}");
-    assert!(lists.iter().all(|count| *count >= 50), "every reason: {lists:?}");
+    // Of a thousand pods a hundred, three hundred, and fifty.
+    let is = |count: usize, share: usize| count * 1000 >= tried.len() * share;
+    assert!(is(pass, 100) && is(fail, 300), "both verdicts: {pass}, {fail}");
+    assert!(lists.iter().all(|count| is(*count, 50)), "every reason: {lists:?}");
 }
 
 #[test]

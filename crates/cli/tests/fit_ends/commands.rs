@@ -201,19 +201,21 @@ fn a_test_that_fails_each_fifth_run_proves_nothing_wrong() {
     let give = format!("chown 33 {}", file.display());
     let take = format!("chown 0 {}", file.display());
     let (mut proven, mut open) = (0, 0);
-    for phase in 0..5 {
+    let phases: Vec<u32> = testkit::sample(&[0, 1, 2, 3, 4]).copied().collect();
+    for phase in &phases {
         for (options, deed) in [
             (&["--setup", take.as_str()][..], give.as_str()),
             (&["--sandbox"], "chown 33 /etc/hostname"),
             (&["--sandbox", "--no-trace"], "chown 33 /etc/hostname"),
         ] {
-            let output = lies(&mut census, options, phase, deed);
+            let output = lies(&mut census, options, *phase, deed);
             let right = is_right_or_open(&output, &["CHOWN"]);
             *(if right { &mut proven } else { &mut open }) += 1;
         }
     }
     // Both come about, or this shows nothing.
-    assert!(proven > 0 && open > 0 && proven + open == 15, "{proven} {open}");
+    assert!(proven > 0 && open > 0, "{proven} {open}");
+    assert_eq!(proven + open, 3 * phases.len());
     // With a try more each of them is right: no two tries in a row lie.
     let output = lies(&mut census, &["--sandbox", "--retries", "1"], 3, "chown 33 /etc/hostname");
     assert!(is_right_or_open(&output, &["CHOWN"]), "{}", said(&output));

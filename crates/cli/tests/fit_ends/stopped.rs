@@ -7,6 +7,9 @@ use testkit::Census;
 
 use crate::{ENGINE, in_a_line, said};
 
+/// How long a search may take on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// When a signal is sent: once so many runs have been told, and so long after that. How far a search is
 /// says its own progress, whatever else the machine does.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +36,7 @@ fn ended(census: &mut Census, words: &[&str], signal: &str, at: Point) -> Output
             sent = true;
             let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
         }
-        assert!(begun.elapsed() < Duration::from_secs(120), "{words:?} goes on");
+        assert!(begun.elapsed() < PATIENCE, "{words:?} goes on");
     })
 }
 
@@ -99,9 +102,9 @@ fn a_command_is_ended_at_any_point_and_leaves_nothing() {
     let test = ["--until-exit", "--test", "true"];
     let words =
         [&["fit", "--setup", back.as_str()][..], &test, &command, &[here.as_str()]].concat();
-    at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
+    at_points(&mut census, &words, testkit::points(testkit::rounds(3, 10)));
     let words = [&["fit", "--sandbox"][..], &test, &command, &[inside.as_str()]].concat();
-    at_points(&mut census, &words, testkit::points(testkit::rounds(4, 10)));
+    at_points(&mut census, &words, testkit::points(testkit::rounds(3, 10)));
 }
 
 #[test]
@@ -115,7 +118,14 @@ fn a_sandbox_is_gone_with_dropcap_at_any_point() {
     for point in &points {
         // The first while it is made, the others in or between runs.
         let (runs, later) = ((point / 2) as usize, Duration::from_millis(20 + 60 * (point % 2)));
-        let output = ended(&mut census, &words, "-KILL", Point { runs, later });
+        let mut output = ended(&mut census, &words, "-KILL", Point { runs, later });
+        // On a busy machine it may have come to its end before, and is asked again.
+        for _ in 0..20 {
+            if output.status.code() != Some(0) {
+                break;
+            }
+            output = ended(&mut census, &words, "-KILL", Point { runs, later });
+        }
         assert_eq!(output.status.code(), None, "{}", said(&output));
         census.is_as(&before, "killed");
     }
@@ -143,18 +153,16 @@ fn what_a_killed_one_leaves_the_next_removes() {
     let words = ["fit", "--engine-args", ENGINE, "--image", testkit::image(), "--test", test];
     let words = [&words[..], &["--", "sh", "-c", "trap '' TERM; sleep 600 & sleep 600"]].concat();
     let mut removed = 0;
-    for _ in 0..testkit::points(2) {
-        // As soon as there is a container of the first run.
-        let begun = Instant::now();
+    for _ in 0..testkit::points(testkit::rounds(1, 2)) {
+        // As soon as the program runs.
         let mut fit = census.dropcap(&words);
-        let made = census.path("graph/overlay-containers");
-        let killed = census.run_until(&mut fit, |child| {
-            let entries = std::fs::read_dir(&made).into_iter().flatten().flatten();
-            let is_one = entries.filter(|entry| entry.file_name().len() == 64).count() > 0;
-            if is_one && begun.elapsed() > Duration::from_secs(2) {
+        let (begun, mut sent) = (Instant::now(), false);
+        let killed = census.run_while(&mut fit, |census, child| {
+            if !sent && census.runs("sleep 600") {
+                sent = true;
                 let _ = Command::new("kill").args(["-KILL", &child.id().to_string()]).status();
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "no container comes");
+            assert!(begun.elapsed() < PATIENCE, "no container comes");
         });
         assert_eq!(killed.status.code(), None, "{}", said(&killed));
         let mut next = census.dropcap(&["fit", "--image", "localhost/dropcap-test/none:1"]);

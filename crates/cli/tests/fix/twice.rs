@@ -42,7 +42,7 @@ fn files() -> Vec<(String, String)> {
         let name = if kind == odd::Kind::Compose { "compose" } else { "pod" };
         (format!("{name}-{number}.{end}"), odd::text(kind, &random.choices(length)))
     };
-    (0..cases.unwrap_or(36)).map(file).collect()
+    (0..cases.unwrap_or(testkit::rounds(12, 36) as usize)).map(file).collect()
 }
 
 fn now(folder: &Folder, files: &[(String, String)]) -> Vec<String> {

@@ -133,7 +133,7 @@ fn pairs(lies: &BTreeSet<usize>) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: testkit::rounds(1000, 4000), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: testkit::rounds(400, 4000), ..ProptestConfig::default() })]
 
     /// Whichever runs lie: what is called proven works, and holds at most as much too much as there are
     /// pairs of runs in a row that lie; nothing without any.
@@ -179,7 +179,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: testkit::rounds(500, 2000), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: testkit::rounds(200, 2000), ..ProptestConfig::default() })]
 
     /// Any program, with any trace, and a test that fails each k-th run.
     #[test]

@@ -1,8 +1,9 @@
 //! Whose the machine's folders are, looked at before a user namespace is entered: in it everybody who
 //! has no number there is `nobody`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, Metadata};
+use std::ops::Bound;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,6 @@ const MOST: usize = 2000;
 /// Something that is somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Thing {
-    pub(super) path: PathBuf,
     /// Whether it is a file, and no folder.
     pub(super) is_file: bool,
     pub(super) user: u32,
@@ -41,8 +41,8 @@ pub(super) struct Thing {
 /// Whose the machine's folders are.
 #[derive(Debug, Clone)]
 pub struct Survey {
-    /// What is not this user's, a folder before what is in it.
-    pub(super) things: Vec<Thing>,
+    /// What is not this user's: by path, a folder just before all that is in it.
+    things: BTreeMap<PathBuf, Thing>,
 }
 
 impl Survey {
@@ -53,8 +53,8 @@ impl Survey {
     pub fn take() -> Result<Self, SandboxError> {
         let mounts = sys::mounts::own().map_err(SandboxError::Mounts)?;
         let own = rustix::process::getuid().as_raw();
-        let mut things: Vec<Thing> =
-            fs::metadata("/").map(|it| thing("/".into(), &it)).into_iter().collect();
+        let mut things: BTreeMap<PathBuf, Thing> =
+            fs::metadata("/").map(|it| ("/".into(), thing(&it))).into_iter().collect();
         for top in tops() {
             walk(&top, own, &mounts, &mut things);
         }
@@ -63,7 +63,14 @@ impl Survey {
 
     /// What was seen of this path.
     pub(super) fn thing(&self, path: &Path) -> Option<&Thing> {
-        self.things.iter().find(|thing| thing.path == path)
+        self.things.get(path)
+    }
+
+    /// What was seen below this path, a folder before what is in it.
+    pub(super) fn below(&self, path: &Path) -> impl Iterator<Item = (&Path, &Thing)> {
+        let from = (Bound::Excluded(path), Bound::Unbounded);
+        let all = self.things.range::<Path, _>(from).map(|(path, thing)| (path.as_path(), thing));
+        all.take_while(move |(seen, _)| seen.starts_with(path))
     }
 }
 
@@ -80,7 +87,7 @@ fn tops() -> Vec<PathBuf> {
 }
 
 /// The shallow ones first, up to the limit.
-fn walk(top: &Path, own: u32, mounts: &[Mount], things: &mut Vec<Thing>) {
+fn walk(top: &Path, own: u32, mounts: &[Mount], things: &mut BTreeMap<PathBuf, Thing>) {
     let mut folders = VecDeque::from([top.to_owned()]);
     while let Some(folder) = folders.pop_front() {
         let Ok(there) = fs::symlink_metadata(&folder) else { continue };
@@ -91,7 +98,7 @@ fn walk(top: &Path, own: u32, mounts: &[Mount], things: &mut Vec<Thing>) {
             return;
         }
         if there.uid() != own {
-            things.push(thing(folder.clone(), &there));
+            things.insert(folder.clone(), thing(&there));
         }
         if is_below(&folder, PASSED_OVER) {
             return;
@@ -103,7 +110,7 @@ fn walk(top: &Path, own: u32, mounts: &[Mount], things: &mut Vec<Thing>) {
             } else if kind.is_file() && folder.starts_with(SETTINGS) {
                 let Ok(there) = entry.metadata() else { continue };
                 if there.uid() != own && there.len() <= LARGE {
-                    things.push(thing(entry.path(), &there));
+                    things.insert(entry.path(), thing(&there));
                 }
             }
         }
@@ -115,9 +122,8 @@ fn is_kernels(path: &Path, mounts: &[Mount]) -> bool {
     mounts.iter().any(|mount| mount.point == path && super::layers::is_kernels(&mount.kind))
 }
 
-pub(super) fn thing(path: PathBuf, there: &Metadata) -> Thing {
+pub(super) fn thing(there: &Metadata) -> Thing {
     Thing {
-        path,
         is_file: there.is_file(),
         user: there.uid(),
         group: there.gid(),

@@ -190,7 +190,7 @@ impl Making<'_> {
         let here = at(&self.stage, path);
         let seen = self.within.survey.thing(path);
         if let Some(seen) = seen.filter(|seen| self.within.numbers.have(seen.user, seen.group))
-            && let Ok(()) = copy(seen, &here)
+            && let Ok(()) = copy(path, seen, &here)
         {
             return Ok(());
         }
@@ -220,17 +220,17 @@ impl Making<'_> {
     /// What lies below a folder and is somebody else's, made anew in the layer over it.
     fn things(&self, below: &Path, upper: &Path) -> Result<(), SandboxError> {
         let numbers = &self.within.numbers;
-        for seen in &self.within.survey.things {
-            let Ok(path) = seen.path.strip_prefix(below) else { continue };
-            if path.as_os_str().is_empty() || !numbers.have(seen.user, seen.group) {
+        for (path, seen) in self.within.survey.below(below) {
+            let Ok(rest) = path.strip_prefix(below) else { continue };
+            if !numbers.have(seen.user, seen.group) {
                 continue;
             }
-            let here = upper.join(path);
+            let here = upper.join(rest);
             if seen.is_file {
                 // Not one that this user may read: it stays nobody's.
-                let _ = copy(seen, &here);
+                let _ = copy(path, seen, &here);
             } else {
-                self.parents(below, &seen.path, upper)?;
+                self.parents(below, path, upper)?;
                 folder(&here)?;
                 give(&here, (seen.user, seen.group), seen.mode)?;
             }
@@ -256,7 +256,7 @@ impl Making<'_> {
     /// Owner and mode as outside; the namespace's root's if that is nobody here.
     fn own(&self, path: &Path, there: &Metadata, here: &Path) -> Result<(), SandboxError> {
         let numbers = &self.within.numbers;
-        let inside = thing(path.to_owned(), there);
+        let inside = thing(there);
         let seen = self.within.survey.thing(path);
         let owner = match seen.map(|seen| (seen.user, seen.group)) {
             Some((user, group)) if numbers.have(user, group) => (user, group),
@@ -298,8 +298,8 @@ fn part(layer: &Layer, path: &Path) -> Layer {
 }
 
 /// A copy of a file, with the owner and the mode that it has outside.
-fn copy(seen: &Thing, here: &Path) -> io::Result<()> {
-    let text = fs::read(&seen.path)?;
+fn copy(from: &Path, seen: &Thing, here: &Path) -> io::Result<()> {
+    let text = fs::read(from)?;
     fs::write(here, text)?;
     chown(here, Some(seen.user), Some(seen.group))?;
     fs::set_permissions(here, Permissions::from_mode(seen.mode))
