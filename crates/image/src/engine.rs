@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::archive;
 use crate::image::{Image, USUAL_PATH};
@@ -156,10 +158,14 @@ impl Engine {
 
     /// `None` if there is no such image, by the words that Podman 4 and 5 and Docker 20 to 28 have.
     fn inspect(self, image: &str) -> Result<Option<String>, EngineError> {
-        let output = self
-            .command(&["image", "inspect", "--"])
-            .arg(image)
-            .output()
+        let mut command = self.command(&["image", "inspect", "--"]);
+        command.arg(image);
+        let met = |output: &io::Result<Output>| {
+            output
+                .as_ref()
+                .is_ok_and(|it| met_a_half_made_image(&String::from_utf8_lossy(&it.stderr)))
+        };
+        let output = once_all_are_made(|| command.output(), met)
             .map_err(|source| EngineError::Program { engine: self, source })?;
         if output.status.success() {
             return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
@@ -173,5 +179,52 @@ impl Engine {
             return Ok(None);
         }
         Err(EngineError::Said { engine: self, image: image.to_owned(), said })
+    }
+}
+
+/// Whether an engine failed because another image was half made: Podman reads all that it has to tell the
+/// parent of one (4.3.1; its issue 12582), and a moment later it does not fail.
+#[must_use]
+pub fn met_a_half_made_image(said: &str) -> bool {
+    said.contains("locating item named")
+}
+
+/// What an engine answers once it has `met` no image that is half made, or after some seconds: one may
+/// have been left so.
+pub fn once_all_are_made<T>(mut ask: impl FnMut() -> T, met: impl Fn(&T) -> bool) -> T {
+    for _ in 0..ASKED {
+        let answer = ask();
+        if !met(&answer) {
+            return answer;
+        }
+        thread::sleep(PAUSE);
+    }
+    ask()
+}
+
+/// How often it is asked again, and how long after.
+const ASKED: u32 = 30;
+const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_that_is_being_made_meanwhile_is_waited_for() {
+        let half = "Error: locating item named \"manifest\" for image with ID \"0\" (consider removing the \
+                    image to resolve the issue): file does not exist";
+        let answers = |half_made: u32, then: &'static str| {
+            let mut asked = 0;
+            let ask = || {
+                asked += 1;
+                if asked <= half_made { half } else { then }
+            };
+            let answer = once_all_are_made(ask, |said| met_a_half_made_image(said));
+            (answer, asked)
+        };
+        assert_eq!(answers(2, "[]"), ("[]", 3));
+        assert_eq!(answers(0, "Error: no such image"), ("Error: no such image", 1));
+        assert_eq!(answers(u32::MAX, ""), (half, ASKED + 1));
     }
 }

@@ -10,7 +10,7 @@ mod reference;
 mod table;
 mod tree;
 
-pub use engine::{Configured, Engine, EngineError};
+pub use engine::{Configured, Engine, EngineError, met_a_half_made_image, once_all_are_made};
 pub use image::{Files, Image, Privilege, Program, Word};
 pub use inspect::InspectError;
 pub use reference::Reference;

@@ -17,6 +17,7 @@ use std::io;
 use caps::CapSet;
 
 use call::{Call, said};
+use image::{met_a_half_made_image, once_all_are_made};
 
 pub use argument::{ArgumentError, check_arguments};
 pub use container::{Container, Output, exec};
@@ -175,7 +176,9 @@ impl Recipe {
     /// [`EngineError`].
     pub fn image_id(&self) -> Result<String, EngineError> {
         let words = ["image", "inspect", "--format", "{{.Id}}", &self.image];
-        Ok(said(self.engine, "image inspect", self.engine.call(words))?.trim().to_owned())
+        let ask = || said(self.engine, "image inspect", self.engine.call(words));
+        let met = |answer: &Result<_, EngineError>| matches!(answer, Err(EngineError::Said { said, .. }) if met_a_half_made_image(said));
+        Ok(once_all_are_made(ask, met)?.trim().to_owned())
     }
 
     /// Makes a container of it that has exactly `set` in its bounding set, and is not started. Dropped,
