@@ -177,7 +177,10 @@ impl Recipe {
     pub fn image_id(&self) -> Result<String, EngineError> {
         let words = ["image", "inspect", "--format", "{{.Id}}", &self.image];
         let ask = || said(self.engine, "image inspect", self.engine.call(words));
-        let met = |answer: &Result<_, EngineError>| matches!(answer, Err(EngineError::Said { said, .. }) if met_a_half_made_image(said));
+        let met = |answer: &Result<_, EngineError>| match answer {
+            Err(EngineError::Said { said, .. }) => met_a_half_made_image(said),
+            _ => false,
+        };
         Ok(once_all_are_made(ask, met)?.trim().to_owned())
     }
 
