@@ -238,13 +238,12 @@ fn eventually(mut holds: impl FnMut() -> bool) -> bool {
 fn under_the_sets_of_the_second_a_container_binds_low_ports_and_nothing_else() {
     testkit::needs!(podman);
     let tryout = testkit::tryout();
-    let output = testkit::podman_run()
-        .args(["--rm", "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--volume"])
-        .arg(format!("{}:/tryout:ro", tryout.display()))
-        .args([testkit::image(), "/tryout"])
-        .args(["bind:80", "bind:443", "settime", "rawsocket", "loadmodule", "chown", "mount"])
-        .output()
-        .expect("podman runs");
+    let output = testkit::podman_output(|run| {
+        run.args(["--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--volume"])
+            .arg(format!("{}:/tryout:ro", tryout.display()))
+            .args([testkit::image(), "/tryout"])
+            .args(["bind:80", "bind:443", "settime", "rawsocket", "loadmodule", "chown", "mount"]);
+    });
     let expected = "bind:80: ok\nbind:443: ok\nsettime: EPERM\nrawsocket: EPERM\nloadmodule: EPERM\nchown: EPERM\nmount: EPERM\n";
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", said(&output));
 }

@@ -32,7 +32,7 @@ pub use binary::{AS_ALL_TESTS, dropcap};
 pub use census::{Census, Counts};
 pub use debian::{DEBIAN_IMAGE, debian_image, debian_image_with};
 pub use pod::Pod;
-pub use podman::{Container, IMAGE, image, image_with, podman, podman_run};
+pub use podman::{Container, IMAGE, Log, image, image_with, podman, podman_output, podman_run};
 pub use tryout::tryout;
 
 /// The first of the two manifests that this project started from: nginx without any capability.

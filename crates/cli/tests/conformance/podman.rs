@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use caps::CapSet;
 
@@ -57,7 +57,8 @@ fn run(oci: &Path, case: &Case, image: Image) -> Real {
     let mut podman = Command::new("podman");
     podman.arg("--runtime").arg(oci);
     podman.args(usual.get_args().skip_while(|arg| *arg != "run"));
-    podman.arg("--rm");
+    let log = testkit::Log::new();
+    podman.arg("--rm").args(log.options());
     if oci.ends_with("crun") {
         podman.args(["--cgroups", "disabled"]);
     }
@@ -77,7 +78,8 @@ fn run(oci: &Path, case: &Case, image: Image) -> Real {
         podman.args(["--user", &uid.to_string()]);
     }
     let file = entrypoint(case.file.as_deref());
-    Real::of(&podman.arg(podman_name(image)).arg(file).output().unwrap())
+    let output = podman.arg(podman_name(image)).arg(file).output().unwrap();
+    Real::of(&Output { stdout: log.printed(), ..output })
 }
 
 /// A distribution's containers.conf may set the default: asked, not assumed.

@@ -39,7 +39,7 @@ pub fn parse(status: &str) -> Option<CapState> {
 pub enum Real {
     /// The process printed its sets.
     Ran(CapState),
-    /// The container did not start, and this was said.
+    /// The container did not start, so it ended, and this was said.
     Refused(String),
 }
 
@@ -47,7 +47,10 @@ impl Real {
     pub fn of(output: &Output) -> Self {
         match parse(&String::from_utf8_lossy(&output.stdout)) {
             Some(state) => Real::Ran(state),
-            None => Real::Refused(String::from_utf8_lossy(&output.stderr).into_owned()),
+            None => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                Real::Refused(format!("{}: {said}", output.status))
+            }
         }
     }
 }

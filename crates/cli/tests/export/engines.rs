@@ -22,11 +22,14 @@ fn expected(held: CapSet, raised: CapSet) -> CapState {
 
 /// Runs `run` with what is exported for `form` behind it, through a shell as a person does.
 fn sets(form: &str, args: &[&str], run: &Command, rest: &str) -> CapState {
+    let log = (form == "podman").then(testkit::Log::new);
     let flags = exported(&[&["--to", form, "nginx.yaml"], args].concat());
     let words: Vec<&str> = run.get_args().map(|arg| arg.to_str().unwrap()).collect();
     let program = run.get_program().to_str().unwrap();
-    let line = format!("{program} {} {} {rest}", words.join(" "), flags.trim_end());
+    let logged = log.iter().flat_map(testkit::Log::options).collect::<Vec<_>>().join(" ");
+    let line = format!("{program} {} {logged} {} {rest}", words.join(" "), flags.trim_end());
     let (printed, _) = succeed(Command::new("sh").arg("-c").arg(&line));
+    let printed = log.map_or(printed, |log| String::from_utf8(log.printed()).unwrap());
     let status = printed.parse::<Status>();
     status.unwrap_or_else(|error| panic!("{line}: {printed}: {error}")).caps
 }

@@ -21,8 +21,9 @@ fn case(name: &str) -> &'static Case {
 
 /// The number of a user of the image.
 fn user_of(image: &str, name: &str) -> String {
-    let mut run = testkit::podman_run();
-    let output = run.args(["--rm", "--entrypoint", "id", image, "-u", name]).output().unwrap();
+    let output = testkit::podman_output(|run| {
+        run.args(["--entrypoint", "id", image, "-u", name]);
+    });
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 

@@ -111,6 +111,16 @@ fn succeed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What a container of the image printed.
+fn printed(image: &str) -> String {
+    let output = testkit::podman_output(|run| {
+        run.arg(image);
+    });
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{image}: {}\n{stderr}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// The five sets in a `/proc/PID/status`.
 fn sets(status: &str) -> CapState {
     let mask = |field: &str| {
@@ -157,7 +167,7 @@ fn default_set(folder: &Path) -> CapSet {
     succeed(
         Command::new("podman").args(["import", "--change", ENTRYPOINT]).arg(archive).arg(&image.0),
     );
-    sets(&succeed(testkit::podman_run().args(["--rm", &image.0]))).bounding
+    sets(&printed(&image.0)).bounding
 }
 
 #[test]
@@ -176,7 +186,7 @@ fn what_podman_runs_is_what_its_image_foretold() {
             import.args(["--change", change]);
         }
         succeed(import.arg(archive(folder.path(), case.file)).arg(&image.0));
-        let real = sets(&succeed(testkit::podman_run().args(["--rm", &image.0])));
+        let real = sets(&printed(&image.0));
         let pod = pod(folder.path(), &image.0);
         let mut show = Command::new(testkit::dropcap());
         show.args(["show", "--json", "--runtime", "podman", "--images", "podman", "--default-set"]);
