@@ -9,6 +9,7 @@ mod call;
 mod container;
 mod docker;
 mod folder;
+mod log;
 mod name;
 mod podman;
 
@@ -226,9 +227,14 @@ impl Recipe {
         let mut container = Container::named(self.engine, name, self.empty.clone());
         let said = said(self.engine, "create", create)?;
         container.id = said.lines().last().unwrap_or_default().trim().to_owned();
-        let got = container.inspect("{{.Config.Image}}")?;
-        if !is_same(&got, &self.image) {
-            let image = self.image.clone();
+        let got = container.inspect(match self.engine {
+            Engine::Podman => podman::MADE,
+            Engine::Docker => "{{.Config.Image}}",
+        })?;
+        let (got, log) = got.split_once('\n').unwrap_or((&got, ""));
+        container.log = podman::log(log);
+        if !is_same(got, &self.image) {
+            let (image, got) = (self.image.clone(), got.to_owned());
             return Err(EngineError::OtherImage { engine: self.engine, image, got });
         }
         Ok(container)

@@ -84,12 +84,11 @@ fn logged(log: &[u8], stream: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     for line in log.split_inclusive(|byte| *byte == b'\n') {
         let parts: Vec<&[u8]> = line.splitn(4, |byte| *byte == b' ').collect();
-        if let [_, of, whole, said] = parts[..] {
-            if of == stream {
-                let said =
-                    if whole == b"P" { said.strip_suffix(b"\n").unwrap_or(said) } else { said };
-                text.extend_from_slice(said);
-            }
+        if let [_, of, whole, said] = parts[..]
+            && of == stream
+        {
+            let said = said.strip_suffix(b"\n").filter(|_| whole == b"P").unwrap_or(said);
+            text.extend_from_slice(said);
         }
     }
     text

@@ -31,6 +31,24 @@ fn what_reaches_beyond_the_container_is_given_only_if_somebody_says_so() {
     assert!(printed.contains("SYS_NICE"), "{printed}");
 }
 
+/// The pattern is of the line as it was printed, not as the log of its engine writes it.
+#[test]
+fn what_a_container_prints_at_once_is_heard() {
+    testkit::needs!(root, podman, bpf);
+    for (script, log) in [
+        ("chown 1000 /tmp && echo ready to go && sleep 600", "^ready to go$"),
+        ("chown 1000 /tmp && printf done && sleep 600", "^done$"),
+    ] {
+        let image = ["--image", testkit::image(), "--log", log, "--watch", "0s"];
+        let output = fit(&[&image[..], &["--", "sh", "-c", script]].concat(), "");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}{printed}");
+        assert!(printed.contains("passes with exactly the needed"), "{printed}");
+        assert!(printed.contains("add:\n    - CHOWN\n"), "{printed}");
+    }
+}
+
 #[test]
 fn arguments_that_contradict_are_refused_with_a_reason() {
     testkit::needs!(root, podman, bpf);

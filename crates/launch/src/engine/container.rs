@@ -1,7 +1,7 @@
 //! One container, from its making to its end.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use sys::procfs::Procfs;
 
 use super::call::{self, Call, Patience, said};
+use super::log::Follower;
 use super::{EmptyFolder, Engine, EngineError, name};
 
 /// What is kept of what a container prints: the end of it is what says why it failed.
@@ -29,7 +30,10 @@ pub struct Container {
     /// Its full identifier.
     pub id: String,
     empty: Vec<EmptyFolder>,
+    /// Where what it prints is written as lines of time, stream and text.
+    pub(super) log: Option<PathBuf>,
     attached: Option<Attached>,
+    follower: Option<Follower>,
     removed: bool,
 }
 
@@ -55,7 +59,8 @@ struct Attached {
 
 impl Container {
     pub(super) fn named(engine: Engine, name: String, empty: Vec<EmptyFolder>) -> Self {
-        Self { engine, name, id: String::new(), empty, attached: None, removed: false }
+        let (id, log) = (String::new(), None);
+        Self { engine, name, id, empty, log, attached: None, follower: None, removed: false }
     }
 
     /// A field of its inspection, by a Go template.
@@ -109,6 +114,7 @@ impl Container {
         let client =
             start.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(program)?;
         self.attached = Some(Attached::new(client));
+        self.follower = self.log.clone().map(Follower::new);
         let mut patience = Patience::default();
         loop {
             let over = self.has_ended()?;
@@ -167,6 +173,7 @@ impl Container {
         if let Some(attached) = &mut self.attached {
             // Nothing comes any more: all of it is to be there.
             attached.printed();
+            self.follower.iter_mut().for_each(Follower::finish);
             let since = *attached.alone.get_or_insert_with(Instant::now);
             if since.elapsed() >= LATE {
                 return Err(EngineError::LetGo { engine: self.engine });
@@ -182,7 +189,9 @@ impl Container {
     /// What it prints, both streams, at most the last megabyte of it: as it comes.
     #[must_use]
     pub fn output(&self) -> Arc<Mutex<Vec<u8>>> {
-        self.attached.as_ref().map(|attached| Arc::clone(&attached.printed)).unwrap_or_default()
+        let logged = self.follower.as_ref().map(|follower| &follower.printed);
+        let attached = self.attached.as_ref().map(|attached| &attached.printed);
+        logged.or(attached).map(Arc::clone).unwrap_or_default()
     }
 
     /// Ends it and takes away what it has written, where its engine keeps that in `store` as a layer of
@@ -321,18 +330,21 @@ fn not_started(engine: Engine, what: &str, said: String) -> EngineError {
     }
 }
 
+/// Adds to what was printed, and keeps the last of it.
+pub(super) fn keep(into: &Mutex<Vec<u8>>, more: &[u8]) {
+    let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.extend_from_slice(more);
+    let surplus = kept.len().saturating_sub(MOST);
+    kept.drain(..surplus);
+}
+
 /// Reads to the end and keeps the last of it.
 fn collect(mut from: impl Read, into: &Mutex<Vec<u8>>) {
     let mut buffer = vec![0; 1 << 14];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return,
-            Ok(read) => {
-                let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.extend_from_slice(&buffer[..read]);
-                let surplus = kept.len().saturating_sub(MOST);
-                kept.drain(..surplus);
-            }
+            Ok(read) => keep(into, &buffer[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return,
         }

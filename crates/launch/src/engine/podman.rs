@@ -1,11 +1,22 @@
 //! What is Podman's own.
 
+use std::path::PathBuf;
+
 use caps::CapSet;
 
 use super::{Engine, EngineError};
 
 /// Its log goes to a file of the container: no journal is needed, and nothing is left in one.
 pub(super) const OPTIONS: &[&str] = &["--log-driver", "k8s-file"];
+
+/// Of a container that was made: its image, and in a second line how and where its output is kept.
+pub(super) const MADE: &str =
+    "{{.Config.Image}}\n{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Path}}";
+
+/// The file that a container's output is kept in, if its options leave that as it is.
+pub(super) fn log(made: &str) -> Option<PathBuf> {
+    made.strip_prefix("k8s-file ").filter(|path| path.starts_with('/')).map(PathBuf::from)
+}
 
 /// Options with which a process that is not root holds nothing of `set`, as elsewhere: what is left of
 /// the default set goes to the bounding set, what is added would also be raised as ambient
@@ -32,6 +43,12 @@ mod tests {
     use caps::Capability;
 
     use super::*;
+
+    #[test]
+    fn only_a_file_of_lines_is_read() {
+        assert_eq!(log("k8s-file /c/ctr.log"), Some(PathBuf::from("/c/ctr.log")));
+        assert_eq!(["none ", "journald ", "k8s-file ", ""].map(log), [None, None, None, None]);
+    }
 
     #[test]
     fn a_set_is_read_as_it_is_inspected() {
