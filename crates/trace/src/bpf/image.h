@@ -207,13 +207,11 @@ static __always_inline void identify(struct task_struct *task, struct file *file
 		__builtin_memcpy(fresh->comm, key->comm, sizeof(fresh->comm));
 		walk(task, &path, fresh);
 		walk_cgroup(task, fresh);
-		long error = bpf_map_update_elem(&images, key, fresh, BPF_NOEXIST);
-
-		if (error && error != -EEXIST)
+		image = insert(&images, key, fresh);
+		if (!image) {
 			lose(&state.lost_processes);
-		image = bpf_map_lookup_elem(&images, key);
-		if (!image)
 			return;
+		}
 	}
 	__sync_fetch_and_add(&image->count, 1);
 	process->image = image->id;

@@ -56,7 +56,6 @@ enum bpf_func_id {
 #define EPERM 1
 #define EAGAIN 11
 #define EACCES 13
-#define EEXIST 17
 #define MAX_ERRNO 4095
 /* include/linux/errno.h */
 #define ERESTARTSYS 512

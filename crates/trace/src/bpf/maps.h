@@ -52,3 +52,11 @@ static __always_inline struct scratch *scratch(u32 slot)
 {
 	return bpf_map_lookup_elem(&scratches, &slot);
 }
+
+/* Inserts what another CPU may insert at the same time, and returns what is there then. The error would
+ * not tell: before 6.4 -EEXIST comes without its sign in 64 bits (commit d7ba4cc900bf). */
+static __always_inline void *insert(void *map, const void *key, const void *value)
+{
+	bpf_map_update_elem(map, key, value, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
+}

@@ -119,10 +119,8 @@ static __always_inline void count_call(void *map, struct scratch *room, u64 now)
 {
 	struct tally *known = bpf_map_lookup_elem(map, &room->call_key);
 
-	if (!known) {
-		bpf_map_update_elem(map, &room->call_key, &room->tally, BPF_NOEXIST);
-		known = bpf_map_lookup_elem(map, &room->call_key);
-	}
+	if (!known)
+		known = insert(map, &room->call_key, &room->tally);
 	if (!known) {
 		lose(&state.lost_evidence);
 		return;

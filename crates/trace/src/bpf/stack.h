@@ -18,35 +18,16 @@ static __always_inline bool is_same(const struct stack *kept, const struct stack
 	return !difference;
 }
 
-/* Remembers the stack in the scratch room, and returns its number; 0 if there is no room for it,
- * or another stack has that number already.
+/* Remembers the names of the functions in the stack in the scratch room.
  *
  * The kernel names its own functions: no /proc/kallsyms to read, none hidden by kptr_restrict; only
  * before 5.13 user space has to. */
-__noinline u64 remember_stack(u32 depth)
+static __always_inline void name_frames(struct scratch *room)
 {
 	static const char format[] = "%ps";
-	struct scratch *room = scratch(FOR_CHECK);
-	u64 hash = depth;
 
-	if (!room)
-		return 0;
 	for (u32 i = 0; i < STACK_DEPTH; i++) {
-		if (i >= depth)
-			break;
-		hash = (hash ^ room->stack.frames[i]) * 0x9e3779b97f4a7c15ULL;
-		hash ^= hash >> 32;
-	}
-	hash &= ~config.stack_mask;
-	hash = hash ?: 1;
-	struct stack *known = bpf_map_lookup_elem(&stacks, &hash);
-
-	if (known)
-		return is_same(known, &room->stack, depth) ? hash : 0;
-	room->stack.depth = depth;
-	/* Names come first: whoever finds the stack, here or in user space, finds them too. */
-	for (u32 i = 0; i < STACK_DEPTH; i++) {
-		/* Read again: the verifier need not follow each way out of the loop above apart. */
+		/* Read again: the verifier need not follow each way out of the loop before apart. */
 		if (i >= *(volatile u64 *)&room->stack.depth)
 			break;
 		u64 address = room->stack.frames[i];
@@ -63,14 +44,34 @@ __noinline u64 remember_stack(u32 depth)
 		/* A stack with a frame that has no name is counted as lost, once it is read. */
 		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_ANY);
 	}
-	long error = bpf_map_update_elem(&stacks, &hash, &room->stack, BPF_NOEXIST);
+}
 
-	if (error) {
-		/* Another CPU may have been quicker. */
-		known = error == -EEXIST ? bpf_map_lookup_elem(&stacks, &hash) : 0;
-		return known && is_same(known, &room->stack, depth) ? hash : 0;
+/* Remembers the stack in the scratch room, and returns its number; 0 if there is no room for it,
+ * or another stack has that number already. */
+__noinline u64 remember_stack(u32 depth)
+{
+	struct scratch *room = scratch(FOR_CHECK);
+	u64 hash = depth;
+
+	if (!room)
+		return 0;
+	for (u32 i = 0; i < STACK_DEPTH; i++) {
+		if (i >= depth)
+			break;
+		hash = (hash ^ room->stack.frames[i]) * 0x9e3779b97f4a7c15ULL;
+		hash ^= hash >> 32;
 	}
-	return hash;
+	hash &= ~config.stack_mask;
+	hash = hash ?: 1;
+	struct stack *known = bpf_map_lookup_elem(&stacks, &hash);
+
+	if (!known) {
+		room->stack.depth = depth;
+		/* Names come first: whoever finds the stack, here or in user space, finds them too. */
+		name_frames(room);
+		known = insert(&stacks, &hash, &room->stack);
+	}
+	return known && is_same(known, &room->stack, depth) ? hash : 0;
 }
 
 /* Unwinds the kernel stack; its size in bytes. `at_entry`: the context is a kprobe's at a function's
