@@ -149,6 +149,13 @@ impl Drop for Imported {
     }
 }
 
+/// The sets that Podman gives what the image starts.
+fn ran(image: &Imported) -> CapState {
+    let log = testkit::Log::new();
+    succeed(testkit::podman_run().arg("--rm").args(log.options()).arg(&image.0));
+    sets(&log.stdout())
+}
+
 /// The default set of this machine's Podman: a distribution may have set its own.
 fn default_set(folder: &Path) -> CapSet {
     let archive = archive(folder, File::Plain);
@@ -157,7 +164,7 @@ fn default_set(folder: &Path) -> CapSet {
     succeed(
         Command::new("podman").args(["import", "--change", ENTRYPOINT]).arg(archive).arg(&image.0),
     );
-    sets(&succeed(testkit::podman_run().args(["--rm", &image.0]))).bounding
+    ran(&image).bounding
 }
 
 #[test]
@@ -176,7 +183,7 @@ fn what_podman_runs_is_what_its_image_foretold() {
             import.args(["--change", change]);
         }
         succeed(import.arg(archive(folder.path(), case.file)).arg(&image.0));
-        let real = sets(&succeed(testkit::podman_run().args(["--rm", &image.0])));
+        let real = ran(&image);
         let pod = pod(folder.path(), &image.0);
         let mut show = Command::new(testkit::dropcap());
         show.args(["show", "--json", "--runtime", "podman", "--images", "podman", "--default-set"]);
