@@ -202,7 +202,7 @@ fn the_search_finds_what_is_true_in_both_meanings() {
 fn nothing_is_left_when_it_is_killed() {
     testkit::needs!(root, program("busybox"));
     let house = House::new();
-    let mark = "4711.25";
+    let mark = &format!("4711.{}", std::process::id());
     house.program("sleeper", "seconds = 60\n", &format!("exec sleep {mark}"), "false");
     let mut child: Child = house
         .command(&["--try", "all", "--on", "overlayfs"])
@@ -235,7 +235,7 @@ fn running(argument: &str) -> usize {
 fn wait_until(done: impl Fn() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not come to that");
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not come to that");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -113,7 +113,7 @@ fn an_ordinary_user_is_told_what_is_missing_and_how_to_get_it() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
     let program = folder.path().join("dropcap");
-    fs::copy(testkit::dropcap(), &program).expect("a copy everybody may run");
+    testkit::programs::copy(&testkit::dropcap(), &program);
     let as_user = || {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "1000", "--regid", "1000", "--clear-groups"]).arg(&program);

@@ -205,7 +205,7 @@ fn traced(
 ) -> String {
     let pod = Pod::create(manifest, mission.pod, mission.container);
     let target = format!("ctr/{}", pod.container());
-    let mut trace = place.command(&["trace", &target, "--for", "60s", "--record", recording]);
+    let mut trace = place.command(&["trace", &target, "--for", "300s", "--record", recording]);
     let mut trace =
         trace.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dropcap runs");
     let mut notes = BufReader::new(trace.stderr.take().expect("a pipe")).lines();
@@ -238,12 +238,15 @@ fn eventually(mut holds: impl FnMut() -> bool) -> bool {
 fn under_the_sets_of_the_second_a_container_binds_low_ports_and_nothing_else() {
     testkit::needs!(podman);
     let tryout = testkit::tryout();
-    let output = testkit::podman_output(|run| {
-        run.args(["--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--volume"])
-            .arg(format!("{}:/tryout:ro", tryout.display()))
-            .args([testkit::image(), "/tryout"])
-            .args(["bind:80", "bind:443", "settime", "rawsocket", "loadmodule", "chown", "mount"]);
-    });
+    let log = testkit::Log::new();
+    let output = testkit::podman_run()
+        .args(log.options())
+        .args(["--rm", "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--volume"])
+        .arg(format!("{}:/tryout:ro", tryout.display()))
+        .args([testkit::image(), "/tryout"])
+        .args(["bind:80", "bind:443", "settime", "rawsocket", "loadmodule", "chown", "mount"])
+        .output()
+        .expect("podman runs");
     let expected = "bind:80: ok\nbind:443: ok\nsettime: EPERM\nrawsocket: EPERM\nloadmodule: EPERM\nchown: EPERM\nmount: EPERM\n";
-    assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", said(&output));
+    assert_eq!(log.stdout(), expected, "{}", said(&output));
 }

@@ -143,7 +143,7 @@ fn trace(program: &Program) -> CapSet {
     let name = format!("dropcap-test-{}-{}", program.name, std::process::id());
     let container = Created::new(&name, program);
     let mut trace = Command::new(testkit::dropcap());
-    trace.args(["trace", &format!("ctr/{name}"), "--for", "60s", "--json"]);
+    trace.args(["trace", &format!("ctr/{name}"), "--for", "300s", "--json"]);
     let mut trace =
         trace.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dropcap runs");
     let mut notes =

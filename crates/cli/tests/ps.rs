@@ -204,14 +204,19 @@ fn the_text_is_short_and_names_what_is_held() {
         .find(|text| block(text, &container.name).iter().any(|line| line.ends_with("  sleep 600")))
         .expect("su starts it");
     let lines = block(&text, &container.name);
-    // A process's line begins with its ID on the node.
+    // A process's line begins with its ID on the node and that inside, before which runc's init has had some,
+    // not always as many.
     let scrubbed: Vec<String> = lines
         .iter()
         .map(|line| {
             let line = line.replace(&container.name, "NAME").replace(&container.id[..12], "ID");
             let mut words: Vec<&str> = line.split_whitespace().collect();
-            if words[0].parse::<u32>().is_ok() {
+            if let Ok(pid) = words[0].parse() {
+                let inside = status(pid)["NSpid"].clone();
                 words[0] = "PID";
+                if inside.rsplit('\t').next() == Some(words[1]) {
+                    words[1] = "INSIDE";
+                }
             }
             words.join(" ")
         })
@@ -220,8 +225,8 @@ fn the_text_is_short_and_names_what_is_held() {
         scrubbed,
         [
             "NAME podman · localhost/dropcap-test/busybox:1 · ID",
-            "PID 1 root CHOWN SETGID SETUID MKNOD NET_BIND_SERVICE sh -c su user -c 'sleep 600' & wait",
-            "PID 6 1000 none · could regain CHOWN SETGID SETUID MKNOD NET_BIND_SERVICE sleep 600",
+            "PID INSIDE root CHOWN SETGID SETUID MKNOD NET_BIND_SERVICE sh -c su user -c 'sleep 600' & wait",
+            "PID INSIDE 1000 none · could regain CHOWN SETGID SETUID MKNOD NET_BIND_SERVICE sleep 600",
         ]
     );
 }

@@ -248,7 +248,7 @@ fn a_runtime_s_state_tells_when_nobody_watches_the_container() {
         .file("/run/crun/cache/status", r#"{"pid": 21, "process-start-time": 121, "bundle": "/b/cache"}"#)
         // The process ID belongs to another process by now.
         .file("/run/runc/old/state.json", r#"{"init_process_pid": 31, "init_process_start": 5}"#)
-        .file("/run/runc/broken/state.json", "{")
+        .file("/run/runc/broken/state.json", "{]")
         .file("/b/web/config.json", r#"{"annotations": {"nginx": "yes"}}"#);
     let (found, owned) = machine.containers();
     assert_eq!(owned, ["11=web", "12=web", "21=cache"]);

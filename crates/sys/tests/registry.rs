@@ -89,6 +89,36 @@ fn a_name_that_is_written_later_is_found_then() {
     assert_eq!(registry.of_cgroup(&cgroup).and_then(|c| c.name).as_deref(), Some("web"));
 }
 
+/// podman writes it in place: whoever looks at that moment finds it empty, or half of it.
+#[test]
+fn what_is_being_written_is_waited_for() {
+    let disk = Disk::new();
+    let storage = "/var/lib/containers/storage";
+    let config = format!("{storage}/overlay-containers/{A}/userdata/config.json");
+    let whole = r#"{"linux":{"uidMappings":[{"containerID":0,"hostID":100000,"size":65536}]}}"#;
+    for half in ["", &whole[..30]] {
+        disk.podman(storage, A, "web").file(&config, half);
+        let registry = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                disk.file(&config, whole);
+            });
+            disk.registry()
+        });
+        assert_eq!(registry.unread(), [] as [&str; 0]);
+        let roots: Vec<_> = registry.all().map(|container| container.root).collect();
+        assert_eq!(roots, [Some(100_000)]);
+    }
+    // Nobody writes it any more.
+    disk.file(&config, "{");
+    let file = disk.0.path().join(config.trim_start_matches('/'));
+    let file = fs::File::options().write(true).open(file).expect("it is there");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("it is ours");
+    let registry = disk.registry();
+    assert_eq!(registry.unread().len(), 1, "{:?}", registry.unread());
+    assert!(registry.unread()[0].contains("config.json: EOF"), "{:?}", registry.unread());
+}
+
 #[test]
 fn every_engine_s_folders_are_looked_in() {
     let disk = Disk::new();

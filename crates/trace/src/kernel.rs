@@ -179,16 +179,7 @@ impl Kernel {
     /// Follows a process no longer; whether it was followed.
     pub fn forget(&mut self, pid: u32) -> Result<bool, TraceError> {
         let mut map = self.hash::<u32, abi::Process>("processes")?;
-        match map.remove(&pid) {
-            Ok(()) => Ok(true),
-            Err(MapError::KeyNotFound) => Ok(false),
-            Err(MapError::SyscallError(error))
-                if error.io_error.kind() == io::ErrorKind::NotFound =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(TraceError::bpf("write the map processes")(error)),
-        }
+        remove(&mut map, &pid).map_err(TraceError::bpf("write the map processes"))
     }
 
     /// Runs of programs that the kernel skipped, because they ran on that CPU already.
@@ -225,7 +216,7 @@ impl Kernel {
     fn remove_all<K: Pod, V: Pod>(&mut self, name: &str) -> Result<(), TraceError> {
         let mut map = self.hash::<K, V>(name)?;
         let keys: Result<Vec<K>, MapError> = map.keys().collect();
-        keys.and_then(|keys| keys.iter().try_for_each(|key| map.remove(key)))
+        keys.and_then(|keys| keys.iter().try_for_each(|key| remove(&mut map, key).map(drop)))
             .map_err(TraceError::bpf(format!("empty the map {name}")))
     }
 
@@ -306,6 +297,19 @@ fn sum(totals: &PerCpuArray<&mut MapData, u64>, index: usize) -> Result<u64, Tra
     let index = u32::try_from(index).unwrap_or(u32::MAX);
     let values = totals.get(&index, 0).map_err(TraceError::bpf("read the map totals"))?;
     Ok(values.iter().sum())
+}
+
+/// Removes an entry; whether it was there. One that was listed a moment ago need not be: a process may be ending on
+/// another CPU, and of a map that keeps what was used last the kernel lets go of others to make room.
+fn remove<K: Pod, V: Pod>(map: &mut BpfMap<&mut MapData, K, V>, key: &K) -> Result<bool, MapError> {
+    match map.remove(key) {
+        Ok(()) => Ok(true),
+        Err(MapError::KeyNotFound) => Ok(false),
+        Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Sets what is not zero to zero.

@@ -7,7 +7,6 @@ mod namespaces;
 mod tests;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -121,8 +120,7 @@ impl Census {
         let _ = fs::remove_file(self.path("made"));
         // Written anew and not over one that may be executing.
         let (new, program) = (self.path("bin/podman.new"), self.path("bin/podman"));
-        fs::write(&new, script).unwrap();
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+        crate::programs::script(&new, &script);
         fs::rename(new, program).unwrap();
     }
 

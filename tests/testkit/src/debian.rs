@@ -38,20 +38,27 @@ pub fn debian_image() -> &'static str {
         let lock = File::create(std::env::temp_dir().join("dropcap-test-debian.lock"))
             .expect("the lock file is created");
         lock.lock().expect("the lock is taken");
-        let label = podman()
-            .args([
-                "image",
-                "inspect",
-                "--format",
-                "{{index .Labels \"dropcap-test\"}}",
-                DEBIAN_IMAGE,
-            ])
-            .output();
-        if label.expect("podman runs").stdout.trim_ascii() != MARK.as_bytes() {
+        if label() != MARK {
             import();
         }
     });
     DEBIAN_IMAGE
+}
+
+/// The mark of the image that is there; empty if there is none.
+fn label() -> String {
+    let words =
+        ["image", "inspect", "--format", "{{index .Labels \"dropcap-test\"}}", DEBIAN_IMAGE];
+    // Podman reads all images to tell an image's parent, and another test may be making one (4.3.1; its issue
+    // 12582): that takes it a moment.
+    for _ in 0..100 {
+        let output = podman().args(words).output().expect("podman runs");
+        if !String::from_utf8_lossy(&output.stderr).contains("locating item named") {
+            return String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("an image stays half made")
 }
 
 /// An image of the same files that starts otherwise: lines of a Containerfile behind its FROM, none of which

@@ -18,6 +18,7 @@ pub mod cri;
 pub mod daemon;
 mod debian;
 pub mod folder;
+mod log;
 pub mod need;
 mod pod;
 mod podman;
@@ -31,8 +32,9 @@ use std::io::Write;
 pub use binary::{AS_ALL_TESTS, dropcap};
 pub use census::{Census, Counts};
 pub use debian::{DEBIAN_IMAGE, debian_image, debian_image_with};
+pub use log::Log;
 pub use pod::Pod;
-pub use podman::{Container, IMAGE, Log, image, image_with, podman, podman_output, podman_run};
+pub use podman::{Container, IMAGE, image, image_with, podman, podman_run};
 pub use tryout::tryout;
 
 /// The first of the two manifests that this project started from: nginx without any capability.

@@ -1,7 +1,5 @@
 //! A pod of a manifest on a real engine: `podman kube play`, on a machine that may not raise limits.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -42,9 +40,8 @@ impl Pod {
         let folder = tempfile::tempdir().expect("a folder for the runtime");
         let runtime = folder.path().join("runc-without-limits");
         let runc = find_program("runc").expect("runc is there");
-        fs::write(&runtime, RUNTIME.replace("RUNC", &runc.display().to_string()))
-            .expect("the runtime is written");
-        fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).expect("chmod");
+        let script = RUNTIME.replace("RUNC", &runc.display().to_string());
+        crate::programs::script(&runtime, &script);
         let this = Self { name: pod.to_owned(), container: format!("{pod}-{container}"), folder };
         this.remove();
         succeed(this.podman().args(["kube", "play", "--start=false"]).arg(manifest));
@@ -114,7 +111,7 @@ impl Pod {
     /// Asks the container over HTTP until it answers or the time is over; the body if it did.
     #[must_use]
     pub fn get(&self, url: &str) -> Option<String> {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         while Instant::now() < end {
             let answer = self.in_network(&["curl", "-fsS", "-m", "2", url]);
             if answer.status.success() {

@@ -32,68 +32,6 @@ pub fn podman_run() -> Command {
     podman
 }
 
-/// The log of a container that runs to its end, and what it printed. conmon writes there first, and to podman
-/// only once it has seen podman attach, which it may not have when a short container ends (conmon 2.1.6,
-/// `src/conmon.c`, `read_stdio`): of what `podman run` itself prints, all may be missing.
-#[derive(Debug)]
-pub struct Log(tempfile::NamedTempFile);
-
-impl Log {
-    /// An empty one.
-    ///
-    /// # Panics
-    /// If there is no place for it.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "it makes a file")]
-    pub fn new() -> Self {
-        Self(tempfile::NamedTempFile::new().expect("a file for the log"))
-    }
-
-    /// The options of `podman run` that write it.
-    #[must_use]
-    pub fn options(&self) -> [String; 4] {
-        let path = format!("path={}", self.0.path().display());
-        ["--log-driver".into(), "k8s-file".into(), "--log-opt".into(), path]
-    }
-
-    /// What the container wrote to its standard output.
-    ///
-    /// # Panics
-    /// If it cannot be read.
-    #[must_use]
-    pub fn printed(&self) -> Vec<u8> {
-        logged(&fs::read(self.0.path()).expect("the log is read"), b"stdout")
-    }
-}
-
-/// Runs `podman run --rm` to its end, with these options, image and command: its standard output is from the
-/// [`Log`], its standard error what podman printed.
-///
-/// # Panics
-/// If podman cannot be run.
-#[must_use]
-pub fn podman_output(with: impl FnOnce(&mut Command)) -> Output {
-    let (log, mut run) = (Log::new(), podman_run());
-    with(run.arg("--rm").args(log.options()));
-    let output = run.output().expect("podman runs");
-    Output { stdout: log.printed(), ..output }
-}
-
-/// What was written to one stream: a line of the log is time, stream, F (or P, where a line goes on), text.
-fn logged(log: &[u8], stream: &[u8]) -> Vec<u8> {
-    let mut text = Vec::new();
-    for line in log.split_inclusive(|byte| *byte == b'\n') {
-        let parts: Vec<&[u8]> = line.splitn(4, |byte| *byte == b' ').collect();
-        if let [_, of, whole, said] = parts[..]
-            && of == stream
-        {
-            let said = said.strip_suffix(b"\n").filter(|_| whole == b"P").unwrap_or(said);
-            text.extend_from_slice(said);
-        }
-    }
-    text
-}
-
 /// Makes sure that [`IMAGE`] exists and returns its name. Made once a machine, under a lock that
 /// other test processes respect.
 ///
@@ -234,24 +172,6 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_log_is_what_was_printed() {
-        let log =
-            b"T1 stdout F one\nT2 stderr F not\nT3 stdout P tw\nT4 stdout F o o\nT5 stdout F \n";
-        assert_eq!(logged(log, b"stdout"), b"one\ntwo o\n\n");
-        assert_eq!(logged(log, b"stderr"), b"not\n");
-    }
-
-    #[test]
-    fn what_a_container_prints_is_returned() {
-        crate::needs!(podman);
-        let script = "echo one; echo bad >&2; printf two; exit 3";
-        let output = podman_output(|run| {
-            run.args([image(), "sh", "-c", script]);
-        });
-        assert_eq!((output.status.code(), output.stdout), (Some(3), b"one\ntwo".to_vec()));
-    }
 
     #[test]
     fn a_container_runs_and_goes_away_with_its_owner() {

@@ -35,15 +35,34 @@ pub fn program(folder: &str, name: &str) -> PathBuf {
     compiled("cc", folder, name, &target.join("tmp"))
 }
 
-/// Puts a copy of the compiled `tests/FOLDER/NAME.c` there, 0755. By another process: a file that is
-/// open for writing here while another test forks cannot be executed until that child has closed it
-/// (`ETXTBSY`).
+/// Puts a copy of the compiled `tests/FOLDER/NAME.c` there, 0755.
 ///
 /// # Panics
 /// If it cannot be compiled or copied.
 pub fn install(folder: &str, name: &str, to: &Path) {
-    let output = Command::new("cp").arg(program(folder, name)).arg(to).output().expect("cp runs");
-    assert!(output.status.success(), "{name}: {output:?}");
+    copy(&program(folder, name), to);
+}
+
+/// Copies a program, 0755. By another process: a file that is open for writing here while another test forks
+/// cannot be executed until that child has closed it (`ETXTBSY`).
+///
+/// # Panics
+/// If it cannot be copied.
+pub fn copy(from: &Path, to: &Path) {
+    put(Command::new("cp").arg(from).arg(to), to);
+}
+
+/// Writes a script, 0755; as [`copy`] by another process.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn script(to: &Path, text: &str) {
+    put(Command::new("sh").args(["-c", "printf %s \"$1\" > \"$0\""]).arg(to).arg(text), to);
+}
+
+fn put(command: &mut Command, to: &Path) {
+    let output = command.output().expect("it runs");
+    assert!(output.status.success(), "{}: {output:?}", to.display());
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).expect("chmod");
 }
 

@@ -79,7 +79,7 @@ fn run(oci: &Path, case: &Case, image: Image) -> Real {
     }
     let file = entrypoint(case.file.as_deref());
     let output = podman.arg(podman_name(image)).arg(file).output().unwrap();
-    Real::of(&Output { stdout: log.printed(), ..output })
+    Real::of(&Output { stdout: log.stdout().into_bytes(), ..output })
 }
 
 /// A distribution's containers.conf may set the default: asked, not assumed.

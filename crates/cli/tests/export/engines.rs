@@ -5,6 +5,7 @@ use std::process::Command;
 
 use caps::{CapSet, CapState};
 use sys::procfs::Status;
+use testkit::Log;
 use testkit::daemon::{Daemon, archive};
 
 use crate::{NGINX_SET, exported, succeed};
@@ -20,16 +21,15 @@ fn expected(held: CapSet, raised: CapSet) -> CapState {
     }
 }
 
-/// Runs `run` with what is exported for `form` behind it, through a shell as a person does.
-fn sets(form: &str, args: &[&str], run: &Command, rest: &str) -> CapState {
-    let log = (form == "podman").then(testkit::Log::new);
+/// Runs `run` with what is exported for `form` behind it, through a shell as a person does; `log` is where its
+/// output is if the engine itself may not print it.
+fn sets(form: &str, args: &[&str], run: &Command, rest: &str, log: Option<&Log>) -> CapState {
     let flags = exported(&[&["--to", form, "nginx.yaml"], args].concat());
     let words: Vec<&str> = run.get_args().map(|arg| arg.to_str().unwrap()).collect();
     let program = run.get_program().to_str().unwrap();
-    let logged = log.iter().flat_map(testkit::Log::options).collect::<Vec<_>>().join(" ");
-    let line = format!("{program} {} {logged} {} {rest}", words.join(" "), flags.trim_end());
+    let line = format!("{program} {} {} {rest}", words.join(" "), flags.trim_end());
     let (printed, _) = succeed(Command::new("sh").arg("-c").arg(&line));
-    let printed = log.map_or(printed, |log| String::from_utf8(log.printed()).unwrap());
+    let printed = log.map_or(printed, Log::stdout);
     let status = printed.parse::<Status>();
     status.unwrap_or_else(|error| panic!("{line}: {printed}: {error}")).caps
 }
@@ -37,17 +37,19 @@ fn sets(form: &str, args: &[&str], run: &Command, rest: &str) -> CapState {
 #[test]
 fn podman_gives_what_the_profile_says() {
     testkit::needs!(podman, runc);
-    let mut run = testkit::podman_run();
-    run.arg("--rm");
     let rest = format!("{} cat /proc/self/status", testkit::image());
     let none = CapSet::EMPTY;
-    assert_eq!(sets("podman", &[], &run, &rest), expected(NGINX_SET, none));
-    assert_eq!(sets("podman", &["--user", "0:0"], &run, &rest), expected(NGINX_SET, none));
-    assert_eq!(sets("podman", &["--user", "1000"], &run, &rest), expected(NGINX_SET, NGINX_SET));
-    assert_eq!(
-        sets("podman", &["--user", "user", "--no-new-privileges"], &run, &rest),
-        expected(NGINX_SET, NGINX_SET)
-    );
+    for (args, expected) in [
+        (&[][..], expected(NGINX_SET, none)),
+        (&["--user", "0:0"], expected(NGINX_SET, none)),
+        (&["--user", "1000"], expected(NGINX_SET, NGINX_SET)),
+        (&["--user", "user", "--no-new-privileges"], expected(NGINX_SET, NGINX_SET)),
+    ] {
+        let log = Log::new();
+        let mut run = testkit::podman_run();
+        run.arg("--rm").args(log.options());
+        assert_eq!(sets("podman", args, &run, &rest, Some(&log)), expected, "{args:?}");
+    }
 }
 
 #[test]
@@ -66,8 +68,11 @@ fn docker_gives_what_the_profile_says() {
     run.args(["run", "--rm", "--network", "none"]);
     let rest = "cat /bin/cat /proc/self/status";
     let none = CapSet::EMPTY;
-    assert_eq!(sets("docker", &[], &run, rest), expected(NGINX_SET, none));
+    assert_eq!(sets("docker", &[], &run, rest, None), expected(NGINX_SET, none));
     // As it was warned.
-    assert_eq!(sets("docker", &["--user", "1000"], &run, rest), expected(none, none));
-    assert_eq!(sets("docker", &["--no-new-privileges"], &run, rest), expected(NGINX_SET, none));
+    assert_eq!(sets("docker", &["--user", "1000"], &run, rest, None), expected(none, none));
+    assert_eq!(
+        sets("docker", &["--no-new-privileges"], &run, rest, None),
+        expected(NGINX_SET, none)
+    );
 }

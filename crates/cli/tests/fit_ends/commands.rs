@@ -47,7 +47,7 @@ const ENDS: &[End] = &[
     // Just after its test has passed.
     End {
         options: &["--log", "^up$", "--watch", "5s"],
-        script: "echo up; sleep 0.3; exit 4",
+        script: "echo up; sleep 1; exit 4",
         status: 1,
         says: &[NEVER, "passed, and then ended with status 4"],
         found: Some("neverPasses"),
@@ -151,7 +151,7 @@ fn no_such_program_is_told_also_where_the_sandbox_has_none() {
     let before = census.counts();
     let outside = tempfile::tempdir_in("/tmp").unwrap();
     let program = outside.path().join("program");
-    std::fs::copy("/bin/true", &program).unwrap();
+    testkit::programs::copy("/bin/true".as_ref(), &program);
     for (place, program, says) in [
         (&[][..], "/no/such/program", "no such program"),
         (&["--sandbox"], "/no/such/program", "no such program"),

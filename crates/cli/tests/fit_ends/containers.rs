@@ -135,7 +135,7 @@ fn a_program_that_only_some_sets_can_execute_is_one_that_needs_them() {
     let folder = census.path("work/app");
     std::fs::create_dir(&folder).unwrap();
     let busybox = testkit::need::find_program("busybox").unwrap();
-    std::fs::copy(busybox, folder.join("true")).unwrap();
+    testkit::programs::copy(&busybox, &folder.join("true"));
     for words in [["chmod", "700"], ["chown", "1000:1000"]] {
         let done = Command::new(words[0]).arg(words[1]).arg(&folder).status();
         assert!(done.unwrap().success());

@@ -33,7 +33,9 @@ fn an_engine_that_is_not_there_is_told() {
 const FAULTS: &[(&str, &[&str], &str)] = &[
     // Its client goes, the container runs on and nobody attends to it.
     (
-        "case \"$1 $made\" in 'start 2') real \"$@\" & sleep 2; kill -9 $!; exit 137 ;; esac",
+        "case \"$1 $made\" in 'start 2') for name do :; done; real \"$@\" & \
+         until (real inspect --format '{{.State.Running}}' \"$name\") | grep -q true; do sleep 0.1; done; \
+         kill -9 $!; exit 137 ;; esac",
         &["--test", "sleep 600", "--", "sleep", "600"],
         "has let go of the container while it ran",
     ),

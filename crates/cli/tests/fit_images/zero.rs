@@ -21,10 +21,11 @@ fn case(name: &str) -> &'static Case {
 
 /// The number of a user of the image.
 fn user_of(image: &str, name: &str) -> String {
-    let output = testkit::podman_output(|run| {
-        run.args(["--entrypoint", "id", image, "-u", name]);
-    });
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let (log, mut run) = (testkit::Log::new(), testkit::podman_run());
+    run.args(log.options()).args(["--rm", "--entrypoint", "id", image, "-u", name]);
+    let output = run.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    log.stdout().trim().to_owned()
 }
 
 pub fn text(bytes: &[u8]) -> String {
@@ -96,10 +97,9 @@ fn nginx_of_a_deployment_comes_to_zero_and_its_patch_does_what_it_says() {
         }
         options
     };
-    assert_eq!(again::runs_with(case, &image, &options("nothing")), Ok(()));
+    again::passes_with(case, &image, &options("nothing"));
     for without in all {
-        let tried = again::runs_with(case, &image, &options(without));
-        assert!(tried.is_err(), "without {without}");
+        again::fails_with(case, &image, &options(without));
     }
     // What kubectl has written needs nothing more.
     fs::write(folder.path().join("web.yaml"), &after).unwrap();
@@ -137,8 +137,8 @@ fn the_redis_image_comes_to_zero_as_its_user() {
     let removes = json!(["CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"]);
     assert_eq!(user["removes"], removes, "{zero}");
     let redis_case = case("redis");
-    assert_eq!(again::runs_with(redis_case, &image, &[format!("--user={redis}")]), Ok(()));
-    assert!(again::runs_with(redis_case, &image, &[]).is_err());
+    again::passes_with(redis_case, &image, &[format!("--user={redis}")]);
+    again::fails_with(redis_case, &image, &[]);
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn the_ping_deployment_comes_to_zero_by_a_sysctl() {
     let security = json!({ "capabilities": { "drop": ["ALL"], "add": [] } });
     assert_eq!(pod["containers"][0]["securityContext"], security, "{patch}");
     let open = ["--sysctl=net.ipv4.ping_group_range=0 2147483647".to_owned()];
-    assert_eq!(again::runs_with(case, &image, &open), Ok(()));
-    assert!(again::runs_with(case, &image, &[]).is_err());
+    again::passes_with(case, &image, &open);
+    again::fails_with(case, &image, &[]);
 }
 
 #[test]

@@ -111,16 +111,6 @@ fn succeed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a container of the image printed.
-fn printed(image: &str) -> String {
-    let output = testkit::podman_output(|run| {
-        run.arg(image);
-    });
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{image}: {}\n{stderr}", output.status);
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// The five sets in a `/proc/PID/status`.
 fn sets(status: &str) -> CapState {
     let mask = |field: &str| {
@@ -159,6 +149,13 @@ impl Drop for Imported {
     }
 }
 
+/// The sets that Podman gives what the image starts.
+fn ran(image: &Imported) -> CapState {
+    let log = testkit::Log::new();
+    succeed(testkit::podman_run().arg("--rm").args(log.options()).arg(&image.0));
+    sets(&log.stdout())
+}
+
 /// The default set of this machine's Podman: a distribution may have set its own.
 fn default_set(folder: &Path) -> CapSet {
     let archive = archive(folder, File::Plain);
@@ -167,7 +164,7 @@ fn default_set(folder: &Path) -> CapSet {
     succeed(
         Command::new("podman").args(["import", "--change", ENTRYPOINT]).arg(archive).arg(&image.0),
     );
-    sets(&printed(&image.0)).bounding
+    ran(&image).bounding
 }
 
 #[test]
@@ -186,7 +183,7 @@ fn what_podman_runs_is_what_its_image_foretold() {
             import.args(["--change", change]);
         }
         succeed(import.arg(archive(folder.path(), case.file)).arg(&image.0));
-        let real = sets(&printed(&image.0));
+        let real = ran(&image);
         let pod = pod(folder.path(), &image.0);
         let mut show = Command::new(testkit::dropcap());
         show.args(["show", "--json", "--runtime", "podman", "--images", "podman", "--default-set"]);

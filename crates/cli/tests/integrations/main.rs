@@ -6,7 +6,6 @@
 mod action;
 mod kubectl;
 
-use std::fs;
 use std::path::Path;
 use std::process::Output;
 
@@ -17,10 +16,7 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec:\n  
 
 /// A program of this name that is a script.
 fn script(folder: &Path, name: &str, text: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    testkit::programs::script(&folder.join(name), text);
 }
 
 fn texts(output: &Output) -> (Option<i32>, String, String) {

@@ -46,8 +46,7 @@ impl Place {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
         let copy = folder.path().join("dropcap");
         fs::hard_link(testkit::dropcap(), &copy)
-            .or_else(|_| fs::copy(testkit::dropcap(), &copy).map(drop))
-            .expect("a copy");
+            .unwrap_or_else(|_| testkit::programs::copy(&testkit::dropcap(), &copy));
         let place = Self { folder };
         // For what is made for a moment: anybody's, as /tmp is.
         fs::create_dir(place.path("tmp")).expect("a folder");

@@ -321,13 +321,12 @@ fn podman_itself_takes_each_of_them() {
     let run = |set| {
         let mut command = place.program(Who::Root(set), &podman);
         let log = testkit::Log::new();
-        command.args(testkit::podman_run().get_args()).args(["--rm", "--cap-drop", "ALL"]);
-        command.args(log.options());
+        command.args(testkit::podman_run().get_args()).args(log.options());
+        command.args(["--rm", "--cap-drop", "ALL"]);
         let command = command.arg(testkit::image()).args(["grep", "CapBnd", "/proc/self/status"]);
         let output = command.output().expect("podman runs");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let printed = String::from_utf8_lossy(&log.printed()).into_owned();
-        if output.status.success() { Ok(printed) } else { Err(said) }
+        if output.status.success() { Ok(log.stdout()) } else { Err(said) }
     };
     let nothing = "CapBnd:\t0000000000000000\n";
     assert_eq!(run(takes).as_deref(), Ok(nothing));

@@ -107,7 +107,7 @@ fn an_ordinary_user_is_told_to_become_root() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = folder.path().join("dropcap");
-    fs::copy(dropcap().get_program(), &copy).unwrap();
+    testkit::programs::copy(dropcap().get_program().as_ref(), &copy);
     let as_user = |words: &[&str]| {
         let output = Command::new(dropcap().get_program())
             .args(["run", "--runtime", "linux", "--user", "1000:1000"])

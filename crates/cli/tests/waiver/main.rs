@@ -155,12 +155,7 @@ fn nothing_of_the_repository_is_executed() {
     let repository = Repository::new();
     let script = |name: &str, text: &str| {
         let path = repository.path().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
-        }
+        testkit::programs::script(&path, &format!("#!/bin/sh\n{text}\n"));
         path.to_str().expect("text").to_owned()
     };
     // A signature, so that there is one to verify.
@@ -204,7 +199,7 @@ fn nothing_of_the_repository_is_executed() {
     let hooks = repository.path().join(".git/hooks");
     fs::create_dir_all(&hooks).expect("mkdir");
     for hook in ["post-checkout", "post-index-change", "reference-transaction"] {
-        fs::copy(program, hooks.join(hook)).expect("copied");
+        testkit::programs::copy(program.as_ref(), &hooks.join(hook));
     }
     repository.write("dropcap.toml", "[waivers]\nsignatures = true\n");
     assert_eq!(repository.approved(), "");

@@ -1,6 +1,11 @@
 //! Targets that come, go, come again, or mind nothing.
 
-use crate::harness::{Owned, Scenario, seen};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Owned, Scenario, seen, seen_until_now};
+
+/// Longer than any of these takes: they are ended once there is enough to see.
+const LONG: [&str; 2] = ["--for", "200s"];
 
 #[test]
 fn a_program_that_shrugs_a_refusal_off_is_no_alarm() {
@@ -48,16 +53,29 @@ fn a_container_that_restarts_is_seen_start_by_start() {
         "--restart",
         "always",
     ]);
-    let follower = scenario.follow(&[&format!("ctr/{}", owned.name), "--for", "8s", "--json"]);
+    let name = format!("ctr/{}", owned.name);
+    let follower = scenario.follow(&[&[name.as_str(), "--json"], &LONG[..]].concat());
     let started = scenario.podman(&scenario.manifest(), &owned.name).output().expect("podman");
     assert!(started.status.success(), "{started:?}");
-    let seen = seen(follower);
+    let patience = Instant::now() + Duration::from_secs(120);
+    while restarts(&owned.name) < 3 {
+        assert!(Instant::now() < patience, "it does not restart");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let seen = seen_until_now(follower);
     let starts = seen.target()["starts"].as_u64().expect("a number");
     assert!(starts > 2, "{:#}", seen.report);
     // The watch may end in the middle of the last.
     let of = seen.cause()["seen"].as_u64().expect("a number");
     assert!(of == starts || of == starts - 1, "{:#}", seen.report);
     assert_eq!(seen.found().1, ["CHOWN"]);
+}
+
+/// How often podman has started a container again.
+fn restarts(name: &str) -> u32 {
+    let words = ["container", "inspect", "--format", "{{.RestartCount}}", name];
+    let output = testkit::podman().args(words).output().expect("podman");
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
 }
 
 #[test]
@@ -68,10 +86,11 @@ fn what_fails_in_a_container_that_runs_is_told_while_it_runs() {
         Scenario::new(&["capabilities: {drop: [ALL]}"], &["sleep", "600"]).options(&["--detach"]);
     let started = scenario.podman(&scenario.manifest(), &owned.name).output().expect("podman");
     assert!(started.status.success(), "{started:?}");
-    let follower = scenario.follow(&[&format!("ctr/{}", owned.name), "--for", "4s", "--json"]);
+    let name = format!("ctr/{}", owned.name);
+    let follower = scenario.follow(&[&[name.as_str(), "--json"], &LONG[..]].concat());
     let executed = testkit::podman().args(["exec", &owned.name, "chown", "5", "/tmp"]).output();
     assert_eq!(executed.expect("podman").status.code(), Some(1));
-    let seen = seen(follower);
+    let seen = seen_until_now(follower);
     let target = seen.target();
     assert_eq!((target["end"].as_str(), seen.status), (Some("running"), Some(1)), "{target:#}");
     assert_eq!(seen.found().2, "chown /tmp to 5:0 by chown: EPERM");
@@ -82,13 +101,14 @@ fn what_fails_in_a_container_that_runs_is_told_while_it_runs() {
 fn all_containers_of_an_image_are_followed() {
     testkit::needs!(podman, bpf);
     let scenario = Scenario::new(&["capabilities: {drop: [ALL]}"], &["chown", "5", "/tmp"]);
-    let follower = scenario.follow(&["image/dropcap-test/busybox", "--for", "8s", "--json"]);
+    let words = [&["image/dropcap-test/busybox", "--json"], &LONG[..]].concat();
+    let follower = scenario.follow(&words);
     let owned = [Owned::new(), Owned::new()];
     for owned in &owned {
         let ran = scenario.podman(&scenario.manifest(), &owned.name).output().expect("podman");
         assert_eq!(ran.status.code(), Some(1), "{ran:?}");
     }
-    let seen = seen(follower);
+    let seen = seen_until_now(follower);
     let names: Vec<&str> = seen.report["targets"]
         .as_array()
         .expect("targets")

@@ -141,7 +141,7 @@ impl Scenario {
     /// `dropcap why`, once it follows; ended by force if it does not end by itself.
     pub fn follow(&self, words: &[&str]) -> Child {
         let mut dropcap = Command::new("timeout");
-        dropcap.arg("60").arg(testkit::dropcap()).arg("why").args(["--runtime", RUNTIME]);
+        dropcap.arg("240").arg(testkit::dropcap()).arg("why").args(["--runtime", RUNTIME]);
         dropcap.args(words).current_dir(self.folder.path()).env("NO_COLOR", "1");
         let mut child =
             dropcap.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dropcap runs");
@@ -164,6 +164,17 @@ impl Scenario {
 /// Demands that the command was executed: podman-run(1), "Exit status".
 fn started(ran: &Output) {
     assert!(!matches!(ran.status.code(), Some(125..=127)), "{ran:?}");
+}
+
+/// What a follower found that goes on until somebody says that it is enough: as soon as what it is to see has
+/// happened, however long that took.
+pub fn seen_until_now(follower: Child) -> Seen {
+    // Of `timeout`, which would send the signal twice.
+    let children = format!("/proc/{0}/task/{0}/children", follower.id());
+    let dropcap = fs::read_to_string(children).expect("it runs");
+    let status = Command::new("kill").args(["-INT", dropcap.trim()]).status();
+    assert!(status.expect("kill runs").success(), "{dropcap}");
+    seen(follower)
 }
 
 /// What a follower found.

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// The most that is read of one file.
 const LIMIT: u64 = 64 * 1024 * 1024;
+/// How long after its last change a file that ends too early may still be being written, and how often it is
+/// looked at.
+const WRITTEN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(2));
 
 /// A root folder to look paths up in: `/`, or that of a supervisor, `/proc/PID/root`, which may
 /// live in another mount namespace (an engine inside a container, or this program in one).
@@ -27,35 +31,49 @@ impl View {
 
     /// The content of a regular file; anything else (a FIFO that would never answer) is an error.
     pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.open(path).map(|(content, _)| content)
+    }
+
+    /// The same, and how long ago it was changed before it was read, if the clock can tell.
+    fn open(&self, path: &Path) -> io::Result<(Vec<u8>, Option<Duration>)> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, &self.root, flags, Mode::empty())?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let file = rustix::fs::openat2(&root, path, flags, Mode::empty(), resolve)?;
-        let stat = rustix::fs::fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let file = File::from(file);
+        let about = file.metadata()?;
+        if !about.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
+        let age = about.modified().ok().and_then(|changed| changed.elapsed().ok());
         let mut content = Vec::new();
-        File::from(file).take(LIMIT).read_to_end(&mut content)?;
-        Ok(content)
+        file.take(LIMIT).read_to_end(&mut content)?;
+        Ok((content, age))
     }
 
-    /// A JSON file. `None` if there is none; what cannot be read or understood goes to `unread`.
+    /// A JSON file. `None` if there is none; what cannot be read or understood goes to `unread`. One that is
+    /// being written is waited for: `config.json` of a bundle is written in place, not renamed into it (podman
+    /// 4.3 `libpod/container_internal.go` `saveSpec`, containerd 1.6 `runtime/v2/bundle.go`).
     pub fn json<T: DeserializeOwned>(&self, path: &Path, unread: &mut Vec<String>) -> Option<T> {
-        let content = match self.read(path) {
-            Ok(content) => content,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => {
-                unread.push(format!("cannot read {}: {error}", path.display()));
-                return None;
-            }
-        };
-        match serde_json::from_slice(&content) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                unread.push(format!("cannot understand {}: {error}", path.display()));
-                None
+        loop {
+            let (content, age) = match self.open(path) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+                Err(error) => {
+                    unread.push(format!("cannot read {}: {error}", path.display()));
+                    return None;
+                }
+            };
+            match serde_json::from_slice(&content) {
+                Ok(value) => return Some(value),
+                Err(error) if error.is_eof() && age.is_some_and(|age| age < WRITTEN.0) => {
+                    std::thread::sleep(WRITTEN.1);
+                }
+                Err(error) => {
+                    unread.push(format!("cannot understand {}: {error}", path.display()));
+                    return None;
+                }
             }
         }
     }

@@ -2,14 +2,16 @@
 //! is lost, but those of processes that are not followed.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use aya::maps::{HashMap, Map, MapData, MapInfo, loaded_maps};
 use caps::Capability;
 use dropcap_trace::{Options, Results, Rooms};
 use record::observation::{Lost, Recording};
 use testkit::needs;
 
-use crate::guard::guarded;
-use crate::support::{options, trace};
+use crate::guard::{Held, guarded};
+use crate::support::{options, trace, tracer};
 
 fn asked(recording: &Recording) -> BTreeSet<(Capability, bool)> {
     recording.observations.iter().map(|o| (o.capability, o.granted)).collect()
@@ -33,6 +35,40 @@ fn several(rooms: Rooms) -> Option<Recording> {
     let file = folder.path().join("file");
     let options = Options { rooms, failures: true, results: Results::Always, ..options() };
     trace(options, "several", &[file.to_str().unwrap()])
+}
+
+/// The map of this process's one tracer.
+fn map(name: &str) -> HashMap<MapData, u32, u32> {
+    let held = Held::by(std::process::id()).maps;
+    let ours = |map: &MapInfo| map.name_as_str() == Some(name) && held.contains(&map.id());
+    let info = loaded_maps().flatten().find(ours).expect("the tracer has it");
+    let map = Map::LruHashMap(MapData::from_id(info.id()).unwrap());
+    map.try_into().unwrap()
+}
+
+/// What is listed may be gone when it is removed: the kernel makes room, and processes end.
+#[test]
+fn maps_are_emptied_while_their_entries_come_and_go() {
+    guarded(|| {
+        needs!(root, bpf, test_programs);
+        let Some(mut tracer) = tracer(options()) else { return };
+        let mut ended = map("ended");
+        let (stop, mut emptied) = (AtomicBool::new(false), 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    for pid in 1..=200 {
+                        ended.insert(pid, pid, 0).unwrap();
+                    }
+                    (1..=200).for_each(|pid| drop(ended.remove(&pid)));
+                }
+            });
+            let again = (0..100).try_for_each(|_| tracer.again(options()).map(|()| emptied += 1));
+            stop.store(true, Ordering::Relaxed);
+            again.unwrap();
+        });
+        assert_eq!(emptied, 100);
+    });
 }
 
 #[test]

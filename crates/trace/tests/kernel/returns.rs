@@ -12,10 +12,11 @@ use testkit::needs;
 use crate::support::{call, is_overcommit, numbered, own, tracer};
 
 /// For the line `1` prctl(PR_CAPBSET_DROP), for `2` chroot(2), for `3` vfork(2) with a memory of its own,
-/// whose child lives for so many seconds as are written behind it; then the line back.
+/// before which the line comes back, and whose child lives until a byte is written; then the line back.
 const ECHOES: &str = "$| = 1; print qq(ready\\n); \
      while (<STDIN>) { /^1/ ? syscall(PRCTL, 24, 99) : /^2/ ? chroot '/' : \
-         /^3 (\\d+)/ ? syscall(CLONE, 0x4011, 0, 0, 0, 0) || do { sleep $1; exec '/bin/true' } : 0; print }";
+         /^3/ ? do { print; syscall(CLONE, 0x4011, 0, 0, 0, 0) || \
+             do { sysread STDIN, $_, 1; exec '/bin/true' } } : 0; print }";
 
 fn poll_until(tracer: &mut Tracer, results: bool) {
     let patience = Instant::now() + Duration::from_secs(60);
@@ -27,9 +28,19 @@ fn poll_until(tracer: &mut Tracer, results: bool) {
 
 fn ask(child: &mut Child, lines: &mut impl BufRead, word: &str) {
     writeln!(child.stdin.as_mut().unwrap(), "{word}").unwrap();
+    answers(lines, word);
+}
+
+fn answers(lines: &mut impl BufRead, word: &str) {
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
     assert_eq!(line.trim(), word);
+}
+
+/// Lets the child of `3` go.
+fn let_go(child: &mut Child, lines: &mut impl BufRead) {
+    write!(child.stdin.as_mut().unwrap(), "x").unwrap();
+    answers(lines, "3");
 }
 
 /// `ECHOES` running without some capabilities (setpriv(1)), and what it says, the first line read.
@@ -81,11 +92,10 @@ fn a_call_that_was_open_when_the_hook_went_has_its_result_the_next_time() {
     let (mut child, mut lines) = echoing("-sys_admin,-sys_chroot");
     tracer.watch(Scope::process(child.id())).unwrap();
 
-    writeln!(child.stdin.as_mut().unwrap(), "3 8").unwrap();
+    ask(&mut child, &mut lines, "3");
+    poll_until(&mut tracer, true);
     poll_until(&mut tracer, false);
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "3 8");
+    let_go(&mut child, &mut lines);
     let cloned = |recording: &Recording| -> Vec<_> {
         let clones = recording.observations.iter();
         let clones = clones.filter(|o| call(o) == Some("clone") && is_overcommit(o) && !o.granted);
@@ -96,7 +106,8 @@ fn a_call_that_was_open_when_the_hook_went_has_its_result_the_next_time() {
 
     ask(&mut child, &mut lines, "2");
     poll_until(&mut tracer, true);
-    ask(&mut child, &mut lines, "3 0");
+    ask(&mut child, &mut lines, "3");
+    let_go(&mut child, &mut lines);
     drop(child.stdin.take());
     child.wait().unwrap();
     let seen = cloned(&tracer.finish().unwrap());

@@ -61,7 +61,9 @@ fn each_kind_of_leak_is_counted_as_what_it_is() {
     fs::write(&kept, "").unwrap();
     let kept_option = format!("--net={}", kept.display());
     let quiet = "> /dev/null 2>&1 < /dev/null";
-    let unmarked = format!("env -i setsid sleep 600 {quiet} & echo $! > pid");
+    // Until it has executed it, it carries the mark.
+    let executed = "until [ $(cat /proc/$!/comm) = sleep ]; do sleep 0.01; done";
+    let unmarked = format!("env -i setsid sleep 600 {quiet} & echo $! > pid; {executed}");
     for (unshare, lines, left, clean) in [
         ("--net", "true".to_owned(), [0; 7], "true".to_owned()),
         // It carries the mark, and is in the network that was seen.
