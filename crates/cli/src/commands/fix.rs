@@ -27,6 +27,8 @@ use crate::ui::{BOLD, Ui, wrapped, wrapped_behind};
 use crate::waivers::{self, Waivers};
 
 pub(super) use self::diff::diff;
+#[cfg(target_os = "linux")]
+pub(super) use self::profile::next;
 
 /// So many manifests are worked out together before the first of them is written; what they come to is
 /// in memory until then.
