@@ -9,7 +9,7 @@ use crate::learnt::Match;
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::rule::{Selection, Topic};
-use crate::rules::RULES;
+use crate::rules::{RULES, over_granted};
 use crate::subject::Subject;
 
 /// What came of checking a manifest.
@@ -120,7 +120,7 @@ impl Checker {
         comments: &[Comment],
         selection: &Selection,
     ) -> Checked {
-        let mut checked = all_containers(manifest, self, selection);
+        let mut checked = all_containers(manifest, comments, self, selection);
         // A comment about a profile is not idle because this run was given none.
         let Options { learnt, .. } = &self.options;
         let all = learnt.is_empty().then(|| selection.clone().without(Topic::Profile));
@@ -135,11 +135,18 @@ pub fn check(manifest: &Manifest, options: &Options) -> Checked {
     Checker::new(options.clone()).check(manifest)
 }
 
-fn all_containers(manifest: &Manifest, checker: &Checker, selection: &Selection) -> Checked {
+fn all_containers(
+    manifest: &Manifest,
+    comments: &[Comment],
+    checker: &Checker,
+    selection: &Selection,
+) -> Checked {
     let mut checked = Checked::default();
+    let lines = inline::lines_of(&over_granted::RULE, &manifest.source, comments);
     for (place, workload) in manifest.workloads.iter().enumerate() {
         for (index, container) in workload.pod.containers.iter().enumerate() {
-            let subject = Subject::any(&manifest.source, workload, container, checker);
+            let mut subject = Subject::any(&manifest.source, workload, container, checker);
+            subject.answered = inline::words_in(&lines, &manifest.source, container);
             let number = checked.containers.len();
             checked.containers.push(CheckedContainer {
                 id: ContainerId { workload: place, container: index },

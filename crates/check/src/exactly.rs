@@ -2,7 +2,6 @@
 //! whatever way and on any runtime, so that nothing needed is taken and nothing is given.
 
 use caps::{CapSet, Capability};
-use manifest::Span;
 use runtime::{List, Request, Runtime, User, Word};
 
 use crate::assess::Assessment;
@@ -11,16 +10,8 @@ use crate::holding::{Entrypoint, Held};
 use crate::learnt::Need;
 use crate::patch::{LeftOut, Widen};
 use crate::rules::instead;
+use crate::standing::Answered;
 use crate::subject::Subject;
-
-/// A place in the lists that somebody answers for, and why, in a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
-    /// The word.
-    pub span: Span,
-    /// Why it stays.
-    pub why: String,
-}
 
 /// A word that stays as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,17 +2,18 @@
 //!
 //! A comment counts for the line it ends, or, alone in its line, for the next line that is no
 //! comment: findings of its rules that begin there, or all of a container whose first line or name
-//! is there. JSON has no comments.
+//! is there. Beside a word of what is added it counts for that word, also where the finding is about the
+//! whole list (`over-granted`). JSON has no comments.
 
 use std::collections::HashMap;
 
-use manifest::{Comment, Manifest, Source, Span};
+use manifest::{Comment, Container, Manifest, Source, Span};
 
 use crate::checked::Checked;
 use crate::finding::Finding;
 use crate::rule::{Rule, Selection};
 use crate::rules::inline_ignore::{self, Fault};
-use crate::standing::Standing;
+use crate::standing::{Answered, Standing};
 
 /// What such a comment begins with.
 pub(crate) const HEAD: &str = "dropcap:";
@@ -32,6 +33,38 @@ struct Ignore {
 /// All comments of a manifest that may be such ones.
 pub(crate) fn comments(manifest: &Manifest) -> Vec<Comment> {
     manifest::comments(&manifest.source, HEAD)
+}
+
+/// The lines that comments with a reason answer for what a rule finds in, each with why it stays.
+pub(crate) fn lines_of(
+    rule: &'static Rule,
+    source: &Source,
+    comments: &[Comment],
+) -> HashMap<usize, String> {
+    let of_rule = |comment: &Comment| {
+        let Ignore { span, rules, reason, line } =
+            read(comment, line_of(source, comment), &mut Vec::new())?;
+        let why = Standing::Ignored { reason, span }.why()?;
+        rules.contains(&rule).then_some((line, why))
+    };
+    comments.iter().filter_map(of_rule).collect()
+}
+
+/// The words under `add` that begin in these lines.
+pub(crate) fn words_in(
+    lines: &HashMap<usize, String>,
+    source: &Source,
+    container: &Container,
+) -> Vec<Answered> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let words = container.security.add();
+    let answered = |span: Span| {
+        let why = lines.get(&source.position(span.start).line)?;
+        Some(Answered { span, why: why.clone() })
+    };
+    words.filter_map(|word| answered(word.span)).collect()
 }
 
 /// Sets aside what comments answer for, and adds what is wrong with them; the findings stay in the

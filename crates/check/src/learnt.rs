@@ -24,6 +24,7 @@ use matching::Here;
 pub use matching::{About, By};
 pub use ran::Ran;
 pub use survey::{Survey, Unused};
+pub use user::other_user;
 pub use way::Way;
 
 /// A capability that a program needs, or may need.
@@ -423,8 +424,7 @@ impl Library {
             let learnt = ran.words();
             objections.push(Objection::OtherCommand { learnt, here });
         }
-        let name = container.security.user_name.as_ref().map(|name| name.value.as_str());
-        objections.extend(user::other(learnt, context, name));
+        objections.extend(other_user(learnt, container, context));
         objections
     }
 }

@@ -5,8 +5,9 @@ use std::hash::Hash;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use caps::FileCaps;
-use runtime::{Engine, List, Refusal, Request, Resolution, Runtime, SpecSets, User, Word, resolve};
+use runtime::{List, Refusal, Request, Resolution, Runtime, SpecSets, User, Word, resolve};
 
+use crate::engines::engines;
 use crate::holding::BareSets;
 use crate::reading::Readings;
 
@@ -33,16 +34,6 @@ pub fn panel() -> &'static [Runtime] {
         engines().iter().cloned().chain(others).collect()
     });
     &PANEL
-}
-
-/// The engines that containers run on, each in its newest release.
-#[must_use]
-pub fn engines() -> &'static [Runtime] {
-    static ENGINES: LazyLock<Vec<Runtime>> = LazyLock::new(|| {
-        let containers = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Linux);
-        containers.map(Runtime::new).collect()
-    });
-    &ENGINES
 }
 
 /// A number of runtimes to ask, from any thread. It remembers their answers: most containers of a

@@ -6,11 +6,12 @@ use runtime::{List, Refusal, Request, User};
 
 use crate::assess::Assessment;
 use crate::checked::Checker;
-use crate::exactly::{Answered, Exactly, KeptWord, exactly};
+use crate::exactly::{Exactly, KeptWord, exactly};
 use crate::fix::{Change, engines, names};
 use crate::holding::Held;
 use crate::learnt::Need;
 use crate::options::Options;
+use crate::standing::Answered;
 use crate::subject::Subject;
 
 /// What happens where a container needs more than it has.

@@ -2,7 +2,7 @@
 
 use runtime::{Became, Engine, List, Meaning, Request, Runtime, User, Word, resolve};
 
-use crate::panel::engines;
+use crate::engines::engines;
 use crate::words;
 
 /// What an engine makes of a word.

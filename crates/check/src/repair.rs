@@ -23,6 +23,7 @@ use crate::options::Options;
 use work::Work;
 
 pub use foresee::Foreseen;
+use foresee::has_comments;
 
 /// More rounds than any manifest takes: every edit makes a list smaller or its spelling better.
 const MAX_ROUNDS: usize = 16;
@@ -128,7 +129,8 @@ impl Checker {
     ) -> Repaired {
         let mut checked = self.check(manifest);
         answer(&mut checked);
-        let foreseen = (manifest.ease == Ease::Plain)
+        // Which words a comment is beside only the text tells.
+        let foreseen = (manifest.ease == Ease::Plain && !has_comments(manifest))
             .then(|| self.foresee_but(manifest, &checked, consent, answer));
         let mut work = Work::of(self, answer, manifest, checked);
         if let Some(foreseen) = foreseen {

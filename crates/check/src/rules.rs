@@ -13,7 +13,7 @@ mod low_port;
 mod missing_capability;
 mod needless_net_bind_service;
 mod net_raw_for_ping;
-mod over_granted;
+pub(crate) mod over_granted;
 mod pod_level_capabilities;
 mod pod_security;
 mod privileged;

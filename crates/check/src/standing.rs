@@ -42,6 +42,15 @@ pub struct Cover {
     pub expires: String,
 }
 
+/// A place in the lists that somebody answers for, and why, in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The word.
+    pub span: Span,
+    /// Why it stays.
+    pub why: String,
+}
+
 impl Standing {
     /// Whether it counts.
     #[must_use]

@@ -17,6 +17,7 @@ use crate::learnt::Match;
 use crate::options::Options;
 use crate::panel::{Answer, Panel};
 use crate::severity::{Confidence, Severity};
+use crate::standing::Answered;
 use crate::words;
 
 /// So many reasons for danger are told with one finding.
@@ -47,6 +48,8 @@ pub struct Subject<'a> {
     pub exposure: Exposure,
     /// What was learnt of it, for its edits: [`Checker::learnt_of`].
     pub learnt: Match<'a>,
+    /// Words under `add` that may be more than was learnt to be needed: comments beside them say why.
+    pub(crate) answered: Vec<Answered>,
     request: Request,
     answer: Arc<Answer>,
 }
@@ -100,6 +103,7 @@ impl<'a> Subject<'a> {
             held,
             exposure,
             learnt,
+            answered: Vec::new(),
             answer,
         }
     }

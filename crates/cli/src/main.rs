@@ -6,6 +6,8 @@ mod failure;
 mod images;
 mod kubectl;
 mod manifests;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod profiles;
 mod ui;
 mod waivers;

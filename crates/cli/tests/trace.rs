@@ -64,6 +64,49 @@ fn a_run_that_failed_is_not_written_into_a_manifest() {
 }
 
 #[test]
+fn what_cannot_be_written_is_told_before_the_run() {
+    let folder = folder();
+    let before = fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there");
+    fs::write(folder.path().join("two.yaml"), format!("{before}  - name: two\n")).expect("written");
+    for (options, says) in [
+        (["-o", "none/x", "-q"].as_slice(), "is its folder there?"),
+        (&["-o", "/dev/null"], "not a regular file"),
+        (&["--record", "none/x"], "is its folder there?"),
+        (&["-o", "x", "--record", "./x"], "that is the file of --output"),
+        (&["-o", "pod.yaml", "--patch", "pod.yaml"], "that is the file of the manifest"),
+        (&["--patch", "none.yaml"], "none.yaml"),
+        (&["--patch", "pod.yaml", "-c", "two"], "has no container two"),
+        (&["--patch", "two.yaml"], "name one: -c CONTAINER"),
+    ] {
+        let output = trace(&folder, &[options, &["--", "touch", "ran"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(says), "{says}: {output:?}");
+    }
+    let replayed = trace(&folder, &["--replay", "pod.yaml", "-o", "pod.yaml"]);
+    assert!(String::from_utf8_lossy(&replayed.stderr).contains("that is the file of --replay"));
+    assert_eq!(fs::read_to_string(folder.path().join("pod.yaml")).expect("it is there"), before);
+    let left = fs::read_dir(folder.path()).expect("listed").count();
+    assert_eq!(left, 2, "nothing was run or written");
+}
+
+/// As `fix --profile` judges it.
+#[test]
+fn what_root_was_seen_to_do_is_not_written_for_another_user() {
+    testkit::needs!(root, bpf);
+    let folder = folder();
+    let pod = folder.path().join("pod.yaml");
+    let text = fs::read_to_string(&pod).expect("it is there");
+    let text = format!("{text}    securityContext:\n      runAsUser: 33\n");
+    fs::write(&pod, &text).expect("written");
+    let refused = trace(&folder, &["--patch", "pod.yaml", "--", "true"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("it was learnt as root, and this container runs as user 33"), "{said}");
+    assert!(said.contains("watch it as that user"), "{said}");
+    assert_eq!(fs::read_to_string(&pod).expect("it is there"), text);
+}
+
+#[test]
 fn what_a_program_is_called_does_not_reach_the_terminal() {
     testkit::needs!(root, bpf);
     let output =

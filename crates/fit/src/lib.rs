@@ -22,6 +22,7 @@ pub mod beside;
 mod candidates;
 mod clock;
 pub mod container;
+mod error;
 mod flaky;
 mod foresight;
 pub mod hands;
@@ -43,8 +44,9 @@ mod words;
 pub mod zero;
 
 pub use answer::{Alternative, Answer, Proof, Safer};
-pub use attempt::{Around, RunError};
+pub use attempt::Around;
 pub use beside::SideBySide;
+pub use error::RunError;
 pub use hands::{Hand, Hands};
 pub use place::Place;
 pub use program::Program;

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{WaitOptions, getpid};
 use sys::procfs::Procfs;
 
-use crate::attempt::RunError;
+use crate::error::RunError;
 
 /// `SIGTERM`, signal(7).
 const TERM: i32 = 15;

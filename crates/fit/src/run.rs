@@ -17,8 +17,9 @@ use record::observation::Recording;
 use sys::signal::{self, Blocked};
 use trace::{Options, Scope, TraceError, Tracer};
 
-use crate::attempt::{Around, Attempt, Orders, RunError, Said};
+use crate::attempt::{Around, Attempt, Orders, Said};
 use crate::clock::{Going, Limit};
+use crate::error::RunError;
 use crate::hands::Hand;
 use crate::output::Output;
 use crate::overhead::Overhead;

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use check::learnt::{Objection, other_user};
 use check::{PatchError, PatchOptions, Patched, set_capabilities};
+use jiff::Timestamp;
 use manifest::{ContainerId, Manifest};
 use record::profile::Profile;
 
-use crate::learnt::{as_root, needs};
+use crate::learnt::{as_root, learnt, needs};
 
 /// Why a profile could not be written into a manifest.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,16 @@ pub enum Error {
         wanted: Option<String>,
         /// Which.
         there: String,
+    },
+    /// What was watched is not this container.
+    #[error("{at}: container {container}: {objection}")]
+    OfAnother {
+        /// File, line and column of the container.
+        at: String,
+        /// Its name.
+        container: String,
+        /// What speaks against it.
+        objection: Objection,
     },
     /// The set cannot be written there.
     #[error("{at}: container {container}: {error}")]
@@ -115,17 +127,36 @@ pub fn patch(
         let name = profile.metadata.name.clone();
         return Err(Error::Incomplete { name, why });
     }
+    let id = self::container(manifest, container)?;
+    let workload = &manifest.workloads[id.workload];
+    let found = &workload.pod.containers[id.container];
+    let at = || manifest.source.locate(found.name_span);
+    let context = options.options.context(&workload.pod, found);
+    let watched = learnt(manifest.source.name(), profile, Timestamp::now());
+    // A search made its containers from this one, and runs them as its user.
+    let objection =
+        other_user(&watched, found, &context).filter(|_| profile.status.searches.is_empty());
+    if let Some(objection) = objection {
+        return Err(Error::OfAnother { at: at(), container: found.name.clone(), objection });
+    }
+    let options = &PatchOptions { as_root: options.as_root || as_root(profile), ..options.clone() };
+    set_capabilities(manifest, id, &needs(profile), options).map_err(|error| Error::Patch {
+        at: at(),
+        container: found.name.clone(),
+        error: Box::new(error),
+    })
+}
+
+/// The container of this name, or the only one, of a manifest that may be written.
+///
+/// # Errors
+/// [`Error::Problem`], [`Error::NoContainer`], [`Error::Several`].
+pub fn container(manifest: &Manifest, name: Option<&str>) -> Result<ContainerId, Error> {
     if let Some(problem) = manifest.errors().next() {
         let at = manifest.source.locate(problem.span);
         return Err(Error::Problem { at, problem: problem.kind.clone() });
     }
-    let id = find(manifest, container)?;
-    let options = &PatchOptions { as_root: options.as_root || as_root(profile), ..options.clone() };
-    set_capabilities(manifest, id, &needs(profile), options).map_err(|error| {
-        let found = &manifest.workloads[id.workload].pod.containers[id.container];
-        let at = manifest.source.locate(found.name_span);
-        Error::Patch { at, container: found.name.clone(), error: Box::new(error) }
-    })
+    find(manifest, name)
 }
 
 /// The container of this name, or the only one.

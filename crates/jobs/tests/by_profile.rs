@@ -9,6 +9,8 @@ mod made;
 mod user;
 #[path = "by_profile/ways.rs"]
 mod ways;
+#[path = "by_profile/words.rs"]
+mod words;
 
 use caps::{CapSet, Capability};
 use check::learnt::{Accepted, Basis, Library, MAX_AGE_DAYS, Ran};

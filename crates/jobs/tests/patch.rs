@@ -98,6 +98,29 @@ fn an_add_that_would_not_take_effect_is_not_written() {
     assert_eq!(held.add, CapSet::from(Capability::NET_BIND_SERVICE));
 }
 
+/// As `fix --profile` judges it.
+#[test]
+fn what_root_was_seen_to_do_is_not_written_for_another_user() {
+    let seen = |as_root| {
+        let evidence = vec![needs(Capability::CHOWN, Verdict::Needed, &["chown /cache"], 0)];
+        let mut profile = profile(command(), evidence);
+        profile.status.runs[0].as_root = Some(as_root);
+        profile
+    };
+    let refused = patched("log", &seen(true)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "web.yaml:8:13: container log: it was learnt as root, and this container runs as user 1000"
+    );
+    assert_eq!(patched("log", &seen(false)).unwrap().add, CapSet::from(Capability::CHOWN));
+    // Nobody knows as whom this one runs.
+    assert_eq!(patched("web", &seen(true)).unwrap().add, CapSet::from(Capability::CHOWN));
+    let root = PODS.replace("1000", "0");
+    let refused = patched_in(&root, "log", &seen(false)).unwrap_err();
+    assert!(matches!(refused, Error::OfAnother { .. }), "{refused}");
+    assert_eq!(patched_in(&root, "log", &seen(true)).unwrap().add, CapSet::from(Capability::CHOWN));
+}
+
 #[test]
 fn what_it_does_not_have_now_is_refused() {
     let evidence = vec![needs(Capability::SYS_TIME, Verdict::Needed, &["set the clock"], 0)];

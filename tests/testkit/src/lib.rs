@@ -14,6 +14,7 @@
 
 mod binary;
 mod census;
+mod choices;
 pub mod cri;
 pub mod daemon;
 mod debian;
@@ -31,6 +32,7 @@ use std::io::Write;
 
 pub use binary::{AS_ALL_TESTS, dropcap};
 pub use census::{Census, Counts};
+pub use choices::Choices;
 pub use debian::{DEBIAN_IMAGE, debian_image, debian_image_with};
 pub use log::Log;
 pub use pod::Pod;

@@ -1,17 +1,20 @@
 //! As which user something was learnt, and whether it holds for a container that runs as another.
 
+use manifest::Container;
 use resolve::{Context, FromImage};
 use runtime::User;
 
 use super::{Learnt, Objection};
 
-/// Why what was learnt as one user may not hold for a container of another one.
+/// Why what was learnt as one user may not hold for this container, which runs as another one.
 ///
 /// What root needs says nothing of others, which get by files with capabilities and set-uid programs what
 /// they get, and are refused what is root's own; nor the reverse: what a user never tries (to change its
 /// user, to give files away) root does, and fails if it may not. Of trials it is known that they were made as
 /// the image's own user, of a trace only whether that was root.
-pub(super) fn other(learnt: &Learnt, context: &Context, name: Option<&str>) -> Option<Objection> {
+#[must_use]
+pub fn other_user(learnt: &Learnt, container: &Container, context: &Context) -> Option<Objection> {
+    let name = container.security.user_name.as_ref().map(|name| name.value.as_str());
     let written = context.run_as_user.map(|user| user.value);
     let image = context.image.as_ref();
     let uid = context.uid();

@@ -222,7 +222,7 @@ impl Checker {
 }
 
 /// Whether a comment may answer for a finding: where it stands beside what is written anew only that tells.
-fn has_comments(manifest: &Manifest) -> bool {
+pub(super) fn has_comments(manifest: &Manifest) -> bool {
     manifest.source.text().contains(inline::HEAD)
 }
 

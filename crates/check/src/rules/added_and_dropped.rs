@@ -4,9 +4,10 @@ use caps::{CapSet, Capability};
 use runtime::{Engine, List, Meaning, Refusal, Word};
 
 use crate::dialect;
+use crate::engines::engines;
 use crate::finding::Finding;
 use crate::fix::Change;
-use crate::panel::{Answer, engines};
+use crate::panel::Answer;
 use crate::rule::{Fixes, rule};
 use crate::severity::{Confidence, Severity};
 use crate::subject::Subject;

@@ -12,6 +12,8 @@ mod json;
 #[path = "odd_security.rs"]
 mod security;
 
+use testkit::Choices;
+
 const WORDS: [&str; 16] = [
     "ALL",
     "NET_RAW",
@@ -135,22 +137,13 @@ struct Odd<'c> {
     anchors: bool,
 }
 
+impl<'c> Choices<'c> for Odd<'c> {
+    fn choices(&mut self) -> &mut &'c [u8] {
+        &mut self.choices
+    }
+}
+
 impl Odd<'_> {
-    fn pick(&mut self, below: usize) -> usize {
-        let Some((first, rest)) = self.choices.split_first() else { return 0 };
-        self.choices = rest;
-        usize::from(*first) % below
-    }
-
-    /// Once in so many times, and never where nothing is left to choose from.
-    fn rarely(&mut self, of: usize) -> bool {
-        self.pick(of) == of - 1
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.pick(of.len())]
-    }
-
     fn file(&mut self, kind: Kind) -> String {
         let crlf = self.rarely(6);
         let bom = self.rarely(8);

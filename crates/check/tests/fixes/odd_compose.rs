@@ -1,5 +1,7 @@
 //! Compose files in odd YAML.
 
+use testkit::Choices as _;
+
 use super::Odd;
 
 const FIELDS: [&str; 5] = [

@@ -1,5 +1,7 @@
 //! Pods in JSON: on one line, with a line for each entry, with tabs, with small things on one line.
 
+use testkit::Choices as _;
+
 use super::Odd;
 
 /// A value.

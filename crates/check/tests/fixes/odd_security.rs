@@ -1,5 +1,7 @@
 //! `securityContext` in odd YAML, in lines and in brackets.
 
+use testkit::Choices as _;
+
 use super::{FIELDS, Odd};
 
 impl Odd<'_> {

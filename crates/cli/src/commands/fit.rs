@@ -1,6 +1,7 @@
 //! `dropcap fit`: run a program again and again with less, until nothing more can be left out.
 
 mod basis;
+mod cannot;
 mod container;
 mod engine_says;
 mod first;

@@ -27,6 +27,8 @@ use crate::ui::{BOLD, Ui, wrapped, wrapped_behind};
 use crate::waivers::{self, Waivers};
 
 pub(super) use self::diff::diff;
+#[cfg(target_os = "linux")]
+pub(super) use self::profile::next;
 
 /// So many manifests are worked out together before the first of them is written; what they come to is
 /// in memory until then.
@@ -196,7 +198,10 @@ fn edit(
             done.by_profile.say(&places, (&treated, &repaired.applied), ui)?;
             told::say(&places, &repaired, &treated, ui)?;
             let refused = left.refused.iter();
-            done.not_edited.extend(refused.map(|one| held_back::not_edited(&places, one)));
+            done.not_edited.extend(refused.map(|one| {
+                let in_part = told::in_part(one.container, &repaired, &treated);
+                held_back::not_edited(&places, one, in_part)
+            }));
             let left = left.not_safe.into_iter();
             done.held_back.extend(left.map(|edit| HeldBack::new(&places, &repaired, edit)));
             done.count(manifest, &repaired);

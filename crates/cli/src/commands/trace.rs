@@ -122,6 +122,7 @@ impl Args {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
+    save::may(args)?;
     let observed = observe(args, ui)?;
     save::recording(args, &observed)?;
     if args.json {
@@ -173,6 +174,7 @@ fn observe(args: &Args, ui: &Ui) -> Result<Vec<Observed>, Failure> {
         }
         Err(error) => return Err(Failure::new(error).help("`dropcap ps` lists what runs")),
     };
+    save::may_of(args, scopes.len())?;
     observe::targets(scopes, args.options(), args.limit, watching).map_err(cannot_observe)
 }
 

@@ -79,3 +79,19 @@ fn what_ends_is_waited_for() {
     let sidecar = init.replace("image: init", "image: init, restartPolicy: Always");
     assert_eq!(next("Deployment", &sidecar), [0, 2]);
 }
+
+#[test]
+fn what_is_fixed_in_part_is_not_called_unedited() {
+    // The lists of the other mean nothing, and stay.
+    let text = "services:\n  base:\n    image: x\n    privileged: true\n    cap_add: [SYS_TIME]\n  a:\n    \
+                extends: base\n    privileged: false\n    cap_drop: [all]\n";
+    let folder = Folder::new(&[("compose.yaml", text)]);
+    for (more, verb) in [(&["--diff"][..], "would fix"), (&[], "fixed")] {
+        let output = folder.run(&[&["fix", "compose.yaml"], more].concat());
+        let said = said(&output);
+        let place = "compose.yaml:6:3: container `a`:";
+        assert!(said.contains(&format!("\n{verb} {place} write `ALL`")), "{said}");
+        assert!(said.contains(&format!("\n{verb} in part {place} the rest")), "{said}");
+        assert!(!said.contains("not edited"), "{said}");
+    }
+}

@@ -341,6 +341,18 @@ impl Planner<'_, '_> {
             plan.steps.push((Place::Key(own_map, key), Step::Remove));
             return Ok(false);
         }
+        // Nor does it in what is merged, if all that read it want it so. What it hid of another mapping is
+        // seen when the text is read again.
+        if entry.merged && form.layered && becomes_empty && !stays && !is_marked && self.tidy {
+            let holder = plan.key_of(Place::Value(value));
+            let goes = !is_alias && !self.has_anchor(value);
+            if let Some(Place::Key(map, _)) = holder.filter(|_| goes)
+                && self.tree.entries(map).len() > 1
+            {
+                plan.steps.push((Place::Key(map, key), Step::Remove));
+                return Ok(false);
+            }
+        }
         match own_fates {
             Some(fates) if fates.iter().any(|fate| *fate != Fate::Stays) || !new.is_empty() => {
                 plan.steps.push((Place::Value(value), Step::Items(fates, new)));

@@ -145,6 +145,41 @@ services:
     assert_eq!(edited(&bare, &[drop_all()]), both);
 }
 
+/// As in a service itself: no list and an empty one are the same.
+#[test]
+fn an_empty_list_of_a_template_goes_unless_it_hides_another() {
+    let before = "\
+x-other: &other
+  tty: true
+  cap_add: [KILL]
+x-defaults: &defaults
+  restart: always
+  cap_add: [CHOWN] # why
+services:
+  web:
+    <<: *defaults
+    image: a
+  db:
+    <<: [*defaults]
+    image: b
+";
+    let none = [Change::RemoveList(List::Add)];
+    assert_eq!(edited(before, &none), before.replace("  cap_add: [CHOWN] # why\n", ""));
+    let hides = before.replace("[*defaults]", "[*defaults, *other]");
+    assert_eq!(edited(&hides, &none), hides.replace("[CHOWN]", "[]"));
+    // A mapping with nothing in it is another thing.
+    let only = before.replace("  restart: always\n", "");
+    assert_eq!(edited(&only, &none), only.replace("[CHOWN]", "[]"));
+    // One of two: it gets its own key.
+    let manifest = parse("t", before);
+    let result = apply(&manifest, &all(&manifest, &none)[..1]);
+    assert_eq!(result.refused, []);
+    assert_eq!(
+        result.source.text(),
+        before.replace("    image: a\n", "    image: a\n    cap_add: []\n")
+    );
+}
+
 #[test]
 fn what_is_extended_is_edited_where_it_is_written() {
     let before = "\

@@ -1,6 +1,8 @@
 //! Pods in flow style with all that YAML allows between brackets: pairs without braces, keys behind `?`
 //! and without a value, anchors and tags on keys and values, comments and line breaks anywhere.
 
+use testkit::Choices;
+
 /// Between two tokens; mostly a blank.
 const GAPS: [&str; 12] = [
     " ",
@@ -63,21 +65,13 @@ pub fn pod(choices: &[u8]) -> String {
     writer.out
 }
 
+impl<'c> Choices<'c> for Writer<'c> {
+    fn choices(&mut self) -> &mut &'c [u8] {
+        &mut self.choices
+    }
+}
+
 impl Writer<'_> {
-    fn pick(&mut self, below: usize) -> usize {
-        let Some((first, rest)) = self.choices.split_first() else { return 0 };
-        self.choices = rest;
-        usize::from(*first) % below
-    }
-
-    fn rarely(&mut self, of: usize) -> bool {
-        self.pick(of) == of - 1
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.pick(of.len())]
-    }
-
     fn gap(&mut self) {
         let gap = self.one(&GAPS);
         self.out.push_str(gap);

@@ -1,34 +1,32 @@
 //! `dropcap fit --image` and `dropcap fit -f`: containers of the user's engine.
 
-use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use caps::CapSet;
-use check::{PatchError, PatchOptions, Widen};
-use fit::container::{ContainerError, Containers};
+use check::{PatchOptions, Widen};
+use fit::container::Containers;
 use fit::{Outcome, Ran};
 use jiff::Timestamp;
-use jobs::fit_container::{self, Error, Grant, Named, Options, Plan, Remark, Tested};
+use jobs::fit_container::{self, Grant, Named, Options, Plan, Remark, Tested};
 use jobs::fitted::{self, Made, Wanted};
 use jobs::needs;
 use jobs::patch;
-use jobs::run_container::PlanError;
 use judge::{ProfileOptions, to_profile};
-use launch::engine::{Engine, EngineError, remove_leftovers};
+use launch::engine::{Engine, remove_leftovers};
 use record::profile::Profile;
 use record::search;
 
 use super::basis::Basis;
+use super::cannot::{cannot_ask, cannot_patch, cannot_plan, cannot_run};
 use super::first::first;
 use super::progress::Progress;
 use super::resume::Kept;
 use super::{
-    Args, conclude, engine_says, hints, outputs, rigour, side_by_side, state, tell, tests, write,
-    zero,
+    Args, conclude, hints, outputs, rigour, side_by_side, state, tell, tests, write, zero,
 };
 use crate::commands::trace;
 use crate::failure::{FOUND, Failure};
@@ -396,72 +394,4 @@ fn remark(remarks: &[Remark], ui: &Ui) {
             Remark::Warning(text) => ui.warning(text),
         }
     }
-}
-
-fn cannot_plan(error: Error) -> Failure {
-    let failure = Failure::new(&error);
-    match &error {
-        Error::NoImage { engine, image } => failure.help(format_args!("{engine} pull {image}")),
-        Error::Image(image::EngineError::Program { engine, source })
-            if source.kind() == ErrorKind::NotFound =>
-        {
-            without(*engine, &error)
-        }
-        Error::Plan(PlanError::Ambiguous { .. }) => failure.help("name one: -c WORKLOAD/CONTAINER"),
-        _ => failure,
-    }
-}
-
-fn cannot_patch(error: patch::Error) -> Failure {
-    let error = match error {
-        patch::Error::Write(error) => return error.into(),
-        error => error,
-    };
-    let failure = Failure::new(&error);
-    match &error {
-        patch::Error::Patch { error, .. } if matches!(**error, PatchError::Widens { .. }) => {
-            failure.help("if the program is to have that, say so: --allow-widen")
-        }
-        patch::Error::Several { .. } => failure.help("name one: -c WORKLOAD/CONTAINER"),
-        _ => failure,
-    }
-}
-
-pub(super) fn cannot_run(error: ContainerError) -> Failure {
-    match error {
-        ContainerError::Trace(error) => trace::cannot_trace(error),
-        ContainerError::Engine(error) => cannot_ask(error),
-        ContainerError::Full { .. } => Failure::new(error)
-            .help("make room there; a run that finds none says nothing of its set"),
-        error => Failure::new(error),
-    }
-}
-
-fn cannot_ask(error: EngineError) -> Failure {
-    let help = match &error {
-        EngineError::Program { engine, source } if source.kind() == ErrorKind::NotFound => {
-            return without(*engine, &error);
-        }
-        EngineError::NotExecutable { missing: true, .. } => {
-            "is the program in the image? Name the whole path after `--`; an image without a shell \
-             cannot run `sh -c`"
-        }
-        EngineError::LetGo { .. } => "see that the engine works, and run it again",
-        EngineError::Said { engine, what, said } => match engine_says::help(*engine, what, said) {
-            Some(help) => help,
-            None => return Failure::new(error),
-        },
-        _ => return Failure::new(error),
-    };
-    Failure::new(&error).help(help)
-}
-
-/// The engine is not installed.
-fn without(engine: Engine, error: &dyn Display) -> Failure {
-    let (engine, other) = match engine {
-        Engine::Podman => ("podman", "docker"),
-        Engine::Docker => ("docker", "podman"),
-    };
-    Failure::new(error)
-        .help(format_args!("install {engine}, or take the other engine: --engine {other}"))
 }

@@ -5,7 +5,7 @@ use fit::container::Containers;
 use fit::{Outcome, Ran, Runner, Stopped};
 use jobs::fit_container::{Asked, Plan, grow};
 
-use super::container::cannot_run;
+use super::cannot::cannot_run;
 use super::zero;
 use crate::failure::{FOUND, Failure};
 use crate::ui::Ui;

@@ -158,7 +158,7 @@ pub(super) fn run(
         ControlFlow::Continue(())
     });
     progress.clear();
-    let Some(mut zero) = found.map_err(super::container::cannot_run)? else {
+    let Some(mut zero) = found.map_err(super::cannot::cannot_run)? else {
         return Ok(Way::Stopped);
     };
     zero.recorded = made.recorded;

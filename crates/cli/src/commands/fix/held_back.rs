@@ -69,10 +69,17 @@ pub(super) fn untold(mut left: Foreseen, repaired: &Repaired, treated: &[Treated
     left
 }
 
-/// A line about a container of which the text does not allow what is unsafe.
-pub(super) fn not_edited(places: &Places<'_>, refused: &Refused) -> String {
+/// A line about a container of which the text does not allow what is unsafe; `in_part` if something of it
+/// was edited.
+pub(super) fn not_edited(places: &Places<'_>, refused: &Refused, in_part: bool) -> String {
+    // Whoever reads that it is fixed is not to read behind it that it is not.
+    let (label, rest) = match (in_part, places.writes) {
+        (false, _) => ("not edited", ""),
+        (true, true) => ("fixed in part", "the rest cannot be edited: "),
+        (true, false) => ("would fix in part", "the rest cannot be edited: "),
+    };
     format!(
-        "{YELLOW}not edited{YELLOW:#} {}: {}",
+        "{YELLOW}{label}{YELLOW:#} {}: {rest}{}",
         places.called(refused.container),
         text::clean(&places.why(refused))
     )

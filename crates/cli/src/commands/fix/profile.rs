@@ -261,7 +261,7 @@ fn escape(before: &Sum, after: &Sum) -> String {
 }
 
 /// What a person does about an objection.
-fn next(objection: &Objection) -> &'static str {
+pub(in crate::commands) fn next(objection: &Objection) -> &'static str {
     match objection {
         Objection::Incomplete(_) => "watch it from its start on, or take it as it is: --incomplete",
         Objection::TooOld { .. } => "watch it again, or say how old it may be: --profile-days",

@@ -37,13 +37,7 @@ pub(super) fn say(
         if matches!(refusal(id), Some(PatchError::Text { .. })) {
             continue;
         }
-        let is_written = |treated: &Treated<'_>| {
-            treated.id == id
-                && matches!(&treated.outcome, Outcome::Written { patched, .. } if patched.changed)
-        };
-        let in_part = repaired.applied.iter().any(|applied| applied.container == id)
-            || treated.iter().any(is_written);
-        let rest = if in_part { "the rest cannot be edited: " } else { "" };
+        let rest = if in_part(id, repaired, treated) { "the rest cannot be edited: " } else { "" };
         let message = format!("{}: {rest}{}", places.called(id), places.why(refused));
         let help = format!("put this there by hand:\n{}", indented(&refused.snippet));
         ui.error(
@@ -52,6 +46,15 @@ pub(super) fn say(
         );
     }
     Ok(())
+}
+
+/// Whether something of this container was edited.
+pub(super) fn in_part(id: ContainerId, repaired: &Repaired, treated: &[Treated<'_>]) -> bool {
+    let is_written = |treated: &Treated<'_>| {
+        treated.id == id
+            && matches!(&treated.outcome, Outcome::Written { patched, .. } if patched.changed)
+    };
+    repaired.applied.iter().any(|applied| applied.container == id) || treated.iter().any(is_written)
 }
 
 fn indented(snippet: &str) -> String {

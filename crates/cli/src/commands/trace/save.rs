@@ -11,8 +11,32 @@ use record::profile::Profile;
 use record::requirement::Verdict;
 
 use super::Args;
+use crate::commands::fix;
 use crate::failure::Failure;
+use crate::outputs;
 use crate::ui::Ui;
+
+/// Whether everything can be written that is asked for: nobody wants to hear that after the run.
+pub fn may(args: &Args) -> Result<(), Failure> {
+    let read = [("--replay", args.replay.as_deref()), ("the manifest", args.patch.as_deref())];
+    let options = [("--output", args.output.as_deref()), ("--record", args.record.as_deref())];
+    outputs::may_write(&read, &options)?;
+    let Some(file) = &args.patch else { return Ok(()) };
+    let manifest = manifest::read(file).map_err(Failure::new)?;
+    let container = args.container.as_deref();
+    patch::container(&manifest, container).map_err(|error| explain(error, args))?;
+    Ok(manifest::may_write(file)?)
+}
+
+/// Whether what is seen of so many containers can be written.
+pub fn may_of(args: &Args, containers: usize) -> Result<(), Failure> {
+    let options =
+        [("--record", &args.record), ("--output", &args.output), ("--patch", &args.patch)];
+    match options.iter().find(|(_, file)| file.is_some()) {
+        Some((option, _)) if containers > 1 => Err(several(option)),
+        _ => Ok(()),
+    }
+}
 
 /// `--record`.
 pub fn recording(args: &Args, observed: &[Observed]) -> Result<(), Failure> {
@@ -80,6 +104,7 @@ fn explain(error: patch::Error, args: &Args) -> Failure {
         patch::Error::Patch { error, .. } if matches!(**error, PatchError::Widens { .. }) => {
             "if the program is to have that, say so: --allow-widen; without what is doubtful: --needed-only"
         }
+        patch::Error::OfAnother { objection, .. } => fix::next(objection),
         patch::Error::Several { .. } if args.container.is_none() => "name one: -c CONTAINER",
         _ => {
             return match error {
