@@ -38,17 +38,24 @@ fn a_search_that_was_stopped_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("runs.json");
     // The first run, and the one with what is needed.
-    let stopped = stopped_after(&kept, 2, &mut fit(&kept, &[], SCRIPT));
+    let report = folder.path().join("report.md");
+    let to_report = ["--report", report.to_str().unwrap()];
+    let stopped = stopped_after(&kept, 2, &mut fit(&kept, &to_report, SCRIPT));
     assert_eq!(stopped.status.code(), Some(1), "{}", said(&stopped));
     assert!(said(&stopped).contains("the same command goes on"), "{}", said(&stopped));
+    assert!(String::from_utf8_lossy(&stopped.stdout).contains("  passes with 1  "));
     let made = runs(&kept);
     assert!((2..4).contains(&made), "{made}");
+    // What was not left out is not said to be needless.
+    let half = fs::read_to_string(&report).unwrap();
+    let row = half.lines().find(|line| line.starts_with("| CHOWN |")).unwrap();
+    assert_eq!(row.contains("| not tried |"), made == 2, "{row}");
+    assert!(!row.contains("passes"), "{row}");
 
     let other = fit(&kept, &[], "true").output().unwrap();
     assert_eq!(other.status.code(), Some(2));
     assert!(said(&other).contains("holds runs of `dropcap fit --sandbox -- /bin/sh -c sleep"));
 
-    let report = folder.path().join("report.md");
     // How many runs at a time is no matter of which runs.
     let more = ["--json", "--jobs", "2", "--report", report.to_str().unwrap()];
     let output = fit(&kept, &more, SCRIPT).output().unwrap();

@@ -83,7 +83,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let word = subject.whole(&word);
         let change = Change::Remove { list: List::Add, word: word.text.clone() };
         let without = runtime::resolve(&subject.options.runtime, &change.apply(subject.request()));
-        let stays = without.is_ok_and(|left| left.most().process.bounding.contains(capability));
+        let left = without.ok().map(|left| left.most().fate(capability));
+        let stays = left.as_ref().is_some_and(|left| left.bounding);
         if stays && subject.words(List::Add).any(|(word, _)| word.is_all()) {
             // add-all speaks of everything that `ALL` grants.
             continue;
@@ -98,7 +99,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             .about(capability)
             .note(danger.why);
         // Somebody declared this need; an edit that leaves the default in its place mends nothing.
-        finding = if stays {
+        finding = if let Some(Reason::Added { word: other }) = left.map(|left| left.bounding_reason)
+        {
+            finding.no_fix(format!(
+                "`{}` in `{}` grants it too; once that is gone, to remove this one is an unsafe edit",
+                other.text,
+                dialect::list(subject.format(), List::Add),
+            ))
+        } else if stays {
             finding.no_fix(format!(
                 "the default holds it too; once `{}: [ALL]` is there, to remove it from `{}` is an \
                  unsafe edit",

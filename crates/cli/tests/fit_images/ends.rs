@@ -15,6 +15,30 @@ fn without_a_test_it_is_traced_and_not_proven() {
     assert!(!printed.contains("the least"), "{printed}");
 }
 
+/// It has ended before its network could be entered: what it printed and how it ended tell all the same, and
+/// what asks over the network asks nobody else.
+#[test]
+fn a_container_that_ends_at_once_is_asked_after_that() {
+    testkit::needs!(root, podman, bpf);
+    // Of this machine, on every address: the container's test is not to meet it.
+    let other = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    for (test, code) in [
+        (&["--log", "^hello$"][..], 0),
+        (&["--until-exit", "--log", "^hello$", "--test", "test \"$STATUS\" = 0"], 0),
+        (&["--until-exit", "--log", "^good-bye$"], 1),
+        (&["--until-exit", "--tcp", &port], 1),
+    ] {
+        let image = ["--image", testkit::image()];
+        let output = fit(&[&image[..], test, &["--", "echo", "hello"]].concat(), "");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{test:?}: {said}");
+        let word = if code == 0 { "proven    passes with none" } else { "unproven" };
+        assert!(said.contains(word), "{test:?}: {said}");
+    }
+    drop(other);
+}
+
 #[test]
 fn what_reaches_beyond_the_container_is_given_only_if_somebody_says_so() {
     testkit::needs!(root, podman, bpf);

@@ -215,36 +215,26 @@ impl Attempts {
     }
 
     fn ask_from_inside(&self, tests: &Tests) -> io::Result<Outcome> {
-        let entered = self.pid.map(sys::namespace::enter_network_of).transpose();
-        if let Err(error) = entered {
-            // It has ended meanwhile; else nobody would be asked, or somebody else.
-            if error.kind() != io::ErrorKind::NotFound {
+        let entered = match self.pid {
+            Some(pid) => sys::namespace::enter_network_of(pid),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        match entered {
+            Ok(()) => {}
+            // It has ended meanwhile, and its network with it: in an empty one nobody else is asked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                sys::isolate::own_network().map_err(io::Error::other)?;
+            }
+            Err(error) => {
                 let what = format!("enter the container's network namespace: {error}");
                 return Err(io::Error::new(error.kind(), what));
             }
-            return Ok(self.after_the_end(tests));
-        }
-        if self.pid.is_none() {
-            return Ok(self.after_the_end(tests));
         }
         let environment: Vec<_> = std::env::vars_os().collect();
         let folder = std::env::current_dir()?;
         let asking = Asking { environment: &environment, folder, stop: &self.seen.stop };
         let tests = Tests { settle: Duration::ZERO, ..tests.clone() };
         tests.wait_for(&mut &*self.seen, &asking, &self.clock)
-    }
-
-    /// It has ended before its network could be entered: whatever asks over the network would ask
-    /// somebody else.
-    fn after_the_end(&self, tests: &Tests) -> Outcome {
-        while self.seen.exit().is_none() && !self.is_late() {
-            std::thread::sleep(PAUSE / 10);
-        }
-        let by_itself = tests.until_exit && tests.each.is_empty();
-        match self.seen.exit() {
-            Some(exit) if exit.success() && by_itself => Outcome::Passed,
-            _ => self.seen.failed("it ended too early to be tested"),
-        }
     }
 
     /// What takes no test of this machine.

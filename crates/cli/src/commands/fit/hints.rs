@@ -45,7 +45,15 @@ fn last_words(answer: &Answer) -> Option<&str> {
 
 /// Whether it failed for something in `/tmp`, as far as it says.
 pub(super) fn misses_tmp(answer: &Answer) -> bool {
-    last_words(answer).is_some_and(|said| said.contains("/tmp/"))
+    last_words(answer).is_some_and(finds_nothing_in_tmp)
+}
+
+/// ENOENT, strerror(3), or a shell's words, in a line that names something in `/tmp`. What is refused there is
+/// there.
+fn finds_nothing_in_tmp(said: &str) -> bool {
+    let lines = said.split(" | ").flat_map(|part| part.split(" / "));
+    let is_missing = |line: &str| line.contains("No such file") || line.contains("not found");
+    lines.filter(|line| line.contains("/tmp/")).any(is_missing)
 }
 
 /// What is said of a sandbox's `/tmp`.
@@ -54,7 +62,7 @@ pub(super) const EMPTY_TMP: &str = "the sandbox's /tmp is empty at first, for wh
 
 fn hints(said: &str, place: Place) -> Vec<&'static str> {
     let mut hints = Vec::new();
-    if place == Place::Sandbox && said.contains("/tmp/") {
+    if place == Place::Sandbox && finds_nothing_in_tmp(said) {
         hints.push(EMPTY_TMP);
     }
     // ENOSPC, strerror(3).
@@ -108,6 +116,12 @@ mod tests {
         let said = "ended with status 1 | sh: cannot open /tmp/x: No such file";
         assert_eq!(hints(said, Place::Sandbox), [EMPTY_TMP]);
         assert!(hints(said, Place::Here).is_empty());
+        for refused in [
+            "ended with status 1 | chown: changing ownership of '/tmp/x': Invalid argument",
+            "ended with status 1 | sh: cannot open /srv/x: No such file / cannot give /tmp/x away",
+        ] {
+            assert!(hints(refused, Place::Sandbox).is_empty(), "{refused}");
+        }
         let full = "ended with status 1 | write error: No space left on device";
         for place in [Place::Here, Place::Sandbox, Place::Container] {
             assert_eq!(hints(full, place).len(), 1);

@@ -112,11 +112,15 @@ fn table(text: &mut String, answer: &Answer, profile: &Profile) {
         if what.is_empty() {
             let because = answer.safer.iter().flat_map(|safer| &safer.because);
             let seen = because.filter(|(c, _)| *c == capability).map(|(_, denial)| denial).next();
-            what.push(seen.map_or_else(|| "found by runs alone".to_owned(), |d| escaped(&d.what)));
+            let unseen = super::report::unseen(profile);
+            what.push(seen.map_or_else(|| unseen.to_owned(), |d| escaped(&d.what)));
         }
         let without = match answer.failure_without(capability) {
-            Some(said) if list.needed.contains(capability) => format!("fails: {}", escaped(said)),
-            _ => "the test passes; something is refused".to_owned(),
+            _ if list.doubtful.contains(capability) => {
+                "the test passes; something is refused".to_owned()
+            }
+            Some(said) => format!("fails: {}", escaped(said)),
+            None => "not tried".to_owned(),
         };
         let mut ways: Vec<_> = requirements.iter().flat_map(|r| &r.remedies).collect();
         ways.sort_by_key(|remedy| remedy.place);

@@ -39,8 +39,12 @@ pub(super) fn print(
         return user_namespace::tell_of_none(&mut out, made.undecided, answer);
     }
     let list = profile.spec.capabilities.clone();
-    for capability in list.needed {
+    let untried = untried(answer, profile);
+    for capability in list.needed - untried {
         needed(&mut out, capability, answer, profile, ui)?;
+    }
+    if !untried.is_empty() {
+        user_namespace::line(&mut out, "not left out yet", &untried.to_string())?;
     }
     for capability in list.doubtful {
         doubtful(&mut out, capability, answer)?;
@@ -95,6 +99,7 @@ fn header(
     let lists = &profile.spec.capabilities;
     let list = match (lists.needed.len(), lists.doubtful.len()) {
         _ if !has_passed(answer) => "no answer".to_owned(),
+        (needed, _) if answer.proof == Proof::Stopped => format!("passes with {needed}"),
         (needed, 0) if !made.undecided.is_empty() => {
             format!("{needed} needed, {} undecided", made.undecided.len())
         }
@@ -159,6 +164,23 @@ fn nothing(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
     writeln!(out, "{}", textwrap::fill(&format!("it says   {said}"), below))
 }
 
+/// What a search that was stopped has not come to: neither seen in use, nor missed in a run.
+fn untried(answer: &Answer, profile: &Profile) -> CapSet {
+    if answer.proof != Proof::Stopped {
+        return CapSet::EMPTY;
+    }
+    let is_untried = |capability: &Capability| {
+        profile.why(*capability).all(|requirement| requirement.uses.is_empty())
+            && answer.failure_without(*capability).is_none()
+    };
+    profile.spec.capabilities.needed.iter().filter(is_untried).collect()
+}
+
+/// What is said of one without a use.
+pub(super) fn unseen(profile: &Profile) -> &'static str {
+    if profile.status.runs.is_empty() { "found by runs alone" } else { "no use was seen" }
+}
+
 fn needed(
     out: &mut impl Write,
     capability: Capability,
@@ -171,8 +193,7 @@ fn needed(
     let shown = if ui.verbosity() > 0 { uses.len() } else { LINES };
     let mut lines: Vec<String> = uses.iter().take(shown).map(|seen| seen.line()).collect();
     if lines.is_empty() {
-        let untraced = profile.status.runs.is_empty();
-        lines.push(if untraced { "found by runs alone" } else { "no use was seen" }.to_owned());
+        lines.push(unseen(profile).to_owned());
     }
     if uses.len() > shown {
         lines.push(format!("and {} more (-v)", uses.len() - shown));

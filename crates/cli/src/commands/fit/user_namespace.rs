@@ -139,7 +139,8 @@ fn names(set: CapSet, all: bool) -> String {
     }
 }
 
-fn line(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {
+/// Says something of a word, below what is said of capabilities.
+pub(super) fn line(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {
     let indent = " ".repeat(INDENT);
     let options = textwrap::Options::new(WIDTH).initial_indent(&indent).subsequent_indent(&indent);
     let text = textwrap::fill(text, options);
