@@ -41,8 +41,9 @@ static __always_inline void name_frames(struct scratch *room)
 			bpf_snprintf(room->symbol.name, NAME_SIZE, format, &call, sizeof(call));
 		else
 			room->symbol.name[0] = 0; /* user space will name it */
-		/* A stack with a frame that has no name is counted as lost, once it is read. */
-		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_ANY);
+		/* A stack with a frame that has no name is counted as lost, once it is read. An entry is not
+		 * replaced by another CPU's: for a moment, neither would be found. */
+		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_NOEXIST);
 	}
 }
 
