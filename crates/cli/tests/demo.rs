@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// The demo in a temporary folder of its own; whatever it leaves there is found.
 fn demo(mut command: Command, temporary: &tempfile::TempDir) -> String {
@@ -35,17 +36,31 @@ fn open_folder() -> tempfile::TempDir {
     folder
 }
 
-/// The processes of the demo's own programs, of this machine.
-fn services() -> BTreeSet<String> {
+/// The processes of a demo in this temporary folder: others may show theirs at the same time.
+fn processes(temporary: &tempfile::TempDir) -> BTreeSet<String> {
+    let mark = format!("TMPDIR={}", temporary.path().display());
     let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
-    let lines = processes.filter_map(|p| fs::read_to_string(p.path().join("cmdline")).ok());
-    lines.filter(|line| line.contains("demo-service") || line.contains("demo-probe")).collect()
+    let read = |folder: &fs::DirEntry, name| fs::read_to_string(folder.path().join(name)).ok();
+    let is_marked = |folder: &fs::DirEntry| {
+        read(folder, "environ").is_some_and(|text| text.split('\0').any(|one| one == mark))
+    };
+    processes.filter(is_marked).filter_map(|folder| read(&folder, "cmdline")).collect()
 }
 
 #[test]
 fn as_root_it_traces_proves_patches_and_verifies() {
     testkit::needs!(root, bpf);
-    let said = demo(Command::new("env"), &open_folder());
+    let folder = open_folder();
+    // What would be left is found.
+    let mut marked = Command::new("sleep");
+    let mut marked = marked.arg("600").env("TMPDIR", folder.path()).spawn().expect("it starts");
+    // In the midst of its execve it has no environment.
+    let since = Instant::now();
+    while processes(&folder).is_empty() {
+        assert!(since.elapsed() < Duration::from_secs(60), "it is not found");
+    }
+    marked.kill().and_then(|()| marked.wait()).expect("it is killed");
+    let said = demo(Command::new("env"), &folder);
     let mut settings = insta::Settings::clone_current();
     // How often the kernel asked for memory's sake differs from run to run.
     settings.add_filter(r"\d+ checks without need", "[N] checks without need");
@@ -53,7 +68,7 @@ fn as_root_it_traces_proves_patches_and_verifies() {
     settings.add_filter(", at start", "");
     settings.bind(|| insta::assert_snapshot!("demo_as_root", said));
     assert!(said.ends_with("held 14 -> 4; escape class: none; proven in 10 runs\n"), "{said}");
-    assert_eq!(services(), BTreeSet::new());
+    assert_eq!(processes(&folder), BTreeSet::new());
 }
 
 #[test]
