@@ -235,6 +235,7 @@ const fn place(list: List) -> usize {
 #[cfg(test)]
 mod tests {
     use caps::{CapSet, Capability};
+    use runtime::Engine;
 
     use super::*;
 

@@ -7,6 +7,8 @@ pub(crate) mod command_line;
 mod environment;
 mod volumes;
 
+use std::collections::HashSet;
+
 use crate::kinds::Kinds;
 use crate::pod;
 use crate::probe::{self, HealthCheck};
@@ -70,6 +72,7 @@ pub(crate) fn read(reader: &mut Reader<'_, '_>, root: NodeId, workloads: &mut Ve
         let before = reader.problems.len();
         let service = Service::new(reader, services, name, reader.tree.resolve(value));
         let service = service.filter(|service| service.first(reader, "provider").is_none());
+        let service = service.map(|service| service.with_keys(reader.tree));
         let workload = service.map(|service| service.workload(reader, key));
         let readable = reader.problems[before..].iter().all(|p| p.kind.is_readable());
         workloads.extend(workload.filter(|_| readable));
@@ -96,6 +99,8 @@ struct Service<'a> {
     name: &'a str,
     /// Mappings, the one that counts first in front.
     maps: Vec<NodeId>,
+    /// The keys of all of them, if they were looked up: most keys are in none, and a chain may be long.
+    keys: Option<HashSet<&'a str>>,
 }
 
 impl<'a> Service<'a> {
@@ -107,10 +112,10 @@ impl<'a> Service<'a> {
     ) -> Option<Self> {
         let at = At::ROOT.key("services").key(name).to_string();
         let at = At::way(&at);
-        let mut maps = vec![reader.mapping(node, &at)?];
-        loop {
-            let last = *maps.last()?;
-            let Some(extends) = reader.field(last, "extends") else { break };
+        let mut last = reader.mapping(node, &at)?;
+        let mut maps = vec![last];
+        let mut seen = HashSet::from([last]);
+        while let Some(extends) = reader.field(last, "extends") {
             let (base, file) = match reader.tree.value(extends) {
                 Some(Value::Text(base)) => (base.to_owned(), None),
                 _ => {
@@ -131,13 +136,21 @@ impl<'a> Service<'a> {
                 return None;
             };
             let next = reader.mapping(entry.value, &at.key("extends"))?;
-            if maps.contains(&next) {
+            if !seen.insert(next) {
                 reader.problem(extends, ProblemKind::ExtendsItself { service });
                 return None;
             }
             maps.push(next);
+            last = next;
         }
-        Some(Self { name, maps })
+        Some(Self { name, maps, keys: None })
+    }
+
+    /// With its keys, to be asked for many.
+    fn with_keys(self, tree: &'a Tree<'_>) -> Self {
+        let each = self.maps.iter().flat_map(|&map| tree.entries_own_first(map));
+        let keys = each.filter_map(|(key, _)| tree.text(key)).collect();
+        Self { keys: Some(keys), ..self }
     }
 
     /// The values of a key, so many at most, that of the service itself first. `!reset` takes away what is there and
@@ -145,6 +158,9 @@ impl<'a> Service<'a> {
     /// the merge).
     fn layers(&self, reader: &mut Reader<'_, '_>, key: &str, most: usize) -> Vec<NodeId> {
         let mut values = Vec::new();
+        if self.keys.as_ref().is_some_and(|keys| !keys.contains(key)) {
+            return values;
+        }
         for &map in &self.maps {
             let written = reader.entry(map, key).map(|entry| entry.value);
             let mark = written.and_then(|value| reader.tree.mark(value));

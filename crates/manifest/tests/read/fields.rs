@@ -157,3 +157,31 @@ spec:
     assert!(matches!(manifest.problems[0].kind, ProblemKind::MergeOverrides { .. }));
     assert_eq!(problems(&pod("    <<: 5\n")), ["7:9 `<<` wants a mapping or a list of mappings"]);
 }
+
+/// What a service extends is asked for its keys, however far away: in lists, by a merge key, and taken away.
+#[test]
+fn a_long_chain_of_extends_is_read_to_its_end() {
+    let mut text =
+        "x-base: &base\n  privileged: true\nservices:\n  s0:\n    <<: *base\n    image: i\n    \
+                    cap_add: [KILL]\n"
+            .to_owned();
+    for number in 1..=400 {
+        let own = match number {
+            200 => "    user: \"7\"\n    cap_add: [CHOWN]\n",
+            300 => "    privileged: !reset\n",
+            _ => "",
+        };
+        text.push_str(&format!("  s{number}:\n    extends: s{}\n{own}", number - 1));
+    }
+    let manifest = parse("compose.yaml", text);
+    assert_eq!(manifest.problems, []);
+    let read = |number: usize| {
+        let security = &manifest.workloads[number].pod.containers[0].security;
+        let words: Vec<&str> = security.add().map(|word| word.value.as_str()).collect();
+        let privileged = security.privileged.as_ref().map(|privileged| privileged.value);
+        (words, security.run_as_user.as_ref().map(|user| user.value), privileged)
+    };
+    assert_eq!(read(199), (vec!["KILL"], None, Some(true)));
+    assert_eq!(read(299), (vec!["KILL", "CHOWN"], Some(7), Some(true)));
+    assert_eq!(read(400), (vec!["KILL", "CHOWN"], Some(7), None));
+}
