@@ -37,10 +37,10 @@ static __always_inline void name_frames(struct scratch *room)
 		/* A return address may lie behind the end of a function that does not return. */
 		u64 call = address - 1;
 
+		/* If nothing is written, user space will name it. */
+		room->symbol.name[0] = 0;
 		if (has_helper(snprintf))
 			bpf_snprintf(room->symbol.name, NAME_SIZE, format, &call, sizeof(call));
-		else
-			room->symbol.name[0] = 0; /* user space will name it */
 		/* A stack with a frame that has no name is counted as lost, once it is read. An entry is not
 		 * replaced by another CPU's: for a moment, neither would be found. */
 		bpf_map_update_elem(&symbols, &address, &room->symbol, BPF_NOEXIST);
