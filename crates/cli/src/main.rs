@@ -6,6 +6,7 @@ mod failure;
 mod images;
 mod kubectl;
 mod manifests;
+mod meant;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod profiles;
@@ -89,7 +90,7 @@ fn main() -> ExitCode {
     let cli = line.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match cli {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(error),
     };
     let ui = Ui::new(&cli.ui);
     let result = match &cli.command {
@@ -130,7 +131,8 @@ fn main() -> ExitCode {
 
 /// Help and version, or a command line that cannot be read: clap's own words. For `run` the exit code is that
 /// of `docker run`, so that it is never taken for the command's own.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(mut error: clap::Error) -> ExitCode {
+    meant::add(&mut error);
     let _ = error.print();
     #[cfg(target_os = "linux")]
     if error.use_stderr()

@@ -131,6 +131,19 @@ fn what_never_passes_or_tests_nothing_has_its_own_exit_status() {
 }
 
 #[test]
+fn of_quick_and_prove_the_last_one_counts() {
+    testkit::needs!(root, bpf);
+    for (options, says) in
+        [(["--quick", "--prove"], "proven"), (["--prove", "--quick"], "explained")]
+    {
+        let fit = [&["fit", "--sandbox"], &options[..], &["--", "chown", "33", "/etc/hostname"]];
+        let output = dropcap(&fit.concat()).output().unwrap();
+        let said = text(&output.stdout);
+        assert!(said.lines().any(|line| line.trim_start().starts_with(says)), "{said}");
+    }
+}
+
+#[test]
 fn what_an_earlier_run_left_proves_nothing() {
     testkit::needs!(root, bpf);
     let folder = tempfile::tempdir().unwrap();
@@ -339,6 +352,7 @@ fn ctrl_c_keeps_what_was_found_and_leaves_nothing() {
         let output = going.dropcap.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
         assert!(text(&output.stdout).contains("stopped"), "{}", text(&output.stdout));
+        assert!(!text(&output.stdout).contains(" needed "), "{}", text(&output.stdout));
     }
     assert_eq!(machine(), before);
 }

@@ -166,8 +166,12 @@ pub struct Args {
     no_trace: bool,
 
     /// Do not repeat a failing run whose own trace says why it failed: half the runs, no proof
-    #[arg(long, conflicts_with = "no_trace", help_heading = "Answer")]
+    #[arg(long, conflicts_with = "no_trace", overrides_with = "_prove", help_heading = "Answer")]
     quick: bool,
+
+    /// Repeat every failing run, as is done without --quick, too; of the two the last one counts
+    #[arg(long = "prove", overrides_with = "quick", help_heading = "Answer")]
+    _prove: bool,
 
     /// Leave out also what was refused without the test's noticing
     #[arg(long, help_heading = "Answer")]

@@ -244,6 +244,13 @@ fn run_as_another_user_takes_setuid_and_setgid() {
         place
             .succeed(who, &["run", "--user", "33:33", "--cap-drop", "ALL", "--", "sh", "-c", shell])
     });
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: c\n    \
+         image: x\n    command: [sh, -c, {shell:?}]\n    \
+         securityContext: {{runAsUser: 33, runAsGroup: 33, capabilities: {{drop: [ALL]}}}}\n"
+    );
+    place.write("pod.yaml", &pod);
+    holds("run.user", |who| place.succeed(who, &["run", "-f", "pod.yaml"]));
 }
 
 #[test]
@@ -375,6 +382,20 @@ fn a_command_is_traced_with_what_the_backend_takes() {
         assert!(start_seen);
         Ok(list.join(" "))
     });
+    // Root of the whole machine lacks nothing: user 0 and an ordinary user with little, beside each other.
+    for who in WHOSE {
+        let mode = needs::of("trace.command").expect("a mode of the table");
+        let takes = takes(mode, who);
+        let why = |set| place.run(who.with(set), &["why", "--", "chown", "5", "file"]);
+        let said = String::from_utf8(why(takes).stdout).expect("text");
+        assert!(said.starts_with("CHOWN is "), "{who:?}: {said}");
+        for missing in takes {
+            let output = why(takes.without(missing));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains(&missing.to_string()), "without {missing}: {said}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is done less well without a capability is said.
+//! What is done less well without a capability is said; and what takes none.
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -7,9 +7,31 @@ use caps::{CapSet, Capability};
 use testkit::needs;
 
 use crate::harness::{Place, Who, traces};
+use crate::{USER, holds_for};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_file_of_one_s_own_is_fixed_with_nothing() {
+    needs!(root);
+    let before = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  \
+                  - {name: c, image: x, securityContext: {capabilities: {drop: [all]}}}\n";
+    let whose = [Who::Root(CapSet::EMPTY), Who::User(USER, CapSet::EMPTY)];
+    holds_for("static", &whose, |who| {
+        let place = Place::new();
+        let (folder, file) = (place.path("mine"), place.path("mine/pod.yaml"));
+        std::fs::create_dir(&folder).expect("a folder");
+        place.write("mine/pod.yaml", before);
+        let uid = if let Who::User(uid, _) = who { uid } else { 0 };
+        for path in [&folder, &file] {
+            std::os::unix::fs::chown(path, Some(uid), Some(uid)).expect("root may");
+        }
+        place.succeed(who, &["fix", "mine/pod.yaml"])?;
+        Ok(std::fs::read_to_string(file).expect("it is there"))
+            .inspect(|after| assert_eq!(*after, before.replace("all", "ALL")))
+    });
 }
 
 #[test]
