@@ -19,6 +19,12 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use ui::Ui;
 
+/// musl's own gives memory back at once, with a system call each time. A child that was forked must not allocate
+/// before it executes (the lock may be another thread's): those of `sys` do not.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// Find out which Linux capabilities a container really needs, prove it, write the
 /// least-privilege securityContext, and keep it that way.
 #[derive(Debug, Parser)]

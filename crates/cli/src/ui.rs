@@ -1,8 +1,8 @@
 //! Where commands print: colour only on a terminal (`NO_COLOR` respected), quiet and verbose.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::{AutoStream, ColorChoice, StripStream};
 
 /// Options every command has.
 #[derive(Debug, clap::Args)]
@@ -105,7 +105,19 @@ impl Ui {
         AutoStream::auto(io::stdout().lock())
     }
 
-    /// Standard error, likewise.
+    /// The same for what is long: it comes out in large pieces, and what is left of it with `flush`, which is to
+    /// be called at its end: only that says whether it could be written.
+    pub fn long_out(&self) -> Box<dyn Write> {
+        if self.colour() {
+            return Box::new(BufWriter::new(self.out()));
+        }
+        // Behind what strips styles, too: it writes what stands between two of them by itself, and standard output
+        // each line.
+        let out: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
+        Box::new(BufWriter::new(StripStream::new(out)))
+    }
+
+    /// Standard error, as [`Ui::out`].
     pub fn err(&self) -> AutoStream<io::StderrLock<'static>> {
         AutoStream::auto(io::stderr().lock())
     }

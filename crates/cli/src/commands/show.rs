@@ -10,7 +10,7 @@ mod phrases;
 mod subject;
 mod text;
 
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -140,7 +140,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ExitCode, Failure> {
     }
     let subjects = || found.iter().map(|found| resolver.resolve(found));
     let Resolver { runtimes, compose, .. } = &resolver;
-    let mut out = BufWriter::new(ui.out());
+    let mut out = ui.long_out();
     if args.json {
         let report = json::report(&loaded, runtimes, assumed, args.holds, subjects);
         serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;

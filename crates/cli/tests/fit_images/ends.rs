@@ -48,7 +48,14 @@ fn what_reaches_beyond_the_container_is_given_only_if_somebody_says_so() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("SYS_NICE") && said.contains("--grant SYS_NICE"), "{said}");
-    let agreed = fit(&[&image[..], &["--grant", "SYS_NICE"], &command].concat(), "");
+}
+
+#[test]
+fn what_reaches_beyond_the_container_is_proven_if_somebody_says_so() {
+    testkit::needs!(root, podman, bpf, time);
+    let command = ["--image", testkit::image(), "--grant", "SYS_NICE", "--until-exit"];
+    let renice = ["--", "renice", "-n", "-5", "-p", "1"];
+    let agreed = fit(&[&command[..], &renice].concat(), "");
     let said = String::from_utf8_lossy(&agreed.stderr);
     let printed = String::from_utf8_lossy(&agreed.stdout);
     assert_eq!(agreed.status.code(), Some(0), "{said}{printed}");

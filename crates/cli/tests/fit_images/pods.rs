@@ -38,8 +38,8 @@ fn a_user_that_is_not_root_is_tried_as_it_would_be() {
         "services:\n  web:\n    image: {image}\n    user: \"33\"\n    command: [sleep, '60']\n    \
          healthcheck: {{test: [CMD, id]}}\n"
     );
-    for content in [pod("sleep 60", user), compose] {
-        let (output, file) = fitted(&content, &[]);
+    for content in testkit::sample(&[pod("sleep 60", user), compose]) {
+        let (output, file) = fitted(content, &["--watch", "0s"]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(said.contains("tried without") && said.contains("NET_RAW"), "{said}");
@@ -50,7 +50,7 @@ fn a_user_that_is_not_root_is_tried_as_it_would_be() {
 /// What Compose has of a health check decides whether the image's counts.
 #[test]
 fn a_health_check_that_is_switched_off_is_no_test() {
-    testkit::needs!(root, podman, bpf);
+    testkit::needs!(root, podman, bpf, time);
     let image = testkit::image_with("checked", "HEALTHCHECK CMD chown 33 /tmp");
     let service = |check: &str| {
         format!(

@@ -14,7 +14,7 @@ pub(crate) fn diff(manifest: &Manifest, after: &str, ui: &Ui) -> Result<(), Fail
     let lines = similar::TextDiff::from_lines(manifest.source.text(), after);
     let mut unified = lines.unified_diff();
     unified.context_radius(3).header(&from, &to);
-    let mut out = ui.out();
+    let mut out = ui.long_out();
     for line in unified.to_string().split_inclusive('\n') {
         let style = match line.as_bytes() {
             [b'+', b'+', ..] | [b'-', b'-', ..] => BOLD,
@@ -25,6 +25,7 @@ pub(crate) fn diff(manifest: &Manifest, after: &str, ui: &Ui) -> Result<(), Fail
         };
         write!(out, "{style}{line}{style:#}")?;
     }
+    out.flush()?;
     Ok(())
 }
 
