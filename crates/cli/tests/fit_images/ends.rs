@@ -2,6 +2,15 @@
 //! early is in `fit_ends`.
 
 use crate::fit;
+use crate::zero::text;
+
+/// What is printed of a search that has an answer.
+fn proven(words: &[&str]) -> String {
+    let output = fit(words, "");
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}{printed}", text(&output.stderr));
+    printed
+}
 
 #[test]
 fn without_a_test_it_is_traced_and_not_proven() {
@@ -55,10 +64,7 @@ fn what_reaches_beyond_the_container_is_proven_if_somebody_says_so() {
     testkit::needs!(root, podman, bpf, time);
     let command = ["--image", testkit::image(), "--grant", "SYS_NICE", "--until-exit"];
     let renice = ["--", "renice", "-n", "-5", "-p", "1"];
-    let agreed = fit(&[&command[..], &renice].concat(), "");
-    let said = String::from_utf8_lossy(&agreed.stderr);
-    let printed = String::from_utf8_lossy(&agreed.stdout);
-    assert_eq!(agreed.status.code(), Some(0), "{said}{printed}");
+    let printed = proven(&[&command[..], &renice].concat());
     assert!(printed.contains("SYS_NICE"), "{printed}");
 }
 
@@ -71,10 +77,7 @@ fn what_a_container_prints_at_once_is_heard() {
         ("chown 1000 /tmp && printf done && sleep 600", "^done$"),
     ] {
         let image = ["--image", testkit::image(), "--log", log, "--watch", "0s"];
-        let output = fit(&[&image[..], &["--", "sh", "-c", script]].concat(), "");
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{said}{printed}");
+        let printed = proven(&[&image[..], &["--", "sh", "-c", script]].concat());
         assert!(printed.contains("passes with exactly the needed"), "{printed}");
         assert!(printed.contains("add:\n    - CHOWN\n"), "{printed}");
     }

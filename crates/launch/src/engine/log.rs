@@ -39,7 +39,7 @@ impl Follower {
                 if last {
                     return;
                 }
-                std::thread::sleep(PAUSE);
+                std::thread::park_timeout(PAUSE);
             }
         });
         Self { over, printed, reader: Some(reader) }
@@ -49,6 +49,7 @@ impl Follower {
     pub(super) fn finish(&mut self) {
         self.over.store(true, Ordering::Release);
         if let Some(reader) = self.reader.take() {
+            reader.thread().unpark();
             let _ = reader.join();
         }
     }

@@ -12,6 +12,14 @@ fn service(lines: &str) -> String {
     format!("services:\n  web:\n{lines}")
 }
 
+/// The text with these changes of its first service only, none of them refused.
+fn first_edited(before: &str, changes: &[Change]) -> String {
+    let manifest = parse("t", before);
+    let result = apply(&manifest, &all(&manifest, changes)[..1]);
+    assert_eq!(result.refused, []);
+    result.source.text().to_owned()
+}
+
 #[test]
 fn new_keys_stand_where_a_colleague_would_put_them() {
     for (before, after) in [
@@ -130,14 +138,8 @@ services:
     let respell = [Change::Replace(List::Drop, "all".into(), "ALL".into())];
     assert_eq!(edited(before, &respell), before.replace("[all]", "[ALL]"));
     // One of two: it gets its own key, which goes before the merged one.
-    let manifest = parse("t", before);
-    let edits = &all(&manifest, &respell)[..1];
-    let result = apply(&manifest, edits);
-    assert_eq!(result.refused, []);
-    assert_eq!(
-        result.source.text(),
-        before.replace("    image: a\n", "    image: a\n    cap_drop: [ALL]\n")
-    );
+    let own = before.replace("    image: a\n", "    image: a\n    cap_drop: [ALL]\n");
+    assert_eq!(first_edited(before, &respell), own);
     // Nothing there: each service gets its own.
     let bare = before.replace("  cap_drop: [all] # everything\n", "");
     let both = bare.replace("image: a\n", "image: a\n    cap_drop:\n    - ALL\n");
@@ -171,13 +173,8 @@ services:
     let only = before.replace("  restart: always\n", "");
     assert_eq!(edited(&only, &none), only.replace("[CHOWN]", "[]"));
     // One of two: it gets its own key.
-    let manifest = parse("t", before);
-    let result = apply(&manifest, &all(&manifest, &none)[..1]);
-    assert_eq!(result.refused, []);
-    assert_eq!(
-        result.source.text(),
-        before.replace("    image: a\n", "    image: a\n    cap_add: []\n")
-    );
+    let own = before.replace("    image: a\n", "    image: a\n    cap_add: []\n");
+    assert_eq!(first_edited(before, &none), own);
 }
 
 #[test]
